@@ -1,0 +1,196 @@
+package drydock
+
+import (
+	"cmp"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+//go:embed runtimes.yaml
+var presetFile []byte
+
+// EnvFiles is the environment variable that names the overlay files of [Default], separated as
+// the directories of PATH are.
+const EnvFiles = "DRYDOCK_RUNTIMES"
+
+// maxFile is the most bytes an overlay file may have.
+const maxFile = 1 << 20
+
+// Catalog holds runtimes by name. It never changes: what adds to one returns another, so any
+// number of goroutines may share it. The zero value holds none.
+type Catalog struct {
+	names    []string           // in the order in which they were first defined
+	runtimes map[string]Runtime // before stand-ins, which a later file may add
+	standIns map[string]string
+}
+
+var presets = sync.OnceValue(func() *Catalog {
+	c, err := new(Catalog).overlay("runtimes.yaml", presetFile)
+	if err != nil {
+		panic(err) // the file is part of the program, and tested
+	}
+	return c
+})
+
+// Presets returns the runtimes that come with Drydock.
+func Presets() *Catalog { return presets() }
+
+// Load returns the presets with the overlay files at paths laid over them in order. A file of
+// more than 1 MiB is refused. Everything wrong with the first file that has errors is reported,
+// each as an [*Error] with file and line, joined.
+func Load(paths ...string) (*Catalog, error) {
+	c := Presets()
+	for _, path := range paths {
+		data, err := readFile(path)
+		if err != nil {
+			return nil, &Error{File: path, Message: "cannot be read: " + cause(err).Error(), Err: err}
+		}
+		if c, err = c.overlay(path, data); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// Default is [Load] with the files named in the environment variable DRYDOCK_RUNTIMES; the
+// presets alone when it is unset or empty.
+func Default() (*Catalog, error) {
+	var paths []string
+	for _, path := range filepath.SplitList(os.Getenv(EnvFiles)) {
+		if path != "" {
+			paths = append(paths, path)
+		}
+	}
+	return Load(paths...)
+}
+
+// With returns a catalogue that holds rs as well, each in the place of an earlier runtime of its
+// name.
+func (c *Catalog) With(rs ...Runtime) (*Catalog, error) {
+	next := c.clone()
+	var errs []error
+	for _, r := range rs {
+		errs = append(errs, r.Validate())
+		if r.Name == "" {
+			errs = append(errs, &Error{Message: "a runtime without a name; set Name"})
+		}
+		next.put(r.clone())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+// Runtime returns the runtime of that name, with defaults and stand-ins applied. For a name that
+// is not there the error is ErrUnknownRuntime to errors.Is, and lists those that are.
+func (c *Catalog) Runtime(name string) (Runtime, error) {
+	r, ok := c.runtimes[name]
+	if !ok {
+		return Runtime{}, &Error{
+			Message: unknown("runtime", name, c.names), Err: ErrUnknownRuntime,
+		}
+	}
+	return c.resolve(r), nil
+}
+
+// Resolve validates a runtime that is in no catalogue and returns it with defaults and the
+// catalogue's stand-ins applied. Runtime{Image: ref} does for any image.
+func (c *Catalog) Resolve(r Runtime) (Runtime, error) {
+	if err := r.Validate(); err != nil {
+		return Runtime{}, err
+	}
+	return c.resolve(r), nil
+}
+
+// All returns every runtime as Runtime does, in the order in which the files first define them.
+func (c *Catalog) All() []Runtime {
+	all := make([]Runtime, len(c.names))
+	for i, name := range c.names {
+		all[i] = c.resolve(c.runtimes[name])
+	}
+	return all
+}
+
+func (c *Catalog) resolve(r Runtime) Runtime {
+	const inPlaceOf = " in place of "
+	r = r.clone()
+	r.WorkDir = cmp.Or(r.WorkDir, DefaultWorkDir)
+	// A copy of a runtime that was on a stand-in still is, unless it was given another image.
+	if !strings.HasPrefix(r.StandIn, r.Base()+inPlaceOf) {
+		r.StandIn = ""
+	}
+	image := r.Base()
+	local, ok := c.standIns[image]
+	if !ok || local == image {
+		return r
+	}
+	r.StandIn = local + inPlaceOf + image
+	if r.Image != "" {
+		r.Image = local
+	} else {
+		r.BaseImage = local
+	}
+	return r
+}
+
+func (c *Catalog) clone() *Catalog {
+	next := &Catalog{names: slices.Clone(c.names), runtimes: map[string]Runtime{}, standIns: map[string]string{}}
+	maps.Copy(next.runtimes, c.runtimes)
+	maps.Copy(next.standIns, c.standIns)
+	return next
+}
+
+// put is for a catalogue that nobody else has yet.
+func (c *Catalog) put(r Runtime) {
+	if _, ok := c.runtimes[r.Name]; !ok {
+		c.names = append(c.names, r.Name)
+	}
+	c.runtimes[r.Name] = r
+}
+
+// overlay returns the catalogue with the runtimes and stand-ins of a file.
+func (c *Catalog) overlay(file string, data []byte) (*Catalog, error) {
+	l := readLayer(file, data)
+	next := c.clone()
+	maps.Copy(next.standIns, l.standIns)
+	e := extender{layer: l, earlier: c, done: map[string]*Runtime{}}
+	for _, name := range l.names {
+		if r := e.runtime(name); r != nil {
+			next.put(*r)
+		}
+	}
+	if err := join(l.errs); err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("more than %d bytes; split it", maxFile)
+	}
+	return data, err
+}
+
+// cause drops the path from err, which the message has already.
+func cause(err error) error {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}

@@ -1,0 +1,174 @@
+package drydock
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"slices"
+)
+
+// DefaultWorkDir is the work dir of a runtime that names none.
+const DefaultWorkDir = "/workspace"
+
+// Runtime is what a sandbox is made from: an image and what is installed on it. In Go, one is
+// derived from another by changing a copy; every Runtime a [Catalog] returns is the caller's own.
+//
+// The struct is checked by [Runtime.Validate]; each field states what is accepted.
+type Runtime struct {
+	// Name is what a Catalog keeps it by: 1 to 63 of a-z, 0-9, '.', '_' and '-', the first a
+	// letter or digit. It may be empty outside a catalogue.
+	Name string
+
+	// Description is text for people.
+	Description string
+
+	// Image is used as it is: nothing can be installed on it. BaseImage is built on. Exactly
+	// one of the two is set.
+	Image     string
+	BaseImage string
+
+	// Packages are what the image's package managers install. They reach the manager as
+	// arguments, never through a shell: forms such as "pandas>=2,<3" would be redirections.
+	Packages Packages
+
+	// SetupCommands run after the packages are installed, in order, as root and each by the
+	// image's /bin/sh. One may span lines.
+	SetupCommands []string
+
+	// Env is the environment of setup commands and of everything that runs in the sandbox.
+	// Values are literal, without expansion of $, and of one line. They become part of the
+	// image: no secrets.
+	Env map[string]string
+
+	// WorkDir is absolute, clean, and no system directory. Default DefaultWorkDir.
+	WorkDir string
+
+	// User is a uid, uid:gid or the name of a user of the image. Default: the unprivileged
+	// user that the sandbox chooses.
+	User string
+
+	// StandIn is set by a Catalog that replaced the image by one of its stand-ins, and says so
+	// for people: "localhost/drydock/python:bookworm in place of python:3.12-slim". Reports of
+	// what ran have to carry it. It does not count for Hash: the replacement itself does.
+	StandIn string
+}
+
+// Manager is a package manager.
+type Manager string
+
+// The managers there are, in the order in which they install: those of the system first, since
+// the others may need what they bring (a compiler, or npm itself).
+const (
+	Apt   Manager = "apt"
+	Apk   Manager = "apk"
+	Pip   Manager = "pip"
+	NPM   Manager = "npm"
+	Cargo Manager = "cargo"
+	Go    Manager = "go" // go install: a package's path with @version
+)
+
+// Packages is what each manager installs. The order of one manager's packages carries no meaning.
+type Packages map[Manager][]string
+
+// All yields the managers that have packages, in the order of the Manager constants.
+func (p Packages) All() iter.Seq2[Manager, []string] {
+	return func(yield func(Manager, []string) bool) {
+		for _, m := range managers {
+			if names := p[m.name]; len(names) > 0 && !yield(m.name, names) {
+				return
+			}
+		}
+	}
+}
+
+// Base returns the image that the runtime starts from, whether it is used as it is or built on.
+func (r Runtime) Base() string { return cmp.Or(r.Image, r.BaseImage) }
+
+// Hash returns the SHA-256 of what the runtime's image is made of, in hex. Equal hashes mean
+// equal images as far as a definition can tell: name, description and stand-in text do not
+// count, nor does the order of environment variables or of one manager's packages, nor whether
+// an image on which nothing is installed was given as Image or as BaseImage. Setup commands
+// count in their order. It is the same on every platform and with every version of Go.
+func (r Runtime) Hash() string {
+	h := sha256.New()
+	// Strings are written with their length and lists with their count, so that no two
+	// definitions have the same bytes. JSON and %q change between versions of Go.
+	put := func(s string) { fmt.Fprintf(h, "%d:%s,", len(s), s) }
+	list := func(name string, items []string) {
+		put(name)
+		fmt.Fprintf(h, "%d;", len(items))
+		for _, s := range items {
+			put(s)
+		}
+	}
+	io.WriteString(h, "drydock runtime 1\n")
+	put(r.Base())
+	put(cmp.Or(r.WorkDir, DefaultWorkDir))
+	put(r.User)
+	for m, names := range r.Packages.All() {
+		list(string(m), slices.Compact(slices.Sorted(slices.Values(names))))
+	}
+	list("setup_commands", r.SetupCommands)
+	var env []string
+	for _, k := range slices.Sorted(maps.Keys(r.Env)) {
+		env = append(env, k, r.Env[k])
+	}
+	list("env", env)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// clone returns a copy that shares no memory with r.
+func (r Runtime) clone() Runtime {
+	r.SetupCommands = slices.Clone(r.SetupCommands)
+	r.Env = maps.Clone(r.Env)
+	r.Packages = maps.Clone(r.Packages)
+	for m, names := range r.Packages {
+		r.Packages[m] = slices.Clone(names)
+	}
+	return r
+}
+
+// over returns r with what it does not give taken from base: the meaning of extends.
+func (r Runtime) over(base Runtime) Runtime {
+	out := base.clone()
+	out.Name = r.Name
+	out.Description = cmp.Or(r.Description, base.Description)
+	out.WorkDir = cmp.Or(r.WorkDir, base.WorkDir)
+	out.User = cmp.Or(r.User, base.User)
+	switch {
+	case r.Base() != "":
+		out.Image, out.BaseImage = r.Image, r.BaseImage
+	case base.Image != "" && r.installs():
+		// To extend a runtime by packages is to build on its image.
+		out.Image, out.BaseImage = "", base.Image
+	}
+	for m, names := range r.Packages {
+		if out.Packages == nil {
+			out.Packages = Packages{}
+		}
+		for _, name := range names {
+			if !slices.Contains(out.Packages[m], name) {
+				out.Packages[m] = append(out.Packages[m], name)
+			}
+		}
+	}
+	out.SetupCommands = append(out.SetupCommands, r.SetupCommands...)
+	if out.Env == nil {
+		out.Env = maps.Clone(r.Env)
+	} else {
+		maps.Copy(out.Env, r.Env)
+	}
+	return out
+}
+
+// installs reports whether anything is put on the base image.
+func (r Runtime) installs() bool {
+	for range r.Packages.All() {
+		return true
+	}
+	return len(r.SetupCommands) > 0
+}
