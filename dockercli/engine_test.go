@@ -1,0 +1,344 @@
+package dockercli
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drydock-go/drydock/dockercli/internal/proc"
+	"github.com/matryer/is"
+)
+
+// engineVar names the CLI of a real engine; without it TestEngine is skipped, with it an
+// engine that cannot be reached is a failure.
+const engineVar = "DRYDOCK_TEST_ENGINE"
+
+// guestSource is the only program in the test's image.
+const guestSource = `package main
+
+import ("fmt"; "io"; "os"; "os/signal"; "strconv"; "syscall"; "time")
+
+func main() {
+	switch os.Args[1] {
+	case "echo": fmt.Println(os.Args[2]); fmt.Fprintln(os.Stderr, os.Getenv("TOKEN"))
+	case "cat": io.Copy(os.Stdout, os.Stdin)
+	case "exit": n, _ := strconv.Atoi(os.Args[2]); os.Exit(n)
+	case "sleep":
+		c := make(chan os.Signal, 1); signal.Notify(c, syscall.SIGTERM)
+		select { case <-c: case <-time.After(time.Minute): }
+	}
+}
+`
+
+func TestEngine(t *testing.T) {
+	cli := os.Getenv(engineVar)
+	if cli == "" {
+		t.Skip(engineVar + " is not set")
+	}
+	is := is.New(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	c := &Client{Path: cli}
+	info, err := c.Info(ctx)
+	is.NoErr(err) // the engine that was asked for answers
+	is.True(info.CPUs > 0 && info.Memory > 0 && info.ServerVersion != "" && info.OS == "linux")
+	t.Logf("%+v", info)
+
+	id := fmt.Sprintf("ddtest-cli-%d-%d", os.Getpid(), time.Now().UnixNano())
+	image, labels := "localhost/"+id+":1", map[string]string{"ddtest-cli": id}
+	named := func(n string) string { return id + "-" + n }
+	t.Cleanup(func() { cleanEngine(t, c, labels, image) })
+
+	var progress bytes.Buffer
+	is.NoErr(c.Build(ctx, guestContext(t, info.Arch, "LABEL from=dockerfile\nENTRYPOINT [\"/guest\"]\n"),
+		&BuildOptions{Tags: []string{image}, Labels: labels, Output: &progress})) // builds
+	is.True(progress.Len() > 0) // progress
+
+	t.Run("images", func(t *testing.T) {
+		is := is.New(t)
+		list, err := c.Images(ctx, labels)
+		is.NoErr(err)          // lists
+		is.Equal(len(list), 1) // filtered
+		is.Equal(list[0].Ref, image)
+		v, err := c.ImageInspect(ctx, image)
+		is.NoErr(err)               // inspects
+		is.Equal(v.ID, list[0].ID)  // the same id
+		is.Equal(v.Arch, info.Arch) // arch
+		is.Equal(v.Labels["from"], "dockerfile")
+		is.Equal(v.Entrypoint, []string{"/guest"})
+		_, err = c.ImageInspect(ctx, named("none"))
+		is.True(errors.Is(err, ErrNoSuchImage)) // sentinel
+		tag := "localhost/" + id + ":2"
+		is.NoErr(c.Tag(ctx, image, tag))                            // tags
+		is.NoErr(c.RemoveImage(ctx, tag))                           // removes the tag
+		is.True(errors.Is(c.RemoveImage(ctx, tag), ErrNoSuchImage)) // gone
+		is.True(errors.Is(c.Tag(ctx, tag, image), ErrNoSuchImage))  // gone
+		is.True(c.Pull(ctx, "localhost:1/"+id, nil) != nil)         // no such registry
+	})
+
+	t.Run("build fails", func(t *testing.T) {
+		is := is.New(t)
+		err := c.Build(ctx, guestContext(t, info.Arch, "RUN [\"/guest\",\"exit\",\"3\"]\n"), &BuildOptions{Labels: labels})
+		is.True(errors.Is(err, ErrBuild)) // sentinel
+		var e *Error
+		is.True(errors.As(err, &e) && strings.Contains(e.Stderr, "exit")) // the step
+		t.Log(err)
+	})
+
+	t.Run("run", func(t *testing.T) {
+		is := is.New(t)
+		opts := RunOptions{Remove: true, Labels: labels, Network: "none", Pull: PullNever, Env: map[string]string{"TOKEN": "s3cret"}}
+		r, err := c.Run(ctx, image, []string{"echo", "--x y"}, &opts)
+		is.NoErr(err)                          // runs
+		is.Equal(string(r.Stdout), "--x y\n")  // stdout
+		is.Equal(string(r.Stderr), "s3cret\n") // the value of the variable
+		r, err = c.Run(ctx, image, []string{"exit", "125"}, &opts)
+		is.NoErr(err)             // a result
+		is.Equal(r.ExitCode, 125) // the command's
+		is.NoErr(r.EngineError()) // told apart
+		r, err = c.Run(ctx, named("none"), nil, &opts)
+		is.NoErr(err)                                       // a result
+		is.True(errors.Is(r.EngineError(), ErrNoSuchImage)) // told apart
+		opts.Network = named("none")
+		r, err = c.Run(ctx, image, []string{"exit", "0"}, &opts)
+		is.NoErr(err)                                         // a result
+		is.True(errors.Is(r.EngineError(), ErrNoSuchNetwork)) // told apart
+	})
+
+	t.Run("hardened channel", func(t *testing.T) {
+		is := is.New(t)
+		none, volume := "", named("vol")
+		is.NoErr(c.VolumeCreate(ctx, volume, &VolumeOptions{Labels: labels})) // creates
+		dir := filepath.Join(t.TempDir(), `a,b "c"`)
+		is.NoErr(os.Mkdir(dir, 0o755)) // an awkward name
+		p, err := c.Start(ctx, image, []string{"cat"}, &RunOptions{
+			Name: named("main"), Labels: labels, Remove: true, DetachKeys: &none, Network: "none", ReadOnly: true,
+			User: "1000:1000", WorkDir: "/tmp", Hostname: "box", CapDrop: []string{"ALL"},
+			SecurityOpt: []string{"no-new-privileges"}, Tmpfs: map[string]string{"/tmp": "size=1m,exec"},
+			Mounts: []Mount{{Source: dir, Target: "/m,1", ReadOnly: true}, {Type: MountVolume, Source: volume, Target: "/v"}},
+			Memory: 64 << 20, MemorySwap: 64 << 20, CPUs: 0.5, PidsLimit: 64, ShmSize: 1 << 20, IPC: "private",
+			CgroupNS: "private", Ulimits: map[string]Ulimit{"core": {}, "nofile": {1024, 1024}, "nproc": {1024, 1024}}, Restart: "no", LogDriver: "none", NoHealthcheck: true,
+		})
+		is.NoErr(err) // starts
+		defer p.Close()
+		echo(is, p, "ping\x10\x11\x00\xff")
+
+		v, err := c.Inspect(ctx, named("main"))
+		is.NoErr(err) // inspects
+		is.Equal(v.Name, named("main"))
+		is.Equal(v.Image, image)
+		is.Equal(v.State.Status, "running")
+		is.Equal(v.Labels["ddtest-cli"], id)
+		is.Equal(v.User, "1000:1000")
+		is.Equal(v.Limits, Limits{Memory: 64 << 20, MemorySwap: 64 << 20, CPUs: 0.5, Pids: 64, ShmSize: 1 << 20})
+		is.True(v.ReadOnly && !v.Privileged && len(v.CapDrop) > 0 && v.NetworkMode == "none")
+		is.Equal(v.LogDriver, "none")
+		found := map[string]MountPoint{}
+		for _, m := range v.Mounts {
+			found[m.Destination] = m
+		}
+		is.True(found["/m,1"].Source == dir && !found["/m,1"].RW) // bind
+		is.True(found["/v"].Name == volume && found["/v"].RW)     // volume
+		is.True(errors.Is(c.VolumeRemove(ctx, volume), ErrInUse)) // kept
+		is.True(errors.Is(c.RemoveImage(ctx, image), ErrInUse))   // kept
+		_, err = c.Logs(ctx, named("main"), nil)
+		is.True(err != nil) // log driver none has no log
+
+		list, err := c.List(ctx, labels)
+		is.NoErr(err)          // lists
+		is.Equal(len(list), 1) // filtered
+		is.Equal(list[0].ID, v.ID)
+		is.Equal(list[0].Name, named("main"))
+		is.Equal(list[0].State, "running")
+		is.Equal(list[0].Labels["ddtest-cli"], id)
+
+		r, err := c.Run(ctx, image, nil, &RunOptions{Name: named("main"), Remove: true, Labels: labels})
+		is.NoErr(err)                                     // a result
+		is.True(errors.Is(r.EngineError(), ErrNameInUse)) // sentinel
+
+		r, err = c.Exec(ctx, named("main"), []string{"/guest", "cat"}, &ExecOptions{Stdin: strings.NewReader("in")})
+		is.NoErr(err)                    // runs
+		is.Equal(string(r.Stdout), "in") // stdin
+		r, err = c.Exec(ctx, named("main"), []string{"/guest", "exit", "9"}, nil)
+		is.NoErr(err)           // runs
+		is.Equal(r.ExitCode, 9) // code
+		is.NoErr(r.EngineError())
+		r, err = c.Exec(ctx, named("main"), []string{"/nosuch"}, nil)
+		is.NoErr(err)                   // a result
+		is.True(r.EngineError() != nil) // the engine's
+		x, err := c.StartExec(ctx, named("main"), []string{"/guest", "cat"}, &ExecOptions{DetachKeys: &none})
+		is.NoErr(err) // starts
+		echo(is, x, "second")
+		is.NoErr(x.Close())
+		is.Equal(x.ExitCode(), 0) // ended by the end of its input
+
+		is.NoErr(p.Close())
+		is.Equal(p.ExitCode(), 0) // ended by the end of its input
+		for range 100 {
+			if _, err = c.Inspect(ctx, named("main")); err != nil {
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		is.True(errors.Is(err, ErrNoSuchContainer)) // --rm
+		vol, err := c.VolumeInspect(ctx, volume)
+		is.NoErr(err) // inspects
+		is.Equal(vol.Labels["ddtest-cli"], id)
+		vols, err := c.VolumeList(ctx, labels)
+		is.NoErr(err)                         // lists
+		is.Equal(len(vols), 1)                // filtered
+		is.NoErr(c.VolumeRemove(ctx, volume)) // removes
+		is.True(errors.Is(c.VolumeRemove(ctx, volume), ErrNoSuchVolume))
+		_, err = c.VolumeInspect(ctx, volume)
+		is.True(errors.Is(err, ErrNoSuchVolume))
+	})
+
+	t.Run("detached", func(t *testing.T) {
+		is := is.New(t)
+		name := named("detached")
+		r, err := c.Run(ctx, image, []string{"sleep"}, &RunOptions{Name: name, Labels: labels, Detach: true})
+		is.NoErr(err)                                          // runs
+		is.NoErr(r.EngineError())                              // starts
+		is.Equal(len(strings.TrimSpace(string(r.Stdout))), 64) // id
+		var tree bytes.Buffer
+		is.NoErr(c.CopyTo(ctx, name, "/", tarOf(map[string]string{"f": "data"}))) // copies
+		is.NoErr(c.CopyFrom(ctx, name, "/f", &tree))                              // copies
+		h, err := tar.NewReader(&tree).Next()
+		is.NoErr(err)                                   // a tar stream
+		is.True(h.Uid == 1234 || info.Engine == Podman) // the archive's owner
+		is.True(c.CopyTo(ctx, named("none"), "/", tarOf(nil)) != nil)
+		is.True(c.CopyFrom(ctx, name, "/nosuch", io.Discard) != nil)
+		is.NoErr(c.Kill(ctx, name, "USR2"))        // a signal that ends nothing or all
+		is.NoErr(c.Stop(ctx, name, 5*time.Second)) // stops
+		v, err := c.Inspect(ctx, name)
+		is.NoErr(err) // inspects
+		is.Equal(v.State.Status, "exited")
+		is.True(errors.Is(c.Kill(ctx, name, ""), ErrNotRunning))
+		r, err = c.Exec(ctx, name, []string{"/guest"}, nil)
+		is.NoErr(err)                                      // a result
+		is.True(errors.Is(r.EngineError(), ErrNotRunning)) // sentinel
+		is.NoErr(c.Remove(ctx, name, named("none")))       // removes, the missing one too
+		is.NoErr(c.Remove(ctx, name))                      // gone
+		is.True(errors.Is(c.Kill(ctx, name, ""), ErrNoSuchContainer))
+		is.True(errors.Is(c.Stop(ctx, name, 0), ErrNoSuchContainer))
+		_, err = c.Logs(ctx, name, nil)
+		is.True(errors.Is(err, ErrNoSuchContainer))
+	})
+
+	t.Run("logs", func(t *testing.T) {
+		is := is.New(t)
+		name := named("logs")
+		_, err := c.Run(ctx, image, []string{"echo", "out"}, &RunOptions{Name: name, Labels: labels, Env: map[string]string{"TOKEN": "err"}})
+		is.NoErr(err) // runs
+		r, err := c.Logs(ctx, name, &LogsOptions{Tail: 10})
+		is.NoErr(err)                       // reads
+		is.Equal(string(r.Stdout), "out\n") // apart
+		is.Equal(string(r.Stderr), "err\n") // apart
+	})
+
+	t.Run("networks", func(t *testing.T) {
+		is := is.New(t)
+		name := named("net")
+		is.NoErr(c.NetworkCreate(ctx, name, &NetworkOptions{Labels: labels, Internal: true})) // creates
+		is.True(errors.Is(c.NetworkCreate(ctx, name, nil), ErrNameInUse))
+		list, err := c.NetworkList(ctx, labels)
+		is.NoErr(err)          // lists
+		is.Equal(len(list), 1) // filtered
+		is.Equal(list[0].Name, name)
+		is.NoErr(c.NetworkRemove(ctx, name)) // removes
+		is.True(errors.Is(c.NetworkRemove(ctx, name), ErrNoSuchNetwork))
+	})
+
+	t.Run("unsupported and unreachable", func(t *testing.T) {
+		is := is.New(t)
+		_, err := c.output(ctx, []string{"ps", "--drydock"})
+		var e *Error
+		is.True(errors.As(err, &e) && errors.Is(err, ErrUnsupportedFlag))
+		is.Equal(e.Flag, "--drydock")
+		if info.Engine == Docker {
+			_, err = (&Client{Path: cli, Host: "tcp://127.0.0.1:1"}).Info(ctx)
+			is.True(errors.Is(err, ErrUnreachable)) // host
+			_, err = (&Client{Path: cli, Context: "ddtest-cli-none"}).Info(ctx)
+			is.True(errors.Is(err, ErrUnreachable)) // context
+		}
+	})
+}
+
+func echo(is *is.I, p *Process, text string) {
+	is.Helper()
+	_, err := io.WriteString(p.Stdin, text)
+	is.NoErr(err) // writes
+	buf := make([]byte, len(text))
+	_, err = io.ReadFull(p.Stdout, buf)
+	is.NoErr(err)               // reads
+	is.Equal(string(buf), text) // every byte
+}
+
+// guestContext builds the image's program and packs it with a Dockerfile.
+func guestContext(t *testing.T, arch, dockerfile string) io.Reader {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(guestSource), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := proc.Run(t.Context(), proc.Spec{
+		Path: "go", Args: []string{"build", "-o", filepath.Join(dir, "guest"), filepath.Join(dir, "main.go")},
+		Env: []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch},
+	})
+	if err != nil || r.ExitCode != 0 {
+		t.Fatalf("go build: %v %s", err, r.Stderr)
+	}
+	guest, err := os.ReadFile(filepath.Join(dir, "guest"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tarOf(map[string]string{"Dockerfile": "FROM scratch\nCOPY guest /guest\n" + dockerfile, "guest": string(guest)})
+}
+
+func tarOf(files map[string]string) io.Reader {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, name := range sortedKeys(files) {
+		w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(files[name])), Uid: 1234, Gid: 1234})
+		io.WriteString(w, files[name])
+	}
+	w.Close()
+	return &b
+}
+
+// cleanEngine removes all that carries the labels, and fails when something is left.
+func cleanEngine(t *testing.T, c *Client, labels map[string]string, image string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	containers, _ := c.List(ctx, labels)
+	for _, v := range containers {
+		c.Remove(ctx, v.ID)
+	}
+	volumes, _ := c.VolumeList(ctx, labels)
+	for _, v := range volumes {
+		c.VolumeRemove(ctx, v.Name)
+	}
+	networks, _ := c.NetworkList(ctx, labels)
+	for _, v := range networks {
+		c.NetworkRemove(ctx, v.Name)
+	}
+	c.RemoveImage(ctx, image)
+	images, _ := c.Images(ctx, labels)
+	for _, v := range images {
+		c.RemoveImage(ctx, v.ID)
+	}
+	if containers, err := c.List(ctx, labels); err != nil || len(containers) > 0 {
+		t.Errorf("left behind: %v, %v", containers, err)
+	}
+	if images, err := c.Images(ctx, labels); err != nil || len(images) > 0 {
+		t.Errorf("left behind: %v, %v", images, err)
+	}
+}
