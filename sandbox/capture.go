@@ -1,0 +1,65 @@
+package sandbox
+
+import (
+	"fmt"
+	"sync"
+)
+
+// DefaultCapture is how many bytes of a stream are kept where nobody reads it: the first
+// half of them and the last.
+const DefaultCapture = 100_000
+
+// capture keeps the head and the tail of a stream.
+type capture struct {
+	limit int
+
+	mu    sync.Mutex
+	head  []byte // the first half of limit
+	tail  []byte // a ring over the other half, once it is full
+	start int    // of the oldest byte of a full ring
+	total int64
+}
+
+func newCapture(limit int) *capture { return &capture{limit: limit} }
+
+// write never blocks: it is called by the channel's read loop.
+func (c *capture) write(p []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.total += int64(len(p))
+	if n := min(len(p), c.limit/2-len(c.head)); n > 0 {
+		c.head = append(c.head, p[:n]...)
+		p = p[n:]
+	}
+	size := c.limit - c.limit/2
+	if len(p) >= size {
+		// Only its end can stay.
+		c.tail = append(c.tail[:0], p[len(p)-size:]...)
+		c.start = 0
+		return
+	}
+	if n := min(len(p), size-len(c.tail)); n > 0 {
+		c.tail = append(c.tail, p[:n]...)
+		p = p[n:]
+	}
+	for len(p) > 0 {
+		n := copy(c.tail[c.start:], p)
+		c.start = (c.start + n) % size
+		p = p[n:]
+	}
+}
+
+// bytes returns what was kept, with a line that says how much is missing between head
+// and tail, and that number.
+func (c *capture) bytes() (kept []byte, dropped int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	dropped = c.total - int64(len(c.head)+len(c.tail))
+	if dropped == 0 && c.start == 0 {
+		return append(c.head, c.tail...), 0
+	}
+	kept = append(kept, c.head...)
+	kept = fmt.Appendf(kept, "\n[... %d bytes dropped ...]\n", dropped)
+	kept = append(kept, c.tail[c.start:]...)
+	return append(kept, c.tail[:c.start]...), dropped
+}

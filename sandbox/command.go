@@ -1,0 +1,331 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/drydock-go/drydock/sandbox/internal/channel"
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// DefaultGrace is how long a command has between SIGTERM and SIGKILL.
+const DefaultGrace = 2 * time.Second
+
+// overdue is how long after the ladder's end the guest may take to say how it went,
+// before the sandbox itself is ended.
+const overdue = 10 * time.Second
+
+// Command is a program to run in a sandbox, in the shape of exec.Cmd. Set its fields,
+// then call Run, or Start and Wait. It is used once.
+type Command struct {
+	// Args are the program and its arguments. A program without a slash is looked up in
+	// the PATH that it will have. Nothing is quoted or expanded.
+	Args []string
+	// Env is added to the sandbox's environment, as KEY=VALUE; the last of a key wins.
+	Env []string
+	// Dir is where it starts; a relative one is below the work dir. Default: the work dir.
+	Dir string
+	// Stdin is read until its end or the command's. A Read that blocks does not hold Wait
+	// up; it is left behind to return. Default: empty.
+	Stdin io.Reader
+	// Stdout and Stderr take what it writes, as it comes; a slow writer slows the
+	// command. Where they are the same the bytes arrive in the order they were written.
+	// Default: captured in the Result.
+	Stdout, Stderr io.Writer
+	// Capture is how many bytes of a captured stream are kept. Default: DefaultCapture.
+	Capture int
+	// Timeout ends it and its process group: SIGTERM, Grace, SIGKILL. Default: none but
+	// that of the context.
+	Timeout time.Duration
+	// Grace is the time between the two signals; a negative one leaves SIGTERM out.
+	// Default: DefaultGrace.
+	Grace time.Duration
+
+	sb       *Sandbox
+	ctx      context.Context // of Start, for the cause when it ends
+	call     *channel.Call
+	out, err *capture
+	copies   sync.WaitGroup
+	gaveUp   atomic.Bool // the guest did not end it in time
+	wait     func() (*Result, error)
+
+	mu      sync.Mutex
+	copyErr error    // of the first writer that failed
+	release []func() // what to let go of at the end
+}
+
+// Command returns the command for a program and its arguments.
+func (sb *Sandbox) Command(name string, args ...string) *Command {
+	return &Command{sb: sb, Args: append([]string{name}, args...)}
+}
+
+// Exec runs a shell command with the image's /bin/sh and returns what it left. For
+// anything but a line of shell, use Command.
+func (sb *Sandbox) Exec(ctx context.Context, command string) (*Result, error) {
+	return sb.Command("/bin/sh", "-c", command).Run(ctx)
+}
+
+// Run starts the command and waits for it. The error is nil however the command ended
+// by itself or by its Timeout; it is not when it could not be started, when ctx ended, or
+// when the sandbox was lost: see Wait.
+func (c *Command) Run(ctx context.Context) (*Result, error) {
+	if err := c.Start(ctx); err != nil {
+		return nil, err
+	}
+	return c.Wait()
+}
+
+// Start starts the command and returns when that has been asked for; a program that
+// cannot be started is an error of Wait. When ctx ends, the command is ended as by its
+// Timeout.
+func (c *Command) Start(ctx context.Context) error {
+	if err := c.start(ctx); err != nil {
+		return c.sb.failure("exec", c.name(), err)
+	}
+	return nil
+}
+
+func (c *Command) start(ctx context.Context) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if c.call != nil {
+		return errors.New("the command was started before: make another")
+	}
+	x, err := c.request()
+	if err != nil {
+		return &wire.Error{Code: wire.CodeInvalid, Text: err.Error()}
+	}
+	r := &channel.Request{Op: wire.OpExec, Args: x}
+	limit := c.Capture
+	if limit == 0 {
+		limit = DefaultCapture
+	}
+	if c.Stdout == nil {
+		c.out = newCapture(limit)
+		r.Stdout = c.out.write
+	}
+	if c.Stderr == nil {
+		c.err = newCapture(limit)
+		r.Stderr = c.err.write
+	}
+	if c.call, err = c.sb.ch.Start(r); err != nil {
+		return err
+	}
+	c.ctx = ctx
+	c.wait = sync.OnceValues(c.waitOnce)
+	if c.Stdin != nil {
+		go c.feed()
+	}
+	if c.Stdout != nil {
+		c.copy(c.Stdout, c.call.Stream)
+	}
+	if c.Stderr != nil && !x.Join {
+		c.copy(c.Stderr, c.call.Stderr)
+	}
+	if ctx.Done() != nil {
+		stop := context.AfterFunc(ctx, func() { c.cancel(false) })
+		c.atEnd(func() { stop() })
+	}
+	if c.Timeout > 0 {
+		c.expect(c.Timeout)
+	}
+	return nil
+}
+
+// request checks the fields and makes the message of them.
+func (c *Command) request() (*wire.Exec, error) {
+	x := &wire.Exec{
+		Stdin: c.Stdin != nil, Join: c.Stdout != nil && sameWriter(c.Stdout, c.Stderr),
+		Dir: []byte(c.Dir), Timeout: int64(c.Timeout), Grace: int64(c.grace()),
+	}
+	if len(c.Args) == 0 || c.Args[0] == "" {
+		return nil, errors.New("empty command")
+	}
+	for _, arg := range c.Args {
+		x.Args = append(x.Args, []byte(arg))
+	}
+	x.Path = x.Args[0]
+	for _, entry := range c.Env {
+		if name, _, ok := strings.Cut(entry, "="); !ok || name == "" {
+			return nil, fmt.Errorf("environment entry %q: write KEY=VALUE", name)
+		}
+		x.Env = append(x.Env, []byte(entry))
+	}
+	for _, part := range slices.Concat(c.Args, c.Env, []string{c.Dir}) {
+		if strings.Contains(part, "\x00") {
+			return nil, errors.New("a NUL byte cannot be passed to a program")
+		}
+	}
+	if c.Timeout < 0 {
+		return nil, fmt.Errorf("timeout %v is negative", c.Timeout)
+	}
+	if c.Capture < 0 {
+		return nil, fmt.Errorf("capture limit %d is negative", c.Capture)
+	}
+	return x, nil
+}
+
+func (c *Command) grace() time.Duration {
+	switch {
+	case c.Grace == 0:
+		return DefaultGrace
+	case c.Grace < 0:
+		return 0
+	}
+	return c.Grace
+}
+
+// name is the command for messages.
+func (c *Command) name() string {
+	const longest = 200
+	text := fmt.Sprintf("%q", c.Args)
+	if len(text) > longest {
+		text = text[:longest] + "..."
+	}
+	return text
+}
+
+// feed writes stdin. It has no owner that waits: a Read of somebody's terminal may
+// never return. After the command's end the stream refuses the bytes.
+func (c *Command) feed() {
+	if _, err := io.Copy(c.call.Stream, c.Stdin); err == nil || !errors.Is(err, wire.ErrReset) {
+		_ = c.call.Stream.CloseWrite()
+	}
+}
+
+func (c *Command) copy(w io.Writer, s *wire.Stream) {
+	c.copies.Go(func() {
+		if _, err := s.WriteTo(w); err != nil {
+			// The command goes on, and what it still writes is dropped.
+			s.CloseRead()
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if c.copyErr == nil {
+				c.copyErr = err
+			}
+		}
+	})
+}
+
+// cancel climbs the ladder, or ends the command at once.
+func (c *Command) cancel(now bool) {
+	c.call.Cancel(now)
+	c.expect(0)
+}
+
+// expect ends the sandbox when the command is not over within d, its grace and the
+// guest's own time to answer.
+func (c *Command) expect(d time.Duration) {
+	t := time.AfterFunc(d+c.grace()+overdue, func() {
+		select {
+		case <-c.call.Done():
+		default:
+			c.gaveUp.Store(true)
+			c.sb.lose(errStuck)
+		}
+	})
+	c.atEnd(func() { t.Stop() })
+}
+
+func (c *Command) atEnd(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.release = append(c.release, f)
+}
+
+// Kill ends the command and its process group with SIGKILL; Wait then returns Canceled.
+func (c *Command) Kill() error {
+	if c.call == nil {
+		return &Error{Op: "kill", Name: c.name(), Err: errors.New("the command was not started")}
+	}
+	c.cancel(true)
+	return nil
+}
+
+// Wait waits until the command has ended and its output has been taken, and may be
+// called any number of times. Beside a result the error is
+//   - the cause of the context, where that ended the command (TimedOut for a deadline,
+//     else Canceled);
+//   - that of a writer which failed;
+//   - ErrLost or ErrClosed, where the sandbox ended under it (Lost). What had come of its
+//     output is in the result.
+//
+// There is no result where the command could not be started.
+func (c *Command) Wait() (*Result, error) {
+	if c.wait == nil {
+		return nil, &Error{Op: "wait", Name: c.name(), Err: errors.New("the command was not started")}
+	}
+	return c.wait()
+}
+
+func (c *Command) waitOnce() (*Result, error) {
+	var x wire.Exited
+	err := c.call.Result(&x)
+	c.copies.Wait()
+	c.mu.Lock()
+	release, copyErr := c.release, c.copyErr
+	c.mu.Unlock()
+	for _, f := range release {
+		f()
+	}
+	var refused *wire.Error
+	if errors.As(err, &refused) {
+		if cause := context.Cause(c.ctx); cause != nil {
+			err = cause
+		}
+		return nil, c.sb.failure("exec", c.name(), err)
+	}
+	r := &Result{}
+	if c.out != nil {
+		r.Stdout, r.StdoutDropped = c.out.bytes()
+	}
+	if c.err != nil {
+		r.Stderr, r.StderrDropped = c.err.bytes()
+	}
+	if err != nil {
+		r.Outcome, r.ExitCode, r.Rung = Lost, -1, RungNone
+		if c.gaveUp.Load() {
+			r.Rung = RungContainer
+		}
+		return r, c.sb.failure("exec", c.name(), err)
+	}
+	r.fill(&x)
+	if cause := context.Cause(c.ctx); r.Outcome == Canceled && cause != nil {
+		if errors.Is(cause, context.DeadlineExceeded) {
+			r.Outcome = TimedOut
+		}
+		return r, c.sb.failure("exec", c.name(), cause)
+	}
+	return r, c.sb.failure("exec", c.name(), copyErr)
+}
+
+// sameWriter compares as os/exec does: writers of a type that cannot be compared differ.
+func sameWriter(a, b io.Writer) (same bool) {
+	defer func() { _ = recover() }()
+	return a == b
+}
+
+// signalNames are those of Linux, whatever the host is: signal(7).
+var signalNames = [...]string{1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP",
+	6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2",
+	13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 16: "SIGSTKFLT", 17: "SIGCHLD", 18: "SIGCONT",
+	19: "SIGSTOP", 20: "SIGTSTP", 21: "SIGTTIN", 22: "SIGTTOU", 23: "SIGURG", 24: "SIGXCPU",
+	25: "SIGXFSZ", 26: "SIGVTALRM", 27: "SIGPROF", 28: "SIGWINCH", 29: "SIGIO", 30: "SIGPWR", 31: "SIGSYS"}
+
+func signalName(n int) string {
+	switch {
+	case n == 0:
+		return ""
+	case n > 0 && n < len(signalNames):
+		return signalNames[n]
+	}
+	return fmt.Sprintf("signal %d", n)
+}

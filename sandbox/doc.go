@@ -1,0 +1,75 @@
+// Package sandbox runs untrusted code in containers, one Sandbox each, through a docker
+// or podman command line and nothing else: no SDK, no daemon of its own, no open port.
+// A guest program, PID 1 of the container, starts commands and does file operations; the
+// host speaks to it over the stdin and stdout of one `docker run`, so a command costs
+// about what a fork costs, not what a `docker exec` costs.
+//
+//	sb, err := sandbox.Open(ctx, &sandbox.Options{Runtime: "python-datascience"})
+//	if err != nil {
+//		return err
+//	}
+//	defer sb.Close()
+//	if _, err := sb.WriteFile(ctx, "main.py", program, nil); err != nil {
+//		return err
+//	}
+//	cmd := sb.Command("python3", "main.py")
+//	cmd.Timeout = 30 * time.Second
+//	result, err := cmd.Run(ctx)
+//	if err != nil {
+//		return err // the sandbox or ctx; a failing program is a result
+//	}
+//	fmt.Println(result.Outcome, result.ExitCode, string(result.Stdout))
+//
+// # What every sandbox has
+//
+// An unprivileged user, no capabilities, no new privileges, the engine's default seccomp
+// profile, a read-only root file system, no network, private ipc and cgroup namespaces,
+// no core files, no restart, no health check, no container log; 1 GiB of memory without
+// swap beside it, 2 cpus (fewer where the engine has fewer), 1024 processes. The work dir
+// and the home directory are tmpfs mounts of half the memory each and /tmp of a quarter,
+// from which programs can be run; they end with the sandbox. Mount a directory or a volume
+// to keep files.
+//
+// # Who runs inside
+//
+// The first line that fits says which user:
+//
+//	Options.User or the runtime's user is set     that user
+//	rootless podman                               the caller, same uid inside (keep-id)
+//	rootless docker                               0, which is the caller outside
+//	the caller is not root                        the caller's uid and gid
+//	the caller is root, and the work dir is a     that owner
+//	  mounted host directory not owned by root
+//	the caller is root                            a uid from 200000 to 265535 that no
+//	                                              other sandbox of the host has
+//
+// An empty directory of root's that is mounted at the work dir is given to the uid that
+// the last line chose, once; nothing else on the host changes its owner.
+//
+// # Life
+//
+// A sandbox ends with Close, and with the process that opened it however that ends: the
+// engine's command line then closes the guest's stdin, and the guest takes everything
+// down with it. Afterwards nothing is left but the image, which the next Open uses.
+//
+// # Images
+//
+// The image of a sandbox is a runtime's base image, its packages, and the guest as the
+// last layer. Its tag is computed from that definition, so Open asks the engine nothing
+// before it starts a container, and builds the image only where there is none of that tag.
+//
+// # Trust
+//
+// The host trusts its engine, the images it is told to use, and the caller. It does not
+// trust what runs inside: the guest's frames, names, sizes and JSON are bounded and
+// checked, and a violation ends the sandbox with ErrLost. What a command prints comes
+// through as it is; whoever shows it on a terminal must expect escape sequences. A command
+// can end its own sandbox, having the same user as the guest: that is ErrLost too, and
+// never a result. The kernel is shared: against its bugs a container is no wall, which is
+// what OCI runtimes with a kernel of their own are for.
+//
+// # What it does not do
+//
+// It does not share one sandbox among users: open one for each. It does not limit what a
+// mounted host directory or volume may grow to.
+package sandbox

@@ -1,0 +1,147 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+
+	"github.com/drydock-go/drydock/dockercli"
+)
+
+// Docker returns the Engine behind a docker, podman or nerdctl command line.
+func Docker(c *dockercli.Client) Engine { return &cliEngine{c: c} }
+
+// defaultEngine is one for the whole process, so that its probe is made once.
+var defaultEngine = Docker(&dockercli.Client{})
+
+type cliEngine struct{ c *dockercli.Client }
+
+func (e *cliEngine) Info(ctx context.Context) (EngineInfo, error) {
+	info, err := e.c.Info(ctx)
+	if err != nil {
+		return EngineInfo{}, err
+	}
+	if info.OS != "linux" {
+		return EngineInfo{}, fmt.Errorf("the engine runs %s containers; sandboxes need linux", info.OS)
+	}
+	return EngineInfo{
+		Name: string(info.Engine), Version: info.ServerVersion, Arch: info.Arch,
+		CPUs: info.CPUs, Rootless: info.Rootless,
+	}, nil
+}
+
+func (e *cliEngine) Start(ctx context.Context, c *Container) (Conn, error) {
+	info, err := e.c.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := e.c.Start(ctx, c.Image, c.Args, runOptions(c, info.Engine))
+	if err != nil {
+		return nil, err
+	}
+	return &cliConn{p}, nil
+}
+
+// runOptions adds to a container what all of them have: see the package documentation.
+func runOptions(c *Container, engine dockercli.Engine) *dockercli.RunOptions {
+	o := &dockercli.RunOptions{
+		Name:       c.Name,
+		Labels:     c.Labels,
+		Pull:       dockercli.PullNever, // what is missing is built or pulled by us, or refused
+		Entrypoint: guestPath,
+		User:       c.User,
+		WorkDir:    c.WorkDir,
+		Hostname:   "sandbox",
+		// The guest spares itself every signal, so a person's "docker stop" would wait ten
+		// seconds to end with this one.
+		StopSignal: "KILL",
+		// The guest is PID 1 even where the engine is set to put an init before it.
+		NoInit:        true,
+		Remove:        true,
+		Network:       c.Network,
+		Tmpfs:         c.Tmpfs,
+		ReadOnly:      true,
+		CapDrop:       []string{"ALL"},
+		SecurityOpt:   []string{"no-new-privileges"},
+		IPC:           "private",
+		CgroupNS:      "private",
+		Memory:        c.Memory,
+		MemorySwap:    c.Memory, // memory and swap together: no swap
+		CPUs:          c.CPUs,
+		PidsLimit:     c.PIDs,
+		Ulimits:       map[string]dockercli.Ulimit{"core": {}},
+		Restart:       "no",
+		LogDriver:     "none", // each byte of the channel would be written to the log
+		NoHealthcheck: true,   // it would be run by exec, beside the guest
+	}
+	for _, m := range c.Mounts {
+		kind := dockercli.MountBind
+		if m.volume() {
+			kind = dockercli.MountVolume
+		}
+		o.Mounts = append(o.Mounts, dockercli.Mount{Type: kind, Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly})
+	}
+	if c.KeepID {
+		o.UserNS = "keep-id"
+	}
+	if engine == dockercli.Podman {
+		// It looks for the key sequence even where there is no terminal, and two bytes of
+		// the channel would detach from the container.
+		o.DetachKeys = new(string)
+		// One limit given replaces all of its configuration's, and it would then try to
+		// raise these two, which not every host permits.
+		maps.Copy(o.Ulimits, inheritedLimits())
+	}
+	return o
+}
+
+func (e *cliEngine) Remove(ctx context.Context, name string) error {
+	err := e.c.Remove(ctx, name)
+	if errors.Is(err, dockercli.ErrNoSuchContainer) {
+		return nil
+	}
+	return err
+}
+
+func (e *cliEngine) ImageID(ctx context.Context, ref string) (string, error) {
+	details, err := e.c.ImageInspect(ctx, ref)
+	if err != nil {
+		return "", noImage(ref, err)
+	}
+	return details.ID, nil
+}
+
+func (e *cliEngine) Pull(ctx context.Context, ref string, progress io.Writer) error {
+	return noImage(ref, e.c.Pull(ctx, ref, &dockercli.PullOptions{Output: progress}))
+}
+
+func (e *cliEngine) Build(ctx context.Context, tag string, archive io.Reader, progress io.Writer) error {
+	return e.c.Build(ctx, archive, &dockercli.BuildOptions{Tags: []string{tag}, Output: progress})
+}
+
+// noImage adds ErrNoImage to what the command line said of an image.
+func noImage(ref string, err error) error {
+	if errors.Is(err, dockercli.ErrNoSuchImage) {
+		return fmt.Errorf("%w: %s: %w", ErrNoImage, ref, err)
+	}
+	return err
+}
+
+// cliConn is the process of docker run.
+type cliConn struct{ p *dockercli.Process }
+
+func (c *cliConn) Stdin() io.WriteCloser { return c.p.Stdin }
+func (c *cliConn) Stdout() *os.File      { return c.p.Stdout }
+func (c *cliConn) Done() <-chan struct{} { return c.p.Done() }
+func (c *cliConn) Close()                { _ = c.p.Close() }
+
+func (c *cliConn) Wait() error {
+	err := c.p.Wait(context.Background())
+	if errors.Is(err, dockercli.ErrNoSuchImage) {
+		return fmt.Errorf("%w: %w", ErrNoImage, err)
+	}
+	return err
+}

@@ -1,0 +1,66 @@
+package sandbox
+
+import (
+	"context"
+	"io"
+	"os"
+)
+
+// Engine is what a sandbox needs of a container engine. Docker, podman and their like
+// are reached with Docker; something else that can run a container on a pipe can stand
+// in. It must be safe for concurrent use.
+type Engine interface {
+	// Info describes the engine. A success is remembered, a failure is not.
+	Info(ctx context.Context) (EngineInfo, error)
+	// Start creates and starts a container and returns its stdin and stdout at once,
+	// before it runs. An image that is not there shows as ErrNoImage from Conn.Wait.
+	Start(ctx context.Context, c *Container) (Conn, error)
+	// Remove ends and removes a container with its anonymous volumes. One that does not
+	// exist is no error.
+	Remove(ctx context.Context, name string) error
+	// ImageID returns the content digest of an image on the engine, or ErrNoImage.
+	ImageID(ctx context.Context, ref string) (string, error)
+	// Pull fetches an image from its registry.
+	Pull(ctx context.Context, ref string, progress io.Writer) error
+	// Build builds an image from a tar archive with a Dockerfile at its top.
+	Build(ctx context.Context, tag string, archive io.Reader, progress io.Writer) error
+}
+
+// EngineInfo is what a sandbox has to know of its engine.
+type EngineInfo struct {
+	Name     string // "docker", "podman"
+	Version  string // of the server
+	Arch     string // in the words of GOARCH
+	CPUs     int
+	Rootless bool
+}
+
+// Conn is the process that holds a container: its life is the sandbox's.
+type Conn interface {
+	Stdin() io.WriteCloser
+	Stdout() *os.File
+	// Done is closed when the process has ended.
+	Done() <-chan struct{}
+	// Wait waits for the end and returns why it was not a clean one.
+	Wait() error
+	// Close closes stdin and climbs the ladder until the process has ended.
+	Close()
+}
+
+// Container is a container to start, already hardened: everything that Engine.Start
+// switches on is the same for all and not listed here (see the package documentation).
+type Container struct {
+	Name    string
+	Image   string
+	Args    []string // of the guest, which is the entrypoint
+	Labels  map[string]string
+	User    string // uid:gid, or a name of the image
+	KeepID  bool   // rootless podman: map the caller's uid to itself
+	WorkDir string
+	Tmpfs   map[string]string // path to mount options
+	Mounts  []Mount
+	Memory  int64 // bytes
+	CPUs    float64
+	PIDs    int64
+	Network string
+}

@@ -1,0 +1,106 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"github.com/drydock-go/drydock/sandbox/internal/channel"
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// What errors.Is finds in an *Error, besides fs.ErrNotExist, fs.ErrExist,
+// fs.ErrPermission and fs.ErrInvalid for files and commands, the cause of a context, and
+// the sentinels of package dockercli for the engine.
+var (
+	// ErrClosed: the sandbox was closed.
+	ErrClosed = errors.New("sandbox is closed")
+	// ErrLost: the sandbox ended by itself: its container was removed or killed, its
+	// memory ran out with the guest's, or the connection to its engine broke.
+	ErrLost = errors.New("sandbox lost")
+	// ErrNoImage: an image is not on the engine and must not or cannot be fetched.
+	ErrNoImage = errors.New("image not found")
+	// ErrOffline: the image would have to be pulled or built, and the caller said offline.
+	ErrOffline = errors.New("offline")
+	// ErrTooLarge: more bytes than the limit.
+	ErrTooLarge = errors.New("too large")
+)
+
+// errStuck is the reason of a sandbox whose guest did not end a command.
+var errStuck = fmt.Errorf("the guest did not end a command within %v", overdue)
+
+// Error is what the functions of this package return.
+type Error struct {
+	Op   string // such as "open", "exec", "read"
+	Name string // the file, command, image or option it is about; may be empty
+	// Code is the kind of a failure inside the sandbox, or empty: not_exist, exist,
+	// permission, read_only, is_dir, not_dir, not_empty, name_too_long, loop, no_space,
+	// busy, cross_device, not_regular, too_large, arguments_too_long, not_executable,
+	// no_memory, invalid, unsupported, aborted, io.
+	Code string
+	Err  error
+}
+
+func (e *Error) Error() string {
+	text := e.Err.Error()
+	if e.Name == "" || strings.Contains(text, e.Name) {
+		return e.Op + ": " + text
+	}
+	return fmt.Sprintf("%s %s: %s", e.Op, e.Name, text)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+var codeErrors = map[wire.Code]error{
+	wire.CodeNotExist:   fs.ErrNotExist,
+	wire.CodeExist:      fs.ErrExist,
+	wire.CodePermission: fs.ErrPermission,
+	wire.CodeReadOnly:   fs.ErrPermission,
+	wire.CodeInvalid:    fs.ErrInvalid,
+	wire.CodeTooLarge:   ErrTooLarge,
+}
+
+// Is makes errors.Is find the standard error of a Code.
+func (e *Error) Is(target error) bool {
+	want, ok := codeErrors[wire.Code(e.Code)]
+	return ok && want == target
+}
+
+// failure makes the error of an operation from what the channel or a context gave.
+func (sb *Sandbox) failure(op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := &Error{Op: op, Name: name, Err: err}
+	var remote *wire.Error
+	var violation *wire.ProtocolError
+	switch {
+	case errors.As(err, &remote):
+		e.Code = string(remote.Code)
+		e.Err = errors.New(printable(remote.Text))
+	case errors.Is(err, channel.ErrClosed):
+		e.Err = ErrClosed
+	case errors.As(err, &violation), errors.Is(err, channel.ErrSilent), errors.Is(err, errStuck),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		// The reason is known once the container is gone, which takes bounded time.
+		<-sb.over
+		e.Err = sb.Err()
+	}
+	return e
+}
+
+// printable is text of the guest without what could steer a terminal, and bounded.
+func printable(text string) string {
+	const limit = 4 << 10
+	if len(text) > limit {
+		text = text[:limit] + "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return '\uFFFD'
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,248 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/drydock-go/drydock/sandbox/internal/channel"
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// MaxRead is how many bytes ReadFile returns unless told otherwise.
+const MaxRead = 8 << 20
+
+// maxListing bounds what a directory's listing may take of the host's memory in bytes.
+const maxListing = 64 << 20
+
+// All file operations are done by the guest as the sandbox's user: no program of the
+// image takes part. Relative names start at the work dir, symlinks are followed inside.
+
+// ReadOptions narrow what ReadFile reads.
+type ReadOptions struct {
+	// Offset is where to begin, in bytes. Default: the beginning.
+	Offset int64
+	// Limit is how many bytes to read at most. Default: all that follow, of which more
+	// than MaxRead are ErrTooLarge.
+	Limit int64
+}
+
+// ReadFile returns the bytes of a regular file. A directory, a device or a FIFO is an
+// error and never blocks.
+func (sb *Sandbox) ReadFile(ctx context.Context, name string, opts *ReadOptions) ([]byte, error) {
+	m := &wire.Read{Path: []byte(name), Limit: -1, Max: MaxRead}
+	if opts != nil {
+		m.Offset = opts.Offset
+		if opts.Limit != 0 {
+			m.Limit = opts.Limit
+		}
+		if opts.Offset < 0 || opts.Limit < 0 {
+			return nil, &Error{Op: "read", Name: name, Code: string(wire.CodeInvalid),
+				Err: fmt.Errorf("offset %d and limit %d must not be negative", opts.Offset, opts.Limit)}
+		}
+	}
+	limit := max(m.Limit, MaxRead)
+	data, err := sb.collect(ctx, wire.OpRead, m, limit, &wire.FileRead{})
+	if err != nil {
+		err = sb.failure("read", name, err)
+		if e, ok := err.(*Error); ok && e.Code == string(wire.CodeTooLarge) {
+			e.Err = fmt.Errorf("%w: read it in pieces with ReadOptions.Offset and Limit", e.Err)
+		}
+		return nil, err
+	}
+	return data, nil
+}
+
+// collect makes a call and gathers the bytes it brings, at most limit.
+func (sb *Sandbox) collect(ctx context.Context, op wire.Op, args any, limit int64, v any) ([]byte, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	data, over := []byte{}, false
+	call, err := sb.ch.Start(&channel.Request{Op: op, Args: args, Stdout: func(p []byte) {
+		if over = over || int64(len(data)+len(p)) > limit; !over {
+			data = append(data, p...)
+		}
+	}})
+	if err != nil {
+		return nil, err
+	}
+	if err := call.Await(ctx); err != nil {
+		return nil, err
+	}
+	if err := call.Result(v); err != nil {
+		return nil, err
+	}
+	if over {
+		return nil, &wire.Error{Code: wire.CodeTooLarge, Text: fmt.Sprintf("more than %d bytes", limit)}
+	}
+	return data, nil
+}
+
+// WriteOptions say how WriteFile makes a file.
+type WriteOptions struct {
+	// Mode are the permission bits of a file that is new, less the umask 022. One that
+	// exists keeps its own. Default: 0644.
+	Mode fs.FileMode
+}
+
+// WriteResult is how a file was written.
+type WriteResult struct {
+	// Created: the file did not exist.
+	Created bool
+	// InPlace: the file could not be replaced by rename (another user owns it, or it is a
+	// mount point, or its directory is not writable), so others may see it half written.
+	InPlace bool
+}
+
+// WriteFile writes data to a file and makes its directories where they are missing. A
+// file that exists is replaced at once and keeps its mode and owner.
+func (sb *Sandbox) WriteFile(ctx context.Context, name string, data []byte, opts *WriteOptions) (WriteResult, error) {
+	mode := fs.FileMode(0o644)
+	if opts != nil && opts.Mode != 0 {
+		mode = opts.Mode
+	}
+	var w wire.Written
+	if err := sb.write(ctx, &wire.Write{Path: []byte(name), Mode: uint32(mode.Perm())}, data, &w); err != nil {
+		return WriteResult{}, sb.failure("write", name, err)
+	}
+	return WriteResult{Created: w.Created, InPlace: w.InPlace}, nil
+}
+
+func (sb *Sandbox) write(ctx context.Context, m *wire.Write, data []byte, w *wire.Written) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	r := &channel.Request{Op: wire.OpWrite, Args: m}
+	if len(data) <= wire.MaxData {
+		r.Body = append([]byte{}, data...)
+	}
+	call, err := sb.ch.Start(r)
+	if err != nil {
+		return err
+	}
+	if r.Body == nil {
+		stop := context.AfterFunc(ctx, func() { call.Stream.Abort(context.Cause(ctx)) })
+		defer stop()
+		if _, err := call.Stream.Write(data); err == nil {
+			_ = call.Stream.CloseWrite()
+		}
+		// A write that failed has its reason in the reply, or in ctx.
+	}
+	if err := call.Await(ctx); err != nil {
+		return err
+	}
+	return call.Result(w)
+}
+
+// FileInfo describes a file. It is an fs.FileInfo and an fs.DirEntry.
+type FileInfo struct{ info wire.FileInfo }
+
+// Name returns the last element of the file's path.
+func (f FileInfo) Name() string { return string(f.info.Name) }
+
+// Size returns the length in bytes of a regular file.
+func (f FileInfo) Size() int64 { return f.info.Size }
+
+// Mode returns type and permission bits.
+func (f FileInfo) Mode() fs.FileMode { return fs.FileMode(f.info.Mode) }
+
+// ModTime returns when the contents last changed.
+func (f FileInfo) ModTime() time.Time { return time.Unix(0, f.info.ModTime) }
+
+// IsDir reports whether it is a directory.
+func (f FileInfo) IsDir() bool { return f.Mode().IsDir() }
+
+// Sys returns nil.
+func (f FileInfo) Sys() any { return nil }
+
+// Type returns the type bits of the mode.
+func (f FileInfo) Type() fs.FileMode { return f.Mode().Type() }
+
+// Info returns f itself.
+func (f FileInfo) Info() (fs.FileInfo, error) { return f, nil }
+
+// Owner returns the numeric user and group.
+func (f FileInfo) Owner() (uid, gid int) { return int(f.info.UID), int(f.info.GID) }
+
+// Target returns where a symlink leads, as it is written there.
+func (f FileInfo) Target() string { return string(f.info.Link) }
+
+// check refuses a name that would be a path to whoever joins it to a directory.
+func (f FileInfo) check() error {
+	if name := f.Name(); name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
+		return &wire.ProtocolError{Reason: fmt.Sprintf("a directory entry named %q", name)}
+	}
+	return nil
+}
+
+// Stat describes a file, or what a symlink leads to.
+func (sb *Sandbox) Stat(ctx context.Context, name string) (FileInfo, error) {
+	return sb.stat(ctx, name, true)
+}
+
+// Lstat describes a file, and a symlink itself.
+func (sb *Sandbox) Lstat(ctx context.Context, name string) (FileInfo, error) {
+	return sb.stat(ctx, name, false)
+}
+
+func (sb *Sandbox) stat(ctx context.Context, name string, follow bool) (FileInfo, error) {
+	var f FileInfo
+	err := sb.do(ctx, wire.OpStat, &wire.Path{Path: []byte(name), Follow: follow}, &f.info)
+	return f, sb.failure("stat", name, err)
+}
+
+func (sb *Sandbox) do(ctx context.Context, op wire.Op, args, v any) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return sb.ch.Do(ctx, op, args, v)
+}
+
+// ReadDir returns the entries of a directory, sorted by name; symlinks are described,
+// not followed.
+func (sb *Sandbox) ReadDir(ctx context.Context, name string) ([]FileInfo, error) {
+	data, err := sb.collect(ctx, wire.OpReadDir, &wire.Path{Path: []byte(name)}, maxListing, nil)
+	if err != nil {
+		return nil, sb.failure("readdir", name, err)
+	}
+	var entries []FileInfo
+	for line := range bytes.Lines(data) {
+		var f FileInfo
+		if err := json.Unmarshal(line, &f.info); err != nil {
+			return nil, sb.failure("readdir", name, &wire.ProtocolError{Reason: "directory entry: " + err.Error()})
+		}
+		if err := f.check(); err != nil {
+			return nil, sb.failure("readdir", name, err)
+		}
+		entries = append(entries, f)
+	}
+	return entries, nil
+}
+
+// MkdirAll makes a directory and its parents, with the given permission bits less the
+// umask 022. One that exists is no error.
+func (sb *Sandbox) MkdirAll(ctx context.Context, name string, perm fs.FileMode) error {
+	err := sb.do(ctx, wire.OpMkdir, &wire.Mkdir{Path: []byte(name), Mode: uint32(perm.Perm())}, nil)
+	return sb.failure("mkdir", name, err)
+}
+
+// Remove removes a file or an empty directory.
+func (sb *Sandbox) Remove(ctx context.Context, name string) error {
+	return sb.failure("remove", name, sb.do(ctx, wire.OpRemove, &wire.Remove{Path: []byte(name)}, nil))
+}
+
+// RemoveAll removes a file or a directory with all it holds. One that does not exist is
+// no error.
+func (sb *Sandbox) RemoveAll(ctx context.Context, name string) error {
+	return sb.failure("remove", name, sb.do(ctx, wire.OpRemove, &wire.Remove{Path: []byte(name), All: true}, nil))
+}
+
+// Rename moves a file or a directory, over a file that has the new name.
+func (sb *Sandbox) Rename(ctx context.Context, from, to string) error {
+	return sb.failure("rename", from, sb.do(ctx, wire.OpRename, &wire.Rename{From: []byte(from), To: []byte(to)}, nil))
+}

@@ -1,0 +1,147 @@
+package channel
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// Call is one operation under way in the guest.
+type Call struct {
+	c *Channel
+	// Stream carries the call's bytes in both directions.
+	Stream *wire.Stream
+	// Stderr is the second stream of a command, nil for other calls.
+	Stderr *wire.Stream
+
+	done  chan struct{}
+	reply []byte
+	err   error
+}
+
+// Request is what a call asks for.
+type Request struct {
+	Op   wire.Op
+	Args any
+	// Body is sent as the call's stdin and its end with the request itself. It is at most
+	// wire.MaxData long; nil leaves the stream open for the caller to write to.
+	Body []byte
+	// Stdout and Stderr take the bytes that come. They are called by the read loop of the
+	// whole channel and must not block; nil leaves the bytes to the stream's reader.
+	Stdout, Stderr func([]byte)
+}
+
+// Start sends a request.
+func (c *Channel) Start(r *Request) (*Call, error) {
+	payload, err := json.Marshal(r.Args)
+	if err == nil {
+		err = checkSize(payload)
+	}
+	if err != nil {
+		return nil, err
+	}
+	id := c.lastID.Add(2)
+	call := &Call{c: c, done: make(chan struct{}), Stream: c.mux.Open(id, r.Stdout)}
+	if r.Op == wire.OpExec {
+		call.Stderr = c.mux.Open(id+1, r.Stderr)
+	}
+	c.mu.Lock()
+	if c.err != nil {
+		defer c.mu.Unlock()
+		return nil, c.err
+	}
+	c.calls[id] = call
+	c.mu.Unlock()
+
+	payload = append([]byte{byte(r.Op)}, payload...)
+	if r.Body == nil {
+		err = c.mux.Send(wire.KindCall, id, payload)
+	} else {
+		frames := wire.AppendFrame(nil, wire.KindCall, id, payload)
+		err = c.mux.Frames(call.Stream.AppendLast(frames, r.Body))
+	}
+	if err != nil {
+		c.forget(id)
+		return nil, err
+	}
+	return call, nil
+}
+
+func (c *Channel) forget(id uint32) {
+	c.mu.Lock()
+	call := c.calls[id]
+	delete(c.calls, id)
+	c.mu.Unlock()
+	if call != nil {
+		call.closeStreams()
+	}
+}
+
+func (call *Call) closeStreams() {
+	call.c.mux.Close(call.Stream.ID())
+	if call.Stderr != nil {
+		call.c.mux.Close(call.Stderr.ID())
+	}
+}
+
+func (call *Call) finish(reply []byte, err error) {
+	call.reply, call.err = reply, err
+	close(call.done)
+}
+
+// Done is closed when the reply is there or the channel has ended.
+func (call *Call) Done() <-chan struct{} { return call.done }
+
+// Result waits for the reply and decodes it into v, which may be nil. It returns a
+// *wire.Error where the operation failed in the guest, and the channel's error where
+// the guest is gone.
+func (call *Call) Result(v any) error {
+	<-call.done
+	if call.err != nil || v == nil {
+		return call.err
+	}
+	if err := json.Unmarshal(call.reply, v); err != nil {
+		err = &wire.ProtocolError{Reason: "reply: " + err.Error()}
+		call.c.Fail(err)
+		return err
+	}
+	return nil
+}
+
+// Cancel asks the guest to end the call; its reply still comes.
+func (call *Call) Cancel(now bool) {
+	payload, _ := json.Marshal(wire.Cancel{Now: now})
+	// On a failed channel the call has ended already.
+	_ = call.c.mux.Send(wire.KindCancel, call.Stream.ID(), payload)
+}
+
+// Signal asks the guest to send a signal to the call's job.
+func (call *Call) Signal(number int) error {
+	payload, _ := json.Marshal(wire.Signal{Number: number})
+	return call.c.mux.Send(wire.KindSignal, call.Stream.ID(), payload)
+}
+
+// Do makes a call that moves no bytes but its reply, and waits for it. When ctx ends
+// first it returns the cause; what the guest began is then finished or not.
+func (c *Channel) Do(ctx context.Context, op wire.Op, args, v any) error {
+	call, err := c.Start(&Request{Op: op, Args: args})
+	if err != nil {
+		return err
+	}
+	if err := call.Await(ctx); err != nil {
+		return err
+	}
+	return call.Result(v)
+}
+
+// Await waits until the call is done, or cancels it and returns the cause of ctx.
+func (call *Call) Await(ctx context.Context) error {
+	select {
+	case <-call.done:
+		return nil
+	case <-ctx.Done():
+		call.Cancel(true)
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,248 @@
+// Package channel is the host's end of the connection to a guest: it shakes hands,
+// makes calls, carries their streams and notices when the guest is gone.
+//
+// The guest is hostile: whatever it sends is bounded and checked, and a violation closes
+// the channel for good.
+package channel
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// Heartbeats find a connection that is half open, as a cut ssh or tcp leaves it.
+const (
+	// beatEvery is the pause between two pings.
+	beatEvery = 15 * time.Second
+	// beatLimit is how long a guest may send nothing at all.
+	beatLimit = 75 * time.Second
+)
+
+// ErrClosed is the reason of a channel that the host itself closed.
+var ErrClosed = errors.New("channel closed")
+
+// ErrSilent is the reason of a channel whose guest stopped answering pings.
+var ErrSilent = fmt.Errorf("no answer for %v", beatLimit)
+
+// Channel is an open connection to a guest. It is safe for concurrent use.
+type Channel struct {
+	mux   *wire.Mux
+	hello wire.GuestHello
+	nonce string
+
+	lastID atomic.Uint32 // of a call; its second stream has the next number
+
+	mu    sync.Mutex
+	calls map[uint32]*Call
+	err   error
+
+	heard chan struct{}  // closed when the guest's hello is there
+	done  chan struct{}  // closed when the channel has failed or was closed
+	alive atomic.Bool    // a frame came since the last beat
+	wg    sync.WaitGroup // the heartbeat and the read loop
+}
+
+// Open starts the channel over the guest's stdin and stdout and sends the host's hello;
+// the first calls may follow at once. Ready waits for the guest's answer. The caller
+// ends the channel with Close and by closing r, which ends the read loop.
+func Open(w io.Writer, r io.Reader, hello wire.HostHello) *Channel {
+	c := &Channel{
+		mux:   wire.NewMux(w),
+		calls: make(map[uint32]*Call),
+		nonce: rand.Text(),
+		heard: make(chan struct{}),
+		done:  make(chan struct{}),
+	}
+	hello.Major, hello.Minor, hello.Nonce = wire.Major, wire.Minor, c.nonce
+	payload, err := json.Marshal(hello)
+	if err == nil {
+		err = checkSize(payload)
+	}
+	c.wg.Go(func() { c.Fail(c.read(wire.NewReader(r))) })
+	c.wg.Go(c.beat)
+	if err != nil {
+		c.Fail(err)
+		return c
+	}
+	// A write error ends the CLI's stdout as well: the read loop has the better reason.
+	_ = c.mux.Send(wire.KindHello, 0, payload)
+	return c
+}
+
+// Ready waits for the guest's hello and returns it.
+func (c *Channel) Ready(ctx context.Context) (wire.GuestHello, error) {
+	select {
+	case <-c.heard:
+		return c.hello, nil
+	case <-c.done:
+		return wire.GuestHello{}, c.Err()
+	case <-ctx.Done():
+		return wire.GuestHello{}, context.Cause(ctx)
+	}
+}
+
+// Done is closed when the channel can no longer be used; Err then says why.
+func (c *Channel) Done() <-chan struct{} { return c.done }
+
+// Err returns why the channel ended, or nil while it is open. io.EOF is a guest that
+// went away without a word.
+func (c *Channel) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Close ends the channel: calls under way fail with ErrClosed.
+func (c *Channel) Close() { c.Fail(ErrClosed) }
+
+// Wait returns when the goroutines of the channel have ended, which needs the end of r.
+func (c *Channel) Wait() { c.wg.Wait() }
+
+// Fail ends the channel for a reason of the caller's.
+func (c *Channel) Fail(err error) {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.err = err
+	calls := c.calls
+	c.calls = nil
+	c.mu.Unlock()
+	c.mux.Fail(err)
+	for _, call := range calls {
+		call.finish(nil, err)
+	}
+	close(c.done)
+}
+
+// read is the read loop. It must not block on anything but r.
+func (c *Channel) read(r *wire.Reader) error {
+	if err := c.readHello(r); err != nil {
+		return err
+	}
+	for {
+		h, err := r.Next()
+		if err != nil {
+			return err
+		}
+		c.alive.Store(true)
+		switch h.Kind {
+		case wire.KindData, wire.KindEnd, wire.KindCredit, wire.KindReset:
+			err = c.mux.Deliver(h, r)
+		case wire.KindReply:
+			err = c.readReply(h, r)
+		case wire.KindPong:
+			err = r.Discard(h.Len)
+		default:
+			err = &wire.ProtocolError{Reason: fmt.Sprintf("a guest sent a frame of kind %d", h.Kind)}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (c *Channel) readHello(r *wire.Reader) error {
+	h, err := r.Next()
+	if err != nil {
+		return err
+	}
+	payload, err := r.Payload(h)
+	if err != nil {
+		return err
+	}
+	if h.Kind != wire.KindHello {
+		return &wire.ProtocolError{Reason: "the first frame is no hello"}
+	}
+	var hello wire.GuestHello
+	if err := json.Unmarshal(payload, &hello); err != nil {
+		return &wire.ProtocolError{Reason: "hello: " + err.Error()}
+	}
+	if hello.Major != wire.Major {
+		return fmt.Errorf("the guest speaks version %d.%d of the protocol, this host %d.%d: build the image again",
+			hello.Major, hello.Minor, wire.Major, wire.Minor)
+	}
+	if hello.Nonce != c.nonce {
+		return &wire.ProtocolError{Reason: "hello with another nonce"}
+	}
+	c.hello = hello
+	c.alive.Store(true)
+	close(c.heard)
+	return nil
+}
+
+func (c *Channel) readReply(h wire.Header, r *wire.Reader) error {
+	payload, err := r.Payload(h)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	call := c.calls[h.Stream]
+	delete(c.calls, h.Stream)
+	c.mu.Unlock()
+	if call == nil {
+		return &wire.ProtocolError{Reason: fmt.Sprintf("reply to call %d, which is not open", h.Stream)}
+	}
+	if len(payload) == 0 {
+		return &wire.ProtocolError{Reason: "empty reply"}
+	}
+	call.closeStreams()
+	if payload[0] == wire.StatusOK {
+		call.finish(payload[1:], nil)
+		return nil
+	}
+	e := &wire.Error{}
+	if err := json.Unmarshal(payload[1:], e); err != nil {
+		return &wire.ProtocolError{Reason: "error reply: " + err.Error()}
+	}
+	call.finish(nil, e)
+	return nil
+}
+
+// beat pings the guest and ends a channel on which nothing comes back.
+func (c *Channel) beat() {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	// A guest that has stopped reading may block the ping itself, so it is sent beside
+	// the clock; where one is still stuck no second one is tried.
+	stuck := make(chan struct{}, 1)
+	for silent := time.Duration(0); ; {
+		select {
+		case <-c.done:
+			return
+		case <-tick.C:
+		}
+		if c.alive.Swap(false) {
+			silent = 0
+		} else if silent += beatEvery; silent >= beatLimit {
+			c.Fail(ErrSilent)
+			return
+		}
+		select {
+		case stuck <- struct{}{}:
+			c.wg.Go(func() {
+				_ = c.mux.Send(wire.KindPing, 0, nil)
+				<-stuck
+			})
+		default:
+		}
+	}
+}
+
+func checkSize(payload []byte) error {
+	if len(payload) >= wire.MaxControl {
+		return &wire.Error{Code: wire.CodeTooLong,
+			Text: fmt.Sprintf("arguments and environment of %d bytes; at most %d fit one call", len(payload), wire.MaxControl)}
+	}
+	return nil
+}

@@ -1,0 +1,277 @@
+//go:build linux
+
+package guest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// abs is the path from the root. It is not cleaned: where a/.. leads is for the kernel
+// to say, because a may be a symlink.
+func (s *server) abs(path string) string {
+	switch {
+	case path == "":
+		return s.dir
+	case strings.HasPrefix(path, "/"):
+		return path
+	}
+	return s.dir + "/" + path
+}
+
+// openRegular opens a file for reading, and nothing that could block or has no end.
+func openRegular(path string) (*os.File, fs.FileInfo, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		err = regular(path, info)
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+func regular(path string, info fs.FileInfo) error {
+	switch {
+	case info.IsDir():
+		return &wire.Error{Code: wire.CodeIsDir, Text: fmt.Sprintf("%s is a directory", path)}
+	case !info.Mode().IsRegular():
+		return &wire.Error{Code: wire.CodeNotRegular, Text: fmt.Sprintf("%s is not a regular file (%s)", path, info.Mode().Type())}
+	}
+	return nil
+}
+
+// read sends a file, or returns it where it fits one frame. A file of /proc says that
+// it is empty and is not, so the end is where read finds it.
+func (c *call) read(m *wire.Read) (last []byte, v any, err error) {
+	path := c.s.abs(string(m.Path))
+	f, info, err := openRegular(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	result := &wire.FileRead{Size: info.Size()}
+	left, whole := m.Limit, m.Limit < 0
+	if whole {
+		if left = m.Max; info.Size()-m.Offset > m.Max {
+			return nil, nil, tooLarge(path, info.Size()-m.Offset, m.Max)
+		}
+	}
+	buf := wire.NewBuffer()
+	defer buf.Free()
+	for off, first := m.Offset, true; left > 0; first = false {
+		n, err := f.ReadAt(buf.Data()[:min(left, wire.MaxData)], off)
+		off, left = off+int64(n), left-int64(n)
+		if err != nil && err != io.EOF {
+			return nil, nil, err
+		}
+		if first && (err == io.EOF || left == 0) {
+			// The caller sends it together with the reply, after buf is freed.
+			last = append([]byte{}, buf.Data()[:n]...)
+		} else if err := c.stream.WriteBuffer(buf, n); err != nil {
+			return nil, nil, err
+		}
+		if err == io.EOF {
+			return last, result, nil
+		}
+	}
+	if whole {
+		var more [1]byte
+		if n, _ := f.ReadAt(more[:], m.Offset+m.Max); n > 0 {
+			return nil, nil, tooLarge(path, info.Size()-m.Offset, m.Max)
+		}
+	}
+	return last, result, nil
+}
+
+func tooLarge(path string, size, limit int64) error {
+	return &wire.Error{Code: wire.CodeTooLarge, Text: fmt.Sprintf("%s has %d bytes to read, more than the limit of %d", path, size, limit)}
+}
+
+// write takes a file's new bytes from the call's stream. They go to a file beside it
+// that is then renamed, so no reader ever sees half of them; a file that cannot be
+// replaced that way is written in place.
+func (c *call) write(m *wire.Write) (any, error) {
+	path := c.s.abs(string(m.Path))
+	info, err := os.Lstat(path)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		real, err := filepath.EvalSymlinks(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			// The link leads to a file that is not there yet: the kernel makes it.
+			return c.writeInPlace(path, os.O_CREATE, m.Mode)
+		}
+		if err != nil {
+			return nil, err
+		}
+		path = real
+		info, _ = os.Lstat(path)
+	}
+	mode := fs.FileMode(m.Mode).Perm()
+	switch {
+	case info != nil:
+		if err := regular(path, info); err != nil {
+			return nil, err
+		}
+		if owner := info.Sys().(*syscall.Stat_t); int(owner.Uid) != os.Geteuid() || int(owner.Gid) != os.Getegid() {
+			return c.writeInPlace(path, 0, 0)
+		}
+		mode = 0o600
+	case errors.Is(err, fs.ErrNotExist):
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, err
+	}
+	temp := filepath.Join(filepath.Dir(path), ".drydock-"+strconv.FormatUint(rand.Uint64(), 36))
+	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		if info != nil && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)) {
+			return c.writeInPlace(path, 0, 0)
+		}
+		return nil, err
+	}
+	defer f.Close()
+	if _, err = c.stream.WriteTo(f); err == nil && info != nil {
+		err = f.Chmod(info.Mode())
+	}
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err == nil {
+		return &wire.Written{Created: info == nil}, nil
+	}
+	defer os.Remove(temp)
+	if !errors.Is(err, syscall.EBUSY) {
+		return nil, err
+	}
+	// The file itself is a mount point.
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return overwrite(path, 0, 0, func(w *os.File) error { _, err := io.Copy(w, f); return err })
+}
+
+func (c *call) writeInPlace(path string, create int, mode uint32) (any, error) {
+	return overwrite(path, create, mode, func(w *os.File) error { _, err := c.stream.WriteTo(w); return err })
+}
+
+func overwrite(path string, create int, mode uint32, fill func(*os.File) error) (any, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC|syscall.O_NONBLOCK|syscall.O_NOCTTY|create, fs.FileMode(mode).Perm())
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil {
+		err = regular(path, info)
+	}
+	if err == nil {
+		err = fill(f)
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &wire.Written{Created: create != 0, InPlace: true}, nil
+}
+
+func (s *server) stat(m *wire.Path) (any, error) {
+	path := s.abs(string(m.Path))
+	stat := os.Lstat
+	if m.Follow {
+		stat = os.Stat
+	}
+	info, err := stat(path)
+	if err != nil {
+		return nil, err
+	}
+	return fileInfo(path, info), nil
+}
+
+// fileInfo describes the file at path.
+func fileInfo(path string, info fs.FileInfo) *wire.FileInfo {
+	fi := &wire.FileInfo{
+		Name:    []byte(info.Name()),
+		Size:    info.Size(),
+		Mode:    uint32(info.Mode()),
+		ModTime: info.ModTime().UnixNano(),
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		fi.UID, fi.GID = st.Uid, st.Gid
+	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		// A link that vanished meanwhile keeps an empty target.
+		target, _ := os.Readlink(path)
+		fi.Link = []byte(target)
+	}
+	return fi
+}
+
+// readDir sends one line of JSON for each entry, sorted by name.
+func (c *call) readDir(m *wire.Path) (last []byte, err error) {
+	dir := c.s.abs(string(m.Path))
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	lines, streamed := []byte{}, false
+	flush := func() error {
+		_, err := c.stream.Write(lines)
+		lines, streamed = lines[:0], true
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			continue // removed meanwhile
+		}
+		line, err := json.Marshal(fileInfo(dir+"/"+e.Name(), info))
+		if err != nil {
+			return nil, err
+		}
+		if lines = append(append(lines, line...), '\n'); len(lines) > wire.MaxData/2 {
+			if err := flush(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if streamed {
+		return nil, flush()
+	}
+	return lines, nil
+}
+
+func (s *server) mkdir(m *wire.Mkdir) (any, error) {
+	return nil, os.MkdirAll(s.abs(string(m.Path)), fs.FileMode(m.Mode).Perm())
+}
+
+func (s *server) remove(m *wire.Remove) (any, error) {
+	remove := os.Remove
+	if m.All {
+		remove = os.RemoveAll
+	}
+	return nil, remove(s.abs(string(m.Path)))
+}
+
+func (s *server) rename(m *wire.Rename) (any, error) {
+	return nil, os.Rename(s.abs(string(m.From)), s.abs(string(m.To)))
+}

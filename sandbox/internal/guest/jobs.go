@@ -1,0 +1,181 @@
+//go:build linux
+
+package guest
+
+import (
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// jobs starts processes and reaps all that end: its own and, as PID 1, every orphan.
+// One loop owns wait; a second waiter would steal from it.
+type jobs struct {
+	started chan struct{} // wakes the reaper that found no child
+
+	// mu is held from before a fork until the child is registered, and around a kill, so
+	// no pid is looked up before it is known or signalled after it was reaped.
+	mu      sync.Mutex
+	running map[int]*job
+	score   *os.File // the own oom_score_adj, open since before it became root's
+}
+
+// job is a command's first process and its process group.
+type job struct {
+	all     *jobs
+	pid     int
+	started time.Time
+	floor   int64 // peak memory of the parent at the fork, which the child's figure includes
+
+	exited chan struct{} // closed by the reaper, after the fields below are set
+	ended  time.Time
+	status syscall.WaitStatus
+	usage  syscall.Rusage
+
+	// stop carries cancels to the ladder: false begins with TERM, true with KILL.
+	stop chan bool
+}
+
+// startJobs makes this process as safe from its jobs as one user's processes can be from
+// each other, and starts the reaper.
+func startJobs() (*jobs, error) {
+	// The runtime's handlers let many signals end the process, and PID 1 is only spared
+	// signals it has no handler for. Taking all of them and doing nothing spares it all;
+	// ignoring them instead would be inherited by every command.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals)
+	go func() {
+		for range signals {
+		}
+	}()
+	a := &jobs{started: make(chan struct{}, 1), running: make(map[int]*job)}
+	// The score file belongs to root once the process is not dumpable: open it before.
+	score, err := os.OpenFile("/proc/self/oom_score_adj", os.O_WRONLY, 0)
+	if err == nil {
+		a.score = score
+	}
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0); errno != 0 {
+		return nil, os.NewSyscallError("prctl", errno)
+	}
+	go a.reap()
+	return a, nil
+}
+
+// jobScore is the oom_score_adj of commands: when memory runs out the kernel takes one
+// of them, not the guest.
+const jobScore = 500
+
+// start forks and executes path. The caller keeps the files and closes them.
+func (a *jobs) start(path string, argv []string, attr *syscall.ProcAttr) (*job, error) {
+	j := &job{all: a, exited: make(chan struct{}), stop: make(chan bool, 2)}
+	var self syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &self); err == nil {
+		j.floor = self.Maxrss
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	// The child inherits the score; setting it from here after the fork would be a race
+	// with the child's own first allocations.
+	a.setScore(jobScore)
+	j.started = time.Now()
+	pid, err := syscall.ForkExec(path, argv, attr)
+	a.setScore(0)
+	if err != nil {
+		return nil, err
+	}
+	j.pid = pid
+	a.running[pid] = j
+	select {
+	case a.started <- struct{}{}:
+	default:
+	}
+	return j, nil
+}
+
+func (a *jobs) setScore(n int) {
+	if a.score != nil {
+		// Where the engine's own limit forbids it the job is as likely a victim as the guest.
+		_, _ = a.score.WriteAt([]byte(strconv.Itoa(n)), 0)
+	}
+}
+
+// waitid's arguments, which package syscall does not have.
+const (
+	pAll    = 0
+	wNoWait = 0x01000000
+)
+
+// siginfo is siginfo_t of a 64-bit kernel as far as waitid fills it.
+type siginfo struct {
+	signo, errno, code, _ int32
+	pid                   int32
+	_                     [128 - 5*4]byte
+}
+
+// reap waits for children for as long as the process lives.
+func (a *jobs) reap() {
+	runtime.LockOSThread()
+	for {
+		var info siginfo
+		// Look first and reap under the lock: until then the pid cannot be used again.
+		_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, pAll, 0,
+			uintptr(unsafe.Pointer(&info)), syscall.WEXITED|wNoWait, 0, 0)
+		switch errno {
+		case 0:
+			a.reapOne(int(info.pid))
+		case syscall.EINTR:
+		default: // ECHILD: nothing to wait for until a job starts
+			<-a.started
+		}
+	}
+}
+
+func (a *jobs) reapOne(pid int) {
+	now := time.Now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var status syscall.WaitStatus
+	var usage syscall.Rusage
+	for {
+		_, err := syscall.Wait4(pid, &status, 0, &usage)
+		if err != syscall.EINTR {
+			break
+		}
+	}
+	if j := a.running[pid]; j != nil {
+		delete(a.running, pid)
+		j.ended, j.status, j.usage = now, status, usage
+		close(j.exited)
+	}
+}
+
+// signal sends a signal to the job's process group. Once the leader is reaped only the
+// group's number is left, which the kernel keeps from being used again while it has
+// members.
+func (j *job) signal(number int) {
+	j.all.mu.Lock()
+	defer j.all.mu.Unlock()
+	_ = syscall.Kill(-j.pid, syscall.Signal(number))
+}
+
+// cancel starts the ladder, or ends the job at once.
+func (j *job) cancel(now bool) {
+	select {
+	case j.stop <- now:
+	default: // two are waiting already, which says all there is to say
+	}
+}
+
+// peak is the job's largest resident size in bytes, or 0 where the figure that wait
+// gives cannot be told from the size of the guest that forked it.
+func (j *job) peak() int64 {
+	if j.usage.Maxrss <= j.floor {
+		return 0
+	}
+	return j.usage.Maxrss << 10
+}

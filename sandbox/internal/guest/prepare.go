@@ -1,0 +1,113 @@
+//go:build linux
+
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// runDir is where a small tmpfs of the sandbox's own user is mounted.
+const runDir = "/.drydock/run"
+
+// The account files. prepare moves them to runDir and leaves links, because the user
+// that a sandbox runs as is not known when its image is built: at start the guest writes
+// them anew with an entry for that user, so whoami, git and ssh know who they are.
+var accounts = []string{"passwd", "group"}
+
+// accountName is the name of the sandbox's user and group.
+const accountName = "sandbox"
+
+// prepare makes an image ready: the directories that get a mount at run time, and the
+// account files. It runs as root while the image is built, and may run again in an image
+// built on one that it has prepared.
+func prepare(workDir, home string) error {
+	for _, dir := range []string{workDir, home, "/tmp", runDir} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		// runc before 1.2 gives a tmpfs the mode of the directory it covers, whatever its
+		// options say, and the user who has to write there is not known yet.
+		if err := os.Chmod(dir, 0o777|fs.ModeSticky); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll("/etc", 0o755); err != nil {
+		return err
+	}
+	for _, name := range accounts {
+		link, file := filepath.Join("/etc", name), filepath.Join(runDir, name)
+		old, err := os.ReadFile(link)
+		if errors.Is(err, fs.ErrNotExist) {
+			old, err = accountFile(name, 0, 0, "/root"), nil
+		}
+		if err == nil {
+			err = os.WriteFile(file, old, 0o644)
+		}
+		if err == nil {
+			// Kept where the tmpfs does not hide it.
+			err = os.WriteFile(base(name), old, 0o644)
+		}
+		if err == nil {
+			err = os.Remove(link)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := os.Symlink(file, link); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// base is where the image's own account file stands.
+func base(name string) string { return "/.drydock/" + name }
+
+// accountFile is an account file with one entry.
+func accountFile(name string, uid, gid int, home string) []byte {
+	account := accountName
+	if uid == 0 {
+		account = "root"
+	}
+	if name == "group" {
+		return fmt.Appendf(nil, "%s:x:%d:\n", account, gid)
+	}
+	return fmt.Appendf(nil, "%s:x:%d:%d::%s:/bin/sh\n", account, uid, gid, home)
+}
+
+// writeAccounts writes the account files of the running sandbox: the image's own entries
+// and, first so that look-ups by number find it, one for its user.
+func writeAccounts(uid, gid int, home string) error {
+	for _, name := range accounts {
+		old, err := os.ReadFile(base(name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // not an image that prepare has seen: tests run the guest on the host
+		}
+		if err != nil {
+			return err
+		}
+		content := string(old)
+		if id := map[string]int{"passwd": uid, "group": gid}[name]; !hasID(content, id) {
+			content = string(accountFile(name, uid, gid, home)) + content
+		}
+		if err := os.WriteFile(filepath.Join(runDir, name), []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hasID reports whether an account file has an entry of that number.
+func hasID(content string, id int) bool {
+	for line := range strings.Lines(content) {
+		if f := strings.Split(line, ":"); len(f) > 2 && strings.TrimSpace(f[2]) == fmt.Sprint(id) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,255 @@
+//go:build linux
+
+package guest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"sync"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// errAborted ends what a call that the host gave up is reading or writing.
+var errAborted = &wire.Error{Code: wire.CodeAborted, Text: "canceled by the host"}
+
+// server answers one host.
+type server struct {
+	mux  *wire.Mux
+	jobs *jobs
+	dir  string   // where relative paths start
+	env  []string // of every command
+
+	mu    sync.Mutex
+	calls map[uint32]*call
+}
+
+// call is one request that is being answered.
+type call struct {
+	s      *server
+	id     uint32
+	stream *wire.Stream // the bytes of a file; stdin and stdout of a command
+	stderr *wire.Stream // of a command
+
+	mu       sync.Mutex
+	job      *job // of a command, once it runs
+	canceled bool
+}
+
+// Serve protects the process and answers the host until r ends, which is the end of the
+// sandbox: when PID 1 returns, the kernel ends every other process of the container.
+func Serve(r io.Reader, w io.Writer) error {
+	jobs, err := startJobs()
+	if err != nil {
+		return err
+	}
+	s := &server{mux: wire.NewMux(w), jobs: jobs, calls: make(map[uint32]*call)}
+	frames := wire.NewReader(r)
+	if err := s.greet(frames); err != nil {
+		return err
+	}
+	for {
+		h, err := frames.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = s.handle(h, frames)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (s *server) greet(r *wire.Reader) error {
+	h, err := r.Next()
+	if err != nil {
+		return fmt.Errorf("no hello from the host: %w", err)
+	}
+	payload, err := r.Payload(h)
+	if err != nil {
+		return err
+	}
+	var hello wire.HostHello
+	if h.Kind != wire.KindHello {
+		return errors.New("the host's first frame is no hello")
+	}
+	if err := json.Unmarshal(payload, &hello); err != nil {
+		return fmt.Errorf("hello: %w", err)
+	}
+	s.dir = string(hello.Dir)
+	s.env = mergeEnv(os.Environ(), hello.Env)
+	if err := writeAccounts(os.Getuid(), os.Getgid(), envValue(s.env, "HOME")); err != nil {
+		return err
+	}
+	answer, err := json.Marshal(wire.GuestHello{
+		Major: wire.Major, Minor: wire.Minor, Nonce: hello.Nonce,
+		UID: os.Getuid(), GID: os.Getgid(), Arch: runtime.GOARCH,
+	})
+	if err != nil {
+		return err
+	}
+	return s.mux.Send(wire.KindHello, 0, answer)
+}
+
+// handle takes one frame. It must never write to the host: the host's read loop grants
+// credit inline, and two ends that both wait for room in a pipe would wait for ever.
+func (s *server) handle(h wire.Header, r *wire.Reader) error {
+	switch h.Kind {
+	case wire.KindData, wire.KindEnd, wire.KindCredit, wire.KindReset:
+		return s.mux.Deliver(h, r)
+	}
+	payload, err := r.Payload(h)
+	if err != nil {
+		return err
+	}
+	switch h.Kind {
+	case wire.KindCall:
+		if len(payload) == 0 {
+			return errors.New("empty call")
+		}
+		s.start(h.Stream, wire.Op(payload[0]), payload[1:])
+	case wire.KindCancel:
+		var m wire.Cancel
+		if err := json.Unmarshal(payload, &m); err != nil {
+			return err
+		}
+		if c := s.find(h.Stream); c != nil {
+			c.cancel(m.Now)
+		}
+	case wire.KindSignal:
+		var m wire.Signal
+		if err := json.Unmarshal(payload, &m); err != nil {
+			return err
+		}
+		if c := s.find(h.Stream); c != nil {
+			c.signal(m.Number)
+		}
+	case wire.KindPing:
+		go s.mux.Send(wire.KindPong, 0, payload)
+	default:
+		return fmt.Errorf("the host sent a frame of kind %d", h.Kind)
+	}
+	return nil
+}
+
+func (s *server) find(id uint32) *call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls[id]
+}
+
+// start opens the call's streams, so that the bytes which follow the request find them,
+// and answers in a goroutine.
+func (s *server) start(id uint32, op wire.Op, args []byte) {
+	c := &call{s: s, id: id, stream: s.mux.Open(id, nil)}
+	if op == wire.OpExec {
+		c.stderr = s.mux.Open(id+1, nil)
+	}
+	s.mu.Lock()
+	s.calls[id] = c
+	s.mu.Unlock()
+	go func() {
+		last, v, err := c.do(op, args)
+		c.reply(last, v, err)
+	}()
+}
+
+// do carries the operation out. last are the final bytes of the call's stream, which
+// travel with the reply; nil leaves the stream as it is.
+func (c *call) do(op wire.Op, args []byte) (last []byte, v any, err error) {
+	switch op {
+	case wire.OpExec:
+		v, err = answer(args, c.exec)
+	case wire.OpRead:
+		v, err = answer(args, func(m *wire.Read) (_ any, err error) {
+			last, v, err = c.read(m)
+			return v, err
+		})
+	case wire.OpWrite:
+		v, err = answer(args, c.write)
+	case wire.OpStat:
+		v, err = answer(args, c.s.stat)
+	case wire.OpReadDir:
+		v, err = answer(args, func(m *wire.Path) (_ any, err error) {
+			last, err = c.readDir(m)
+			return nil, err
+		})
+	case wire.OpMkdir:
+		v, err = answer(args, c.s.mkdir)
+	case wire.OpRemove:
+		v, err = answer(args, c.s.remove)
+	case wire.OpRename:
+		v, err = answer(args, c.s.rename)
+	default:
+		err = &wire.Error{Code: wire.CodeUnsupported, Text: "the guest of this image is older than the host: build the image again"}
+	}
+	return last, v, err
+}
+
+// answer decodes the arguments of an operation and does it.
+func answer[A any](args []byte, do func(*A) (any, error)) (any, error) {
+	a := new(A)
+	if err := json.Unmarshal(args, a); err != nil {
+		return nil, &wire.Error{Code: wire.CodeInvalid, Text: err.Error()}
+	}
+	return do(a)
+}
+
+func (c *call) reply(last []byte, v any, err error) {
+	status, payload := wire.StatusOK, []byte(nil)
+	if err != nil {
+		status, v = wire.StatusError, wireError(err)
+	}
+	if v != nil {
+		// The messages are plain structs, which always encode.
+		payload, _ = json.Marshal(v)
+	}
+	payload = append([]byte{status}, payload...)
+
+	c.s.mu.Lock()
+	delete(c.s.calls, c.id)
+	c.s.mu.Unlock()
+	if last != nil && err == nil {
+		frames := c.stream.AppendLast(nil, last)
+		err = c.s.mux.Frames(wire.AppendFrame(frames, wire.KindReply, c.id, payload))
+	} else {
+		err = c.s.mux.Send(wire.KindReply, c.id, payload)
+	}
+	c.s.mux.Close(c.id)
+	if c.stderr != nil {
+		c.s.mux.Close(c.id + 1)
+	}
+	if err != nil {
+		// Nobody reads any more; the read loop will see the end, too.
+		fmt.Fprintln(os.Stderr, "drydock guest: reply:", err)
+	}
+}
+
+// cancel ends the call: a command through the ladder, or at once; anything else where
+// it next reads or writes its stream.
+func (c *call) cancel(now bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.canceled = true
+	switch {
+	case c.job != nil:
+		c.job.cancel(now)
+	case c.stderr == nil:
+		c.stream.Abort(errAborted)
+	}
+}
+
+func (c *call) signal(number int) {
+	c.mu.Lock()
+	j := c.job
+	c.mu.Unlock()
+	if j != nil {
+		j.signal(number)
+	}
+}

@@ -1,0 +1,183 @@
+package wire
+
+// Paths, arguments and environment entries are []byte, base64 in JSON: they may hold
+// bytes that are not UTF-8, which JSON strings would silently replace.
+
+// HostHello is the host's first frame.
+type HostHello struct {
+	Major, Minor int
+	// Nonce is repeated by the guest: it tells the guest's first frame from text that
+	// something else printed.
+	Nonce string
+	// Dir is the directory that relative paths and commands start in.
+	Dir []byte
+	// Env is added to the image's environment for every command, as KEY=VALUE.
+	Env [][]byte
+}
+
+// GuestHello is the guest's first frame, sent when it is ready for calls.
+type GuestHello struct {
+	Major, Minor int
+	Nonce        string
+	UID, GID     int
+	Arch         string
+}
+
+// Op is what a call asks for: the first byte of its payload.
+type Op byte
+
+// The operations.
+const (
+	OpExec    Op = iota + 1 // Exec -> Exited
+	OpRead                  // Read -> FileRead; bytes on the call's stream
+	OpWrite                 // Write -> Written; bytes on the call's stream
+	OpStat                  // Path -> FileInfo
+	OpReadDir               // Path -> nothing; one JSON FileInfo a line on the call's stream
+	OpMkdir                 // Mkdir -> nothing
+	OpRemove                // Remove -> nothing
+	OpRename                // Rename -> nothing
+)
+
+// Exec starts a program. The call's stream carries stdin to it and stdout from it, the
+// stream of the next number stderr.
+type Exec struct {
+	Path  []byte   // looked up in the command's PATH where it has no slash
+	Args  [][]byte // Args[0] included
+	Env   [][]byte `json:",omitempty"` // KEY=VALUE, over the sandbox's
+	Dir   []byte   `json:",omitempty"`
+	Stdin bool     `json:",omitempty"` // without it stdin is /dev/null
+	Join  bool     `json:",omitempty"` // stderr goes where stdout goes
+	// Timeout in nanoseconds starts the ladder TERM, Grace, KILL; 0 is no limit.
+	Timeout int64 `json:",omitempty"`
+	Grace   int64
+}
+
+// Cancel ends a job as a timeout does.
+type Cancel struct {
+	// Now leaves out TERM and the grace.
+	Now bool `json:",omitempty"`
+}
+
+// Signal asks for a signal to the job's process group.
+type Signal struct {
+	Number int
+}
+
+// Exited is how a command ended.
+type Exited struct {
+	// Code is the exit code, -1 where a signal ended the command.
+	Code int
+	// Signal is the number of the signal that ended it, or 0.
+	Signal int `json:",omitempty"`
+	// TimedOut and Canceled say why the ladder was climbed; Rung is how far: term or kill.
+	TimedOut bool   `json:",omitempty"`
+	Canceled bool   `json:",omitempty"`
+	Rung     string `json:",omitempty"`
+	// Times in nanoseconds; Peak in bytes, 0 where it is not known.
+	Elapsed, User, System int64
+	Peak                  int64
+}
+
+// Path names a file.
+type Path struct {
+	Path []byte
+	// Follow is for OpStat: describe what a symlink leads to.
+	Follow bool `json:",omitempty"`
+}
+
+// Read asks for bytes of a file.
+type Read struct {
+	Path   []byte
+	Offset int64 `json:",omitempty"`
+	// Limit is how many bytes are wanted; less than 0 is all of them, of which more than
+	// Max is CodeTooLarge.
+	Limit, Max int64
+}
+
+// FileRead ends a read.
+type FileRead struct {
+	Size int64 // of the file, as its owner reports it: 0 for most files of /proc
+}
+
+// Write puts the bytes of the call's stream into a file.
+type Write struct {
+	Path []byte
+	Mode uint32 // permission bits of a file that is new
+}
+
+// Written ends a write.
+type Written struct {
+	Created bool `json:",omitempty"`
+	// InPlace: the file could not be replaced by rename, so a reader could see it half written.
+	InPlace bool `json:",omitempty"`
+}
+
+// FileInfo describes a file.
+type FileInfo struct {
+	Name     []byte
+	Size     int64
+	Mode     uint32 // the bits of fs.FileMode
+	ModTime  int64  // nanoseconds since 1970
+	UID, GID uint32
+	Link     []byte `json:",omitempty"` // the target of a symlink
+}
+
+// Mkdir makes a directory and its parents.
+type Mkdir struct {
+	Path []byte
+	Mode uint32
+}
+
+// Remove removes a file or an empty directory; All whatever it holds, too.
+type Remove struct {
+	Path []byte
+	All  bool `json:",omitempty"`
+}
+
+// Rename moves a file or a directory.
+type Rename struct {
+	From, To []byte
+}
+
+// The status byte of a reply.
+const (
+	StatusOK    byte = iota // the operation's JSON follows
+	StatusError             // JSON Error follows
+)
+
+// Error is an operation that failed.
+type Error struct {
+	Code Code
+	// Text is the guest's words, for people.
+	Text string
+}
+
+func (e *Error) Error() string { return e.Text }
+
+// Code says what kind of error it was, in the same words on every platform.
+type Code string
+
+// The codes. The first ones are the errno of the same meaning.
+const (
+	CodeNotExist    Code = "not_exist"
+	CodeExist       Code = "exist"
+	CodePermission  Code = "permission"
+	CodeReadOnly    Code = "read_only"
+	CodeIsDir       Code = "is_dir"
+	CodeNotDir      Code = "not_dir"
+	CodeNotEmpty    Code = "not_empty"
+	CodeNameTooLong Code = "name_too_long"
+	CodeLoop        Code = "loop"
+	CodeNoSpace     Code = "no_space"
+	CodeBusy        Code = "busy"
+	CodeCrossDevice Code = "cross_device"
+	CodeNotRegular  Code = "not_regular" // a FIFO, a device or a socket where a file was wanted
+	CodeTooLarge    Code = "too_large"
+	CodeTooLong     Code = "arguments_too_long"
+	CodeNotExec     Code = "not_executable"
+	CodeNoMemory    Code = "no_memory" // or no room for another process
+	CodeInvalid     Code = "invalid"
+	CodeUnsupported Code = "unsupported"
+	CodeAborted     Code = "aborted"
+	CodeIO          Code = "io"
+)

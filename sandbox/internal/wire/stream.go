@@ -1,0 +1,418 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"sync"
+)
+
+// ErrReset is returned by Stream.Write after the other end said that it wants no more.
+var ErrReset = errors.New("stream reset by the other end")
+
+// Mux is the part of a connection that both ends share: the streams, their windows and
+// the one writer. Each end has its own read loop, which hands the frames that concern
+// streams to Deliver.
+type Mux struct {
+	*Writer
+
+	mu      sync.Mutex
+	streams map[uint32]*Stream
+	err     error
+}
+
+// NewMux returns a Mux that writes its frames to w.
+func NewMux(w io.Writer) *Mux {
+	return &Mux{Writer: NewWriter(w), streams: make(map[uint32]*Stream)}
+}
+
+// Open registers a stream. Where sink is not nil, what arrives is handed to it by the
+// read loop, so it must not block; Read and WriteTo then have nothing to return.
+func (m *Mux) Open(id uint32, sink func([]byte)) *Stream {
+	s := &Stream{m: m, id: id, sink: sink, credit: Window}
+	s.cond.L = &s.mu
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil {
+		s.readErr, s.writeErr = m.err, m.err
+		return s
+	}
+	m.streams[id] = s
+	return s
+}
+
+// Close forgets the stream: readers get io.EOF after what has arrived, writers ErrReset,
+// and frames that still come for it are ignored.
+func (m *Mux) Close(id uint32) {
+	m.mu.Lock()
+	s := m.streams[id]
+	delete(m.streams, id)
+	m.mu.Unlock()
+	if s != nil {
+		s.fail(io.EOF, ErrReset)
+	}
+}
+
+// Fail ends all streams and later ones with err.
+func (m *Mux) Fail(err error) {
+	m.Writer.Fail(err)
+	m.mu.Lock()
+	if m.err == nil {
+		m.err = err
+	}
+	streams := m.streams
+	m.streams = make(map[uint32]*Stream)
+	m.mu.Unlock()
+	for _, s := range streams {
+		s.fail(err, err)
+	}
+}
+
+// Deliver takes a Data, End, Credit or Reset frame from r. Frames of streams that are no
+// longer open are skipped: their sender could not know yet.
+func (m *Mux) Deliver(h Header, r *Reader) error {
+	m.mu.Lock()
+	s := m.streams[h.Stream]
+	m.mu.Unlock()
+	if s == nil {
+		return r.Discard(h.Len)
+	}
+	switch h.Kind {
+	case KindData, KindEnd:
+		if err := s.receive(h.Len, r); err != nil {
+			return err
+		}
+		if h.Kind == KindEnd {
+			s.fail(io.EOF, nil)
+		}
+	case KindCredit:
+		b, err := r.Payload(h)
+		if err != nil {
+			return err
+		}
+		if len(b) != 4 {
+			return violation("credit of %d bytes", len(b))
+		}
+		return s.grant(binary.BigEndian.Uint32(b))
+	case KindReset:
+		s.fail(nil, ErrReset)
+	default:
+		return violation("kind %d is no frame of a stream", h.Kind)
+	}
+	return nil
+}
+
+const (
+	smallChunk = 4 << 10
+	largeChunk = 64 << 10
+)
+
+var largeChunks = sync.Pool{New: func() any { return new([largeChunk]byte) }}
+
+// chunk is a piece of received bytes, b[r:w] of it unread.
+type chunk struct {
+	b    []byte
+	r, w int
+}
+
+// Stream is one direction each way of bytes, with a window of its own in each. One
+// goroutine may read and one may write at a time.
+type Stream struct {
+	m    *Mux
+	id   uint32
+	sink func([]byte)
+
+	mu   sync.Mutex
+	cond sync.Cond
+
+	// Receiving. All chunks but the last are full, so unread memory never exceeds the
+	// window by more than a chunk whatever sizes the sender chooses.
+	chunks  []*chunk
+	unread  int // received and not yet consumed
+	owed    int // consumed and not yet granted again
+	readErr error
+
+	// Sending.
+	credit   int
+	writeErr error
+}
+
+// ID returns the stream's number.
+func (s *Stream) ID() uint32 { return s.id }
+
+// fail ends reading and writing with the given errors; nil leaves that direction be.
+func (s *Stream) fail(read, write error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if read != nil && s.readErr == nil {
+		s.readErr = read
+	}
+	if write != nil && s.writeErr == nil {
+		s.writeErr = write
+	}
+	s.cond.Broadcast()
+}
+
+func (s *Stream) grant(n uint32) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if uint64(s.credit)+uint64(n) > Window {
+		return violation("credit over the window on stream %d", s.id)
+	}
+	s.credit += int(n)
+	s.cond.Broadcast()
+	return nil
+}
+
+// receive reads n bytes of payload into the stream's buffer. It is called by the read
+// loop only, which is what lets it fill a chunk without holding the lock.
+func (s *Stream) receive(n int, r *Reader) error {
+	s.mu.Lock()
+	over, closed := s.unread+n > Window, s.readErr != nil
+	s.mu.Unlock()
+	if over {
+		return violation("data over the window on stream %d", s.id)
+	}
+	if closed {
+		return r.Discard(n)
+	}
+	if s.sink != nil {
+		return s.receiveSink(n, r)
+	}
+	for n > 0 {
+		c := s.lastChunk(n)
+		k := min(n, len(c.b)-c.w)
+		if err := r.ReadPayload(c.b[c.w : c.w+k]); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		c.w += k
+		s.unread += k
+		s.cond.Broadcast()
+		s.mu.Unlock()
+		n -= k
+	}
+	return nil
+}
+
+func (s *Stream) receiveSink(n int, r *Reader) error {
+	buf := largeChunks.Get().(*[largeChunk]byte)
+	defer largeChunks.Put(buf)
+	if err := r.ReadPayload(buf[:n]); err != nil {
+		return err
+	}
+	s.sink(buf[:n])
+	s.mu.Lock()
+	s.unread += n
+	s.mu.Unlock()
+	s.consumed(n)
+	return nil
+}
+
+// lastChunk returns the chunk that takes the next of n bytes.
+func (s *Stream) lastChunk(n int) *chunk {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := len(s.chunks); k > 0 && s.chunks[k-1].w < len(s.chunks[k-1].b) {
+		return s.chunks[k-1]
+	}
+	c := &chunk{}
+	if n <= smallChunk {
+		c.b = make([]byte, smallChunk)
+	} else {
+		c.b = largeChunks.Get().(*[largeChunk]byte)[:]
+	}
+	s.chunks = append(s.chunks, c)
+	return c
+}
+
+// next waits for bytes and returns what the first chunk holds of them.
+func (s *Stream) next() ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.unread == 0 && s.readErr == nil {
+		s.cond.Wait()
+	}
+	if s.unread == 0 {
+		return nil, s.readErr
+	}
+	c := s.chunks[0]
+	return c.b[c.r:c.w], nil
+}
+
+// advance consumes n bytes of the first chunk.
+func (s *Stream) advance(n int) {
+	s.mu.Lock()
+	c := s.chunks[0]
+	c.r += n
+	if c.r == len(c.b) {
+		s.chunks[0] = nil
+		s.chunks = s.chunks[1:]
+		if len(c.b) == largeChunk {
+			largeChunks.Put((*[largeChunk]byte)(c.b))
+		}
+	}
+	s.mu.Unlock()
+	s.consumed(n)
+}
+
+// consumed grants the sender new credit once half a window has been read.
+func (s *Stream) consumed(n int) {
+	s.mu.Lock()
+	s.unread -= n
+	s.owed += n
+	owed := 0
+	if s.owed >= Window/2 && s.readErr == nil {
+		owed, s.owed = s.owed, 0
+	}
+	s.mu.Unlock()
+	if owed > 0 {
+		var b [4]byte
+		binary.BigEndian.PutUint32(b[:], uint32(owed))
+		// Where the connection is gone there is nobody left to grant to.
+		_ = s.m.Send(KindCredit, s.id, b[:])
+	}
+}
+
+// Read implements io.Reader. It returns io.EOF after the other end's last byte.
+func (s *Stream) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	b, err := s.next()
+	if err != nil {
+		return 0, err
+	}
+	n := copy(p, b)
+	s.advance(n)
+	return n, nil
+}
+
+// WriteTo implements io.WriterTo: the bytes go to w from where they were received.
+func (s *Stream) WriteTo(w io.Writer) (int64, error) {
+	var total int64
+	for {
+		b, err := s.next()
+		if err == io.EOF {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+		n, err := w.Write(b)
+		total += int64(n)
+		s.advance(n)
+		if err != nil {
+			return total, err
+		}
+		if n < len(b) {
+			return total, io.ErrShortWrite
+		}
+	}
+}
+
+// CloseRead tells the other end that no more is wanted, and drops what comes.
+func (s *Stream) CloseRead() {
+	s.mu.Lock()
+	ended := s.readErr != nil
+	if !ended {
+		s.readErr = io.ErrClosedPipe
+		s.unread = 0 // the chunks go with the stream
+	}
+	s.cond.Broadcast()
+	s.mu.Unlock()
+	if !ended {
+		_ = s.m.Send(KindReset, s.id, nil)
+	}
+}
+
+// acquire waits until at least one byte may be sent, and takes credit for up to n.
+func (s *Stream) acquire(n int) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.credit == 0 && s.writeErr == nil {
+		s.cond.Wait()
+	}
+	if s.writeErr != nil {
+		return 0, s.writeErr
+	}
+	n = min(n, s.credit)
+	s.credit -= n
+	return n, nil
+}
+
+// Write implements io.Writer. It blocks while the other end's window is full.
+func (s *Stream) Write(p []byte) (int, error) {
+	buf := NewBuffer()
+	defer buf.Free()
+	total := 0
+	for len(p) > 0 {
+		n := copy(buf.Data(), p)
+		if err := s.WriteBuffer(buf, n); err != nil {
+			return total, err
+		}
+		total += n
+		p = p[n:]
+	}
+	return total, nil
+}
+
+// WriteBuffer sends the first n bytes of buf's data without copying them.
+func (s *Stream) WriteBuffer(buf *Buffer, n int) error {
+	for off := 0; off < n; {
+		k, err := s.acquire(n - off)
+		if err != nil {
+			return err
+		}
+		// The header goes right before the bytes: into the buffer's head room, or over
+		// bytes that have been sent.
+		appendHeader(buf[off:off:off+HeaderSize], KindData, s.id, k)
+		if err := s.m.Frames(buf[off : off+HeaderSize+k]); err != nil {
+			return err
+		}
+		off += k
+	}
+	return nil
+}
+
+// AppendLast appends p to b as the frame of the stream's last bytes, for a caller that
+// sends it together with others in one Frames. It takes at most MaxData bytes and does
+// not wait for the window, so nothing may have been written to the stream before.
+func (s *Stream) AppendLast(b, p []byte) []byte {
+	s.mu.Lock()
+	s.credit -= len(p)
+	s.writeErr = io.ErrClosedPipe
+	s.mu.Unlock()
+	return AppendFrame(b, KindEnd, s.id, p)
+}
+
+// Abort makes reads and writes under way and later ones fail with err, on this end only.
+func (s *Stream) Abort(err error) { s.fail(err, err) }
+
+// CloseWrite tells the other end that no more bytes follow.
+func (s *Stream) CloseWrite() error {
+	s.mu.Lock()
+	err := s.writeErr
+	if err == nil {
+		s.writeErr = io.ErrClosedPipe
+	}
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return s.m.Send(KindEnd, s.id, nil)
+}
+
+// Buffer has room for a data frame: the bytes, and before them the header.
+type Buffer [HeaderSize + MaxData]byte
+
+var buffers = sync.Pool{New: func() any { return new(Buffer) }}
+
+// NewBuffer returns a Buffer of the pool; give it back with Free.
+func NewBuffer() *Buffer { return buffers.Get().(*Buffer) }
+
+// Data is where the bytes go.
+func (b *Buffer) Data() []byte { return b[HeaderSize:] }
+
+// Free gives b back to the pool.
+func (b *Buffer) Free() { buffers.Put(b) }

@@ -1,0 +1,102 @@
+package wire
+
+import (
+	"io"
+	"sync"
+)
+
+// Writer writes frames of many goroutines to one pipe. There is no goroutine of its own:
+// whoever finds the pipe free writes, together with the control frames that others
+// leave meanwhile, so an uncontended frame costs one system call and no hand-over.
+type Writer struct {
+	w io.Writer
+
+	data sync.Mutex // held by the one data sender that may wait for the pipe
+
+	mu      sync.Mutex
+	free    sync.Cond // the pipe is free or err is set
+	busy    bool      // somebody is inside w.Write
+	pending []byte    // control frames for whoever writes next
+	spare   []byte    // the pending buffer written last, to be used again
+	err     error
+}
+
+// NewWriter returns a Writer on w.
+func NewWriter(w io.Writer) *Writer {
+	wr := &Writer{w: w}
+	wr.free.L = &wr.mu
+	return wr
+}
+
+// Send writes a control frame. Where another goroutine is writing, the frame is left to
+// that one and Send returns at once.
+func (w *Writer) Send(kind Kind, stream uint32, payload []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return w.err
+	}
+	if w.pending == nil {
+		w.pending, w.spare = w.spare[:0], nil
+	}
+	w.pending = AppendFrame(w.pending, kind, stream, payload)
+	if w.busy {
+		return nil
+	}
+	w.busy = true
+	w.flush(nil)
+	return w.err
+}
+
+// Frames writes whole frames that stand in b, in order and uninterrupted. It returns
+// when they are written, so b can be used again and a full pipe holds the sender back.
+func (w *Writer) Frames(b []byte) error {
+	w.data.Lock()
+	defer w.data.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.busy && w.err == nil {
+		w.free.Wait()
+	}
+	if w.err != nil {
+		return w.err
+	}
+	w.busy = true
+	w.flush(b)
+	return w.err
+}
+
+// flush writes the pending control frames, then b, then what came in meanwhile, and
+// gives the pipe free. It is called with mu held and busy set.
+func (w *Writer) flush(b []byte) {
+	for w.err == nil && (len(w.pending) > 0 || b != nil) {
+		out, control := b, false
+		if len(w.pending) > 0 {
+			out, control = w.pending, true
+			w.pending = nil
+		} else {
+			b = nil
+		}
+		w.mu.Unlock()
+		_, err := w.w.Write(out)
+		w.mu.Lock()
+		if control && cap(out) <= MaxData {
+			w.spare = out
+		}
+		if err != nil && w.err == nil {
+			w.err = err
+		}
+	}
+	w.busy = false
+	w.free.Broadcast()
+}
+
+// Fail makes every later write return err.
+func (w *Writer) Fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.err = err
+	}
+	w.free.Broadcast()
+}

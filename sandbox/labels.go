@@ -1,0 +1,65 @@
+package sandbox
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The labels of containers and images. They hold only what never changes, because an
+// engine cannot edit them.
+const (
+	// LabelFormat is the version of these labels: "1".
+	LabelFormat = "io.drydock.format"
+	// LabelKind is what the container or image is: "sandbox" or "runtime".
+	LabelKind = "io.drydock.kind"
+	// LabelOwner is the process that opened a sandbox, as BOOTID:PID:START: the host's
+	// boot id, the pid, and its start in clock ticks since boot. Where the host has no
+	// /proc, boot id and start are empty.
+	LabelOwner = "io.drydock.owner"
+	// LabelCreated is when, in RFC 3339, UTC.
+	LabelCreated = "io.drydock.created"
+	// LabelRuntime is the name of the runtime an image was built for.
+	LabelRuntime = "io.drydock.runtime"
+	// LabelBase is the reference of the image it was built on, LabelBaseID that image's id.
+	LabelBase   = "io.drydock.base"
+	LabelBaseID = "io.drydock.base-id"
+)
+
+const labelFormat = "1"
+
+var owner = sync.OnceValue(func() string {
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return fmt.Sprintf("%s:%d:%s", strings.TrimSpace(string(boot)), os.Getpid(), startTicks())
+})
+
+// startTicks is when this process started, which tells it from a later one of its pid.
+func startTicks() string {
+	stat, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		return ""
+	}
+	// The name, in parentheses, may itself hold spaces and parentheses; starttime is
+	// field 22, the 20th after it. See proc(5).
+	_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
+	fields := strings.Fields(rest)
+	if len(fields) < 20 {
+		return ""
+	}
+	if _, err := strconv.ParseUint(fields[19], 10, 64); err != nil {
+		return ""
+	}
+	return fields[19]
+}
+
+func containerLabels() map[string]string {
+	return map[string]string{
+		LabelFormat:  labelFormat,
+		LabelKind:    "sandbox",
+		LabelOwner:   owner(),
+		LabelCreated: time.Now().UTC().Format(time.RFC3339),
+	}
+}

@@ -1,0 +1,191 @@
+package sandbox
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drydock-go/drydock"
+)
+
+// The defaults of Options.
+const (
+	DefaultRuntime = "python-minimal"
+	DefaultMemory  = 1 << 30 // bytes
+	DefaultCPUs    = 2.0     // fewer where the engine has fewer
+	DefaultPIDs    = 1024
+)
+
+// Home is the home directory of a sandbox's user.
+const Home = "/home/sandbox"
+
+// Options say what Open opens; nil is all defaults.
+type Options struct {
+	// Runtime is the name of a runtime of Catalog. Default: DefaultRuntime.
+	Runtime string
+	// Image is an image to use as it is, in place of Runtime.
+	Image string
+	// Catalog has the runtimes and what stands in for their images. Default:
+	// drydock.Default, which reads the files that DRYDOCK_RUNTIMES names.
+	Catalog *drydock.Catalog
+	// Engine runs the container. Default: the docker found in PATH.
+	Engine Engine
+	// Offline refuses what is not on the engine yet: nothing is pulled or built.
+	Offline bool
+	// Progress is told how pulls and builds go on; it is called from one goroutine at a time.
+	Progress func(Progress)
+
+	// Name is the container's name. Default: "drydock-" and random letters.
+	Name string
+	// Env is set for every command, over the image's. It is no part of the container's
+	// configuration that the engine shows, nor of any command line.
+	Env map[string]string
+	// WorkDir is where commands start and relative paths begin. Default: the runtime's.
+	// Unless something is mounted there it is an empty tmpfs that ends with the sandbox.
+	WorkDir string
+	// User is "uid", "uid:gid" or a name that the image knows. Default: an unprivileged
+	// user of the sandbox's own (see the package documentation).
+	User string
+	// Mounts are host directories and named volumes.
+	Mounts []Mount
+
+	// Memory is in bytes and bounds the tmpfs mounts as well; there is no swap beside it.
+	// Default: DefaultMemory.
+	Memory int64
+	// CPUs is how many. Default: DefaultCPUs, and never more than the engine has.
+	CPUs float64
+	// PIDs is how many processes and threads. Default: DefaultPIDs.
+	PIDs int64
+
+	// StartTimeout bounds the start of the container, pulls and builds not counted.
+	// Default: 1 minute.
+	StartTimeout time.Duration
+	// Logger is told of the life of the sandbox. Default: silent.
+	Logger *slog.Logger
+}
+
+// config is Options with every default filled in and every value checked.
+type config struct {
+	Options
+	runtime drydock.Runtime
+}
+
+var containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$`)
+
+func (o *Options) resolve() (*config, error) {
+	c := &config{}
+	if o != nil {
+		c.Options = *o
+	}
+	var err error
+	if c.Catalog == nil {
+		if c.Catalog, err = drydock.Default(); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case c.Image != "" && c.Runtime != "":
+		return nil, errors.New("both Runtime and Image are set: give one of them")
+	case c.Image != "":
+		c.runtime, err = c.Catalog.Resolve(drydock.Runtime{Name: "image", Image: c.Image})
+	default:
+		c.runtime, err = c.Catalog.Runtime(cmp.Or(c.Runtime, DefaultRuntime))
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.WorkDir = cmp.Or(c.WorkDir, c.runtime.WorkDir)
+	c.User = cmp.Or(c.User, c.runtime.User)
+	c.Memory = cmp.Or(c.Memory, DefaultMemory)
+	c.PIDs = cmp.Or(c.PIDs, DefaultPIDs)
+	c.StartTimeout = cmp.Or(c.StartTimeout, time.Minute)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Engine == nil {
+		c.Engine = defaultEngine
+	}
+	if c.Name != "" && !containerName.MatchString(c.Name) {
+		return nil, fmt.Errorf("container name %q: write letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 128", c.Name)
+	}
+	for key, value := range c.Env {
+		if err := checkEnv(key, value); err != nil {
+			return nil, err
+		}
+	}
+	if err := checkWorkDir(c.WorkDir); err != nil {
+		return nil, err
+	}
+	if err := checkUser(c.User); err != nil {
+		return nil, err
+	}
+	// The least with which the guest and a shell run at all.
+	const leastMemory, leastPIDs = 16 << 20, 16
+	switch {
+	case c.Memory < leastMemory:
+		return nil, fmt.Errorf("memory of %d bytes: give at least %d (16 MiB)", c.Memory, leastMemory)
+	case c.PIDs < leastPIDs:
+		return nil, fmt.Errorf("pids limit of %d: give at least %d", c.PIDs, leastPIDs)
+	case c.CPUs < 0 || c.CPUs > 0 && c.CPUs < 0.01 || c.CPUs != c.CPUs:
+		return nil, fmt.Errorf("cpus %v: give at least 0.01", c.CPUs)
+	case c.StartTimeout < 0:
+		return nil, fmt.Errorf("start timeout %v is negative", c.StartTimeout)
+	}
+	c.Mounts = slices.Clone(c.Mounts)
+	for i := range c.Mounts {
+		if err := c.Mounts[i].check(); err != nil {
+			return nil, err
+		}
+		for _, other := range c.Mounts[:i] {
+			if path.Clean(other.Target) == path.Clean(c.Mounts[i].Target) {
+				return nil, fmt.Errorf("two mounts at %s", other.Target)
+			}
+		}
+	}
+	return c, nil
+}
+
+func checkEnv(key, value string) error {
+	if key == "" || strings.ContainsAny(key, "=\x00") || strings.Contains(value, "\x00") {
+		return fmt.Errorf("environment variable %q: a name has no '=', and neither name nor value a NUL byte", key)
+	}
+	return nil
+}
+
+// reserved are directories that cannot be a work dir or the target of a mount, nor hold one.
+var reserved = []string{"/proc", "/sys", "/dev", "/etc", "/.drydock", "/bin", "/sbin", "/lib", "/lib64", "/usr/bin", "/usr/sbin", "/usr/lib", "/boot"}
+
+func checkWorkDir(dir string) error {
+	if !path.IsAbs(dir) || path.Clean(dir) != dir || dir == "/" || strings.ContainsAny(dir, ":,\x00\r\n") {
+		return fmt.Errorf("work dir %q: write an absolute path without '..', ':' or ',', and not /", dir)
+	}
+	if r := within(dir, reserved); r != "" {
+		return fmt.Errorf("work dir %q is in %s, which belongs to the system: write another, such as /workspace", dir, r)
+	}
+	return nil
+}
+
+// within returns which of dirs is dir or holds it, or "".
+func within(dir string, dirs []string) string {
+	for _, d := range dirs {
+		if dir == d || strings.HasPrefix(dir, strings.TrimSuffix(d, "/")+"/") {
+			return d
+		}
+	}
+	return ""
+}
+
+var userPattern = regexp.MustCompile(`^([0-9]{1,10}|[a-z_][a-z0-9_-]{0,31})(:([0-9]{1,10}|[a-z_][a-z0-9_-]{0,31}))?$`)
+
+func checkUser(user string) error {
+	if user != "" && !userPattern.MatchString(user) {
+		return fmt.Errorf("user %q: write uid, uid:gid or a user name", user)
+	}
+	return nil
+}

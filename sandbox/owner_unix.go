@@ -1,0 +1,85 @@
+//go:build unix
+
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// The range that sandboxes of a caller who is root take their uids from. Each has one of
+// its own, so that no two share what the kernel counts by uid: inotify watches, pipe
+// buffers, keys, processes.
+const (
+	firstUID = 200000
+	lastUID  = 265535
+)
+
+func ownerOf(info fs.FileInfo) *fileOwner {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	return &fileOwner{uid: int(st.Uid), gid: int(st.Gid)}
+}
+
+// uidClaim is a uid that no other sandbox of this host has, for as long as its lock file
+// is locked. The kernel drops the lock with the process, however that ends.
+type uidClaim struct {
+	uid  int
+	file *os.File
+}
+
+func claimUID() (*uidClaim, error) {
+	base := "/run"
+	if _, err := os.Stat(base); err != nil {
+		base = os.TempDir()
+	}
+	dir := filepath.Join(base, "drydock", "uids")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	const count = lastUID - firstUID + 1
+	for i, first := 0, rand.IntN(count); i < count; i++ {
+		uid := firstUID + (first+i)%count
+		f, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(uid)), os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if locked(f) {
+			return &uidClaim{uid: uid, file: f}, nil
+		}
+		f.Close()
+	}
+	return nil, fmt.Errorf("all %d uids from %d to %d are taken by sandboxes", count, firstUID, lastUID)
+}
+
+// locked takes the lock, unless another has it or has just removed the file.
+func locked(f *os.File) bool {
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return false
+	}
+	held, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(f.Name())
+	return err == nil && os.SameFile(held, named)
+}
+
+func (c *uidClaim) release() {
+	if c == nil {
+		return
+	}
+	// Removed before it is unlocked: whoever opened it meanwhile sees that it is gone.
+	if err := os.Remove(c.file.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return // still locked, so the uid is not used again by this process's lifetime
+	}
+	c.file.Close()
+}

@@ -1,0 +1,99 @@
+package sandbox
+
+import (
+	"bytes"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Progress is one thing that happened while an image was pulled or built.
+type Progress struct {
+	// Image is what is made ready: "runtime python-datascience", "image debian:12".
+	Image string
+	// Step of Steps is under way; both are 0 while the number is not known.
+	Step, Steps int
+	// Text is what the step does.
+	Text string
+	// Line is a line of the builder's output, without terminal escapes, or empty.
+	Line string
+	// Done is set on the last event; Err is then why it failed, or nil.
+	Done bool
+	Err  error
+}
+
+// progress turns a builder's output into events.
+type progress struct {
+	now  Progress
+	tell func(Progress)
+	line []byte // the beginning of a line
+}
+
+func newProgress(image string, tell func(Progress)) *progress {
+	if tell == nil {
+		tell = func(Progress) {}
+	}
+	return &progress{now: Progress{Image: image}, tell: tell}
+}
+
+func (p *progress) step(text string) {
+	p.now.Text = text
+	p.tell(p.now)
+}
+
+func (p *progress) done(err error) {
+	if len(p.line) > 0 {
+		p.take(p.line)
+	}
+	p.now.Line, p.now.Done, p.now.Err = "", true, err
+	p.tell(p.now)
+}
+
+// Write takes the builder's output. A carriage return ends a line as well: package
+// managers draw their progress with it.
+func (p *progress) Write(b []byte) (int, error) {
+	n := len(b)
+	for {
+		i := bytes.IndexAny(b, "\r\n")
+		if i < 0 {
+			break
+		}
+		p.line = append(p.line, b[:i]...)
+		p.take(p.line)
+		p.line = p.line[:0]
+		b = b[i+1:]
+	}
+	const longest = 4 << 10
+	if p.line = append(p.line, b...); len(p.line) > longest {
+		p.take(p.line[:longest])
+		p.line = p.line[:0]
+	}
+	return n, nil
+}
+
+// The line that begins a step, by builder: the legacy one and podman number all of them,
+// BuildKit those of each stage behind a number of its own.
+var (
+	stepLine     = regexp.MustCompile(`^(?i:step) (\d+)/(\d+) ?: (.*)$`)
+	buildkitLine = regexp.MustCompile(`^#\d+ \[\s*(?:\S+ )?(\d+)/(\d+)\] (.*)$`)
+	escapes      = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]")
+)
+
+func (p *progress) take(line []byte) {
+	text := strings.TrimRight(printable(escapes.ReplaceAllString(string(line), "")), " \t")
+	if text == "" {
+		return
+	}
+	m := stepLine.FindStringSubmatch(text)
+	if m == nil {
+		m = buildkitLine.FindStringSubmatch(text)
+	}
+	if m != nil {
+		p.now.Step, _ = strconv.Atoi(m[1])
+		p.now.Steps, _ = strconv.Atoi(m[2])
+		p.now.Text = m[3]
+	}
+	event := p.now
+	event.Line = text
+	p.tell(event)
+}

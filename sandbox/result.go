@@ -1,0 +1,88 @@
+package sandbox
+
+import (
+	"time"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// Outcome is how a command ended.
+type Outcome string
+
+// The outcomes.
+const (
+	// Exited: by itself, with ExitCode.
+	Exited Outcome = "exited"
+	// Signaled: by Signal, which somebody inside or the kernel sent.
+	Signaled Outcome = "signaled"
+	// TimedOut: its time was up and it was ended, as far as Rung.
+	TimedOut Outcome = "timed_out"
+	// Canceled: the context ended or Kill was called, and it was ended, as far as Rung.
+	Canceled Outcome = "canceled"
+	// Lost: the sandbox ended under it. An error goes with it.
+	Lost Outcome = "lost"
+)
+
+// Rung is how far the ladder TERM, grace, KILL, container had to be climbed.
+type Rung string
+
+// The rungs.
+const (
+	RungNone      Rung = "none"      // nothing had to be done
+	RungTerm      Rung = "term"      // SIGTERM to the process group was enough
+	RungKill      Rung = "kill"      // SIGKILL to the process group
+	RungContainer Rung = "container" // the guest did not answer: the sandbox was ended
+)
+
+// Result is what a command left. A command that exits with a code other than 0 is a
+// result and not an error.
+type Result struct {
+	Outcome Outcome
+	// ExitCode is the exit code, or -1 where there is none.
+	ExitCode int
+	// Signal is the name of the signal that ended the command, such as "SIGKILL", or "".
+	Signal string
+	Rung   Rung
+
+	// Stdout and Stderr are what it wrote, where nothing else was said to take it. Of
+	// more than the capture limit the first and the last half are kept, with a line
+	// between them that tells how many bytes were dropped.
+	Stdout, Stderr []byte
+	// StdoutDropped and StderrDropped count what was dropped.
+	StdoutDropped, StderrDropped int64
+
+	// Duration is from the start of the process to its end, as the guest saw it.
+	Duration time.Duration
+	// UserTime and SystemTime are the cpu time of the command and of the children that
+	// it waited for.
+	UserTime, SystemTime time.Duration
+	// MaxRSS is the largest resident size in bytes of one of these processes, or 0 where
+	// it was too small to be told from the guest's own.
+	MaxRSS int64
+}
+
+// OK reports whether the command exited with code 0.
+func (r *Result) OK() bool { return r.Outcome == Exited && r.ExitCode == 0 }
+
+func (r *Result) fill(x *wire.Exited) {
+	r.ExitCode, r.Signal, r.Rung = x.Code, signalName(x.Signal), RungNone
+	switch {
+	case x.TimedOut:
+		r.Outcome = TimedOut
+	case x.Canceled:
+		r.Outcome = Canceled
+	case x.Signal != 0:
+		r.Outcome = Signaled
+	default:
+		r.Outcome = Exited
+	}
+	switch x.Rung {
+	case "term":
+		r.Rung = RungTerm
+	case "kill":
+		r.Rung = RungKill
+	}
+	r.Duration = time.Duration(x.Elapsed)
+	r.UserTime, r.SystemTime = time.Duration(x.User), time.Duration(x.System)
+	r.MaxRSS = x.Peak
+}
