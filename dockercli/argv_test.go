@@ -28,13 +28,14 @@ func TestRunArgs(t *testing.T) {
 			Mounts: []Mount{
 				{Source: "/a,b", Target: `/c"d`, ReadOnly: true},
 				{Type: MountVolume, Source: "vol", Target: "/v"},
+				{Type: MountTmpfs, Target: "/t", Size: 1 << 20, Mode: 0o700, Own: true, Empty: true},
 			},
 			Tmpfs: map[string]string{"/tmp": "size=1m,exec", "/run": ""}, ReadOnly: true,
 			CapDrop: []string{"ALL"}, CapAdd: []string{"CHOWN"}, SecurityOpt: []string{"no-new-privileges"},
 			UserNS: "keep-id", IPC: "private", CgroupNS: "private", Memory: 1 << 30, MemorySwap: -1,
 			CPUs: 1.5, PidsLimit: 1024, ShmSize: 64 << 20,
 			Ulimits: map[string]Ulimit{"nofile": {1024, 2048}, "core": {0, 0}}, Restart: "no", Runtime: "runsc",
-			LogDriver: "none", NoHealthcheck: true,
+			LogDriver: "none", NoHealthcheck: true, NoInit: true, NoPasswd: true,
 		})
 		equalArgs(is, argv, "run", "--name=n", "--label=a=1,x", "--label=b=2", "--platform=linux/arm64",
 			"--pull=never", "--entrypoint=/guest", "--user=1000:1000", "--workdir=/w", "--hostname=h",
@@ -42,11 +43,13 @@ func TestRunArgs(t *testing.T) {
 			"--rm", "--detach", "--interactive", "--tty", "--detach-keys=", "--network=none",
 			`--mount=type=bind,"source=/a,b","destination=/c""d",readonly`,
 			"--mount=type=volume,source=vol,destination=/v",
+			"--mount=type=tmpfs,destination=/t,tmpfs-size=1048576,tmpfs-mode=700,U=true,notmpcopyup",
 			"--tmpfs=/run", "--tmpfs=/tmp:size=1m,exec", "--read-only", "--cap-drop=ALL", "--cap-add=CHOWN",
 			"--security-opt=no-new-privileges", "--userns=keep-id", "--ipc=private", "--cgroupns=private",
 			"--memory=1073741824", "--memory-swap=-1", "--cpus=1.5", "--pids-limit=1024",
 			"--shm-size=67108864", "--ulimit=core=0:0", "--ulimit=nofile=1024:2048", "--restart=no",
-			"--runtime=runsc", "--log-driver=none", "--no-healthcheck", "--", "img:1", "-c", "x y")
+			"--runtime=runsc", "--log-driver=none", "--no-healthcheck",
+			"--init=false", "--passwd=false", "--", "img:1", "-c", "x y")
 		equalArgs(is, env, "A=b c", "TOKEN=s3cret")
 	})
 }

@@ -133,7 +133,7 @@ func (c *Client) exitError(argv []string, r proc.Result) *Error {
 func (c *Client) failure(argv []string, exit int, text string, err error) *Error {
 	e := &Error{Args: c.display(argv), ExitCode: exit, Stderr: lastLines(text), Err: err}
 	if err == nil {
-		e.Err, e.Flag = classify(argv, text)
+		e.Flag, e.Err = classify(argv, text)
 	}
 	if errors.Is(err, proc.ErrNotFound) {
 		e.Err = fmt.Errorf("%w: %w", ErrNotInstalled, err)

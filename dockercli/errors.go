@@ -153,20 +153,20 @@ var unknownFlag = regexp.MustCompile(`(?i)unknown (?:shorthand )?flag: (?:'.' in
 	`|"?(--[-\w]+)"? requires API version`)
 
 // classify finds the sentinel for what a CLI wrote, and the flag it names; nil if none.
-func classify(argv []string, text string) (err error, flag string) {
+func classify(argv []string, text string) (flag string, err error) {
 	if m := unknownFlag.FindStringSubmatch(text); m != nil {
-		return ErrUnsupportedFlag, m[1] + m[2]
+		return m[1] + m[2], ErrUnsupportedFlag
 	}
 	text = strings.ToLower(text)
 	for _, w := range wordings {
 		if containsAll(text, w.parts) {
-			return w.err, ""
+			return "", w.err
 		}
 	}
 	if strings.Contains(text, "no such object") && len(argv) > 0 {
-		return objects[argv[0]], ""
+		return "", objects[argv[0]]
 	}
-	return nil, ""
+	return "", nil
 }
 
 // containsAll reports whether one line of text holds all parts, in any order.

@@ -68,7 +68,7 @@ func TestClassify(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			is := is.New(t)
-			err, flag := classify([]string{tt.sub}, tt.text)
+			flag, err := classify([]string{tt.sub}, tt.text)
 			is.Equal(err, tt.want)  // sentinel
 			is.Equal(flag, tt.flag) // flag
 		})

@@ -37,7 +37,7 @@ func onlyGone(argv []string, text string) bool {
 		return false
 	}
 	for line := range strings.Lines(text) {
-		err, _ := classify(argv, line)
+		_, err := classify(argv, line)
 		if err != ErrNoSuchContainer && !strings.Contains(line, "is already in progress") {
 			return false
 		}

@@ -73,6 +73,7 @@ type RunOptions struct {
 	LogDriver     string            // "none" keeps no log
 	NoHealthcheck bool              // ignore the image's HEALTHCHECK
 	NoInit        bool              // no init before the program, even where the engine is set to add one
+	NoPasswd      bool              // podman: leave the image's passwd and group as they are
 
 	// For Run only. Streamed output is not in the Result. If Stdout and Stderr are the
 	// same they get the merged output.
@@ -156,6 +157,7 @@ func runArgs(image string, args []string, o *RunOptions) (argv, environ []string
 	text("--log-driver", o.LogDriver)
 	toggle("--no-healthcheck", o.NoHealthcheck)
 	toggle("--init=false", o.NoInit)
+	toggle("--passwd=false", o.NoPasswd)
 
 	return append(append(argv, "--", image), args...), environ
 }

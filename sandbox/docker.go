@@ -62,7 +62,7 @@ func runOptions(c *Container, engine dockercli.Engine) *dockercli.RunOptions {
 		NoInit:        true,
 		Remove:        true,
 		Network:       c.Network,
-		Tmpfs:         c.Tmpfs,
+		Tmpfs:         make(map[string]string),
 		ReadOnly:      true,
 		CapDrop:       []string{"ALL"},
 		SecurityOpt:   []string{"no-new-privileges"},
@@ -84,6 +84,13 @@ func runOptions(c *Container, engine dockercli.Engine) *dockercli.RunOptions {
 		}
 		o.Mounts = append(o.Mounts, dockercli.Mount{Type: kind, Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly})
 	}
+	for _, t := range c.Tmpfs {
+		if m, ok := t.podmanMount(); ok && engine == dockercli.Podman {
+			o.Mounts = append(o.Mounts, m)
+		} else {
+			o.Tmpfs[t.Target] = t.options()
+		}
+	}
 	if c.KeepID {
 		o.UserNS = "keep-id"
 	}
@@ -91,11 +98,31 @@ func runOptions(c *Container, engine dockercli.Engine) *dockercli.RunOptions {
 		// It looks for the key sequence even where there is no terminal, and two bytes of
 		// the channel would detach from the container.
 		o.DetachKeys = new(string)
+		// It would mount account files of its own over those that the guest writes.
+		o.NoPasswd = true
 		// One limit given replaces all of its configuration's, and it would then try to
 		// raise these two, which not every host permits.
 		maps.Copy(o.Ulimits, inheritedLimits())
 	}
 	return o
+}
+
+// options are those of --tmpfs.
+func (t Tmpfs) options() string {
+	exec, owner := "exec", "mode=1777"
+	if t.NoExec {
+		exec = "noexec"
+	}
+	if t.Private {
+		owner = fmt.Sprintf("mode=700,uid=%d,gid=%d", t.UID, t.GID)
+	}
+	return fmt.Sprintf("rw,%s,nosuid,nodev,size=%d,%s", exec, t.Size, owner)
+}
+
+// podmanMount is what podman needs for an owner: its --tmpfs knows no uid. There it has
+// no noexec.
+func (t Tmpfs) podmanMount() (dockercli.Mount, bool) {
+	return dockercli.Mount{Type: dockercli.MountTmpfs, Target: t.Target, Size: t.Size, Mode: 0o700, Own: true, Empty: true}, t.Private
 }
 
 func (e *cliEngine) Remove(ctx context.Context, name string) error {

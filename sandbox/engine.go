@@ -57,10 +57,19 @@ type Container struct {
 	User    string // uid:gid, or a name of the image
 	KeepID  bool   // rootless podman: map the caller's uid to itself
 	WorkDir string
-	Tmpfs   map[string]string // path to mount options
+	Tmpfs   []Tmpfs
 	Mounts  []Mount
 	Memory  int64 // bytes
 	CPUs    float64
 	PIDs    int64
 	Network string
+}
+
+// Tmpfs is a file system in memory, without device nodes and without setuid.
+type Tmpfs struct {
+	Target   string
+	Size     int64 // bytes
+	Private  bool  // mode 0700 and owned by the container's user; else 01777 and root's
+	UID, GID int   // of the container's user, where Private
+	NoExec   bool
 }

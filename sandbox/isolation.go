@@ -2,8 +2,8 @@ package sandbox
 
 import (
 	"cmp"
-	"fmt"
 	"path"
+	"slices"
 )
 
 // container is the container that a configuration asks for. What every one of them has
@@ -27,28 +27,21 @@ func (c *config) container(tag string, id identity, info EngineInfo) *Container 
 		CPUs:    cpus,
 		PIDs:    c.PIDs,
 		Network: "none",
-		Tmpfs:   make(map[string]string),
 	}
 	// tmpfs pages count against the memory limit; smaller sizes turn a full disk into
 	// an error of the write instead of the death of a process.
-	tmpfs := func(dir, flags string, mode int, size int64) {
-		options := fmt.Sprintf("rw,%s,nosuid,nodev,size=%d,mode=%o", flags, size, mode)
-		if id.uid >= 0 && mode&0o1000 == 0 {
-			options += fmt.Sprintf(",uid=%d,gid=%d", id.uid, id.gid)
+	own := Tmpfs{Private: id.uid >= 0, UID: id.uid, GID: id.gid}
+	tmpfs := func(target string, size int64, t Tmpfs) {
+		mounted := slices.ContainsFunc(c.Mounts, func(m Mount) bool { return path.Clean(m.Target) == target })
+		if !mounted {
+			t.Target, t.Size = target, size
+			spec.Tmpfs = append(spec.Tmpfs, t)
 		}
-		spec.Tmpfs[dir] = options
 	}
-	private := 0o700
-	if id.uid < 0 {
-		// Only the image knows the user's number, so whoever it is may write.
-		private = 0o1777
-	}
-	tmpfs("/tmp", "exec", 0o1777, c.Memory/4)
-	tmpfs(Home, "exec", private, c.Memory/2)
-	tmpfs(c.WorkDir, "exec", private, c.Memory/2)
-	tmpfs("/.drydock/run", "noexec", private|0o055, 1<<20)
-	for _, m := range c.Mounts {
-		delete(spec.Tmpfs, path.Clean(m.Target))
-	}
+	tmpfs("/tmp", c.Memory/4, Tmpfs{})
+	tmpfs(Home, c.Memory/2, own)
+	tmpfs(c.WorkDir, c.Memory/2, own)
+	own.NoExec = true
+	tmpfs("/.drydock/run", 1<<20, own)
 	return spec
 }

@@ -1,7 +1,9 @@
 package sandbox
 
 import (
-	"math"
+	"os"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/drydock-go/drydock/dockercli"
@@ -12,19 +14,20 @@ import (
 func inheritedLimits() map[string]dockercli.Ulimit {
 	const nproc = 6 // RLIMIT_NPROC, which package syscall leaves out
 	limits := make(map[string]dockercli.Ulimit)
-	for name, resource := range map[string]int{"nofile": syscall.RLIMIT_NOFILE, "nproc": nproc} {
+	add := func(name string, resource int, most uint64) {
 		var r syscall.Rlimit
 		if err := syscall.Getrlimit(resource, &r); err == nil {
-			limits[name] = dockercli.Ulimit{Soft: limit(r.Cur), Hard: limit(r.Max)}
+			limits[name] = dockercli.Ulimit{Soft: int64(min(r.Cur, most)), Hard: int64(min(r.Max, most))}
 		}
 	}
-	return limits
-}
-
-// limit is -1 for a limit that is none.
-func limit(n uint64) int64 {
-	if n > math.MaxInt64 {
-		return -1
+	add("nofile", syscall.RLIMIT_NOFILE, 1<<20)
+	// podman lowers its own limit on processes to the number of pids there are.
+	pids := uint64(1 << 15)
+	if b, err := os.ReadFile("/proc/sys/kernel/pid_max"); err == nil {
+		if n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 63); err == nil {
+			pids = n
+		}
 	}
-	return int64(n)
+	add("nproc", nproc, pids)
+	return limits
 }
