@@ -63,21 +63,26 @@ type call struct {
 func (c *Client) path() string { return cmp.Or(c.Path, "docker") }
 
 // environ is what every process of this client gets on top of the host's environment. The
-// address goes by variable, not by flag: docker and podman name the flags differently, and
-// an empty DOCKER_HOST is what lets a context win over the one inherited.
+// address goes by variable, not by flag: docker and podman name the flags differently.
 func (c *Client) environ(env []string) []string {
 	var out []string
 	switch {
 	case c.Host != "":
 		out = append(out, "DOCKER_HOST="+c.Host, "CONTAINER_HOST="+c.Host)
 	case c.Context != "":
-		out = append(out, "DOCKER_HOST=", "DOCKER_CONTEXT="+c.Context, "CONTAINER_CONNECTION="+c.Context)
+		out = append(out, "DOCKER_CONTEXT="+c.Context, "CONTAINER_CONNECTION="+c.Context)
 	}
 	return append(append(out, c.Env...), env...)
 }
 
 func (c *Client) spec(k call) proc.Spec {
+	var drop []string
+	if c.Host == "" && c.Context != "" {
+		// It would win over the context, in docker before 23 even where it is empty.
+		drop = []string{"DOCKER_HOST", "CONTAINER_HOST"}
+	}
 	return proc.Spec{
+		Drop: drop,
 		Path: c.path(), Args: k.argv, Env: c.environ(k.env),
 		Stdin: k.stdin, Stdout: k.stdout, Stderr: k.stderr, Merge: k.merge,
 	}

@@ -16,6 +16,8 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-cmd/cmd"
@@ -41,6 +43,7 @@ type Spec struct {
 	Path string   // name looked up in PATH, or a path
 	Args []string // without the name
 	Env  []string // KEY=VALUE added to this process's environment; the last of a key wins
+	Drop []string // variables of this process's environment that it does not get
 
 	// Grace is how long each rung of the ladder waits; 0 means DefaultGrace.
 	Grace time.Duration
@@ -134,7 +137,11 @@ func launch(spec Spec, stderr *sink, setup func(*exec.Cmd) error) (*child, error
 	var setupErr error
 	hook := func(x *exec.Cmd) {
 		c.x = x
-		x.Env = append(append(os.Environ(),
+		inherited := slices.DeleteFunc(os.Environ(), func(entry string) bool {
+			key, _, _ := strings.Cut(entry, "=")
+			return slices.Contains(spec.Drop, key)
+		})
+		x.Env = append(append(inherited,
 			"LC_ALL=C", "NO_COLOR=1", "DOCKER_CLI_HINTS=false"), spec.Env...)
 		x.WaitDelay = waitDelay
 		x.Stderr = stderr
