@@ -90,7 +90,7 @@ func TestEnvironment(t *testing.T) {
 		"DOCKER_CONTEXT=ctx"} {
 		is.True(slices.Contains(env, want)) // variable
 	}
-	is.True(!strings.Contains(strings.Join(env, "\n"), "DOCKER_HOST")) // the context wins
+	is.True(!strings.Contains(strings.Join(env, "\n"), "DOCKER_HOST"))       // the context wins
 	is.True(!strings.Contains(strings.Join(calls()[0].Args, " "), "s3cret")) // not in argv
 	c, calls = fake(t, map[string]reply{"rm": {}})
 	c.Host = "ssh://h"

@@ -210,7 +210,7 @@ const (
 // characters (a container's bytes may drive a terminal), none of the CLI's hints.
 func lastLines(text string) string {
 	var lines []string
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(escapes.ReplaceAllString(text, "")) {
 		line = strings.TrimRight(strings.Map(printable, line), " \t")
 		if line != "" && !strings.HasPrefix(line, "Run '") && !strings.HasPrefix(line, "See '") {
 			lines = append(lines, line)
@@ -225,6 +225,10 @@ func lastLines(text string) string {
 	}
 	return out
 }
+
+// escapes are what colours, moves or names a terminal: the CSI and OSC sequences of ECMA-48
+// and its single ones.
+var escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b\n]*(?:\x07|\x1b\\\\)?|\x1b[@-_]")
 
 func printable(r rune) rune {
 	if r == '\t' || (r >= ' ' && r != 0x7f && (r < 0x80 || r > 0x9f)) {

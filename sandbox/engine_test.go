@@ -443,8 +443,8 @@ func TestCommandRefused(t *testing.T) {
 		code string
 		text string
 	}{
-		{"missing", sb.Command("no-such-program"), "not_exist", `exec ["no-such-program"]: "no-such-program": command not found in PATH=/usr/local/bin:/usr/bin:/bin`},
-		{"missing path", sb.Command("./no"), "not_exist", `exec ["./no"]: command: stat /workspace/no: no such file or directory`},
+		{"missing", sb.Command("no-such-program"), "command_not_found", `exec ["no-such-program"]: "no-such-program": command not found in PATH=/usr/local/bin:/usr/bin:/bin`},
+		{"missing path", sb.Command("./no"), "command_not_found", `exec ["./no"]: /workspace/no: command not found`},
 		{"not executable", sb.Command("./plain"), "not_executable", `exec ["./plain"]: command "/workspace/plain" is not executable`},
 		{"not a program", sb.Command("./broken"), "not_executable", `exec ["./broken"]: /workspace/broken: exec format error`},
 		{"directory", sb.Command("/bin"), "is_dir", `exec ["/bin"]: command "/bin" is a directory`},
@@ -592,6 +592,10 @@ func TestOpenRefused(t *testing.T) {
 	name := fmt.Sprint("drydock-test-", time.Now().UnixNano())
 	socket := "/var/run/docker.sock"
 	dir := t.TempDir()
+	unbuilt, err := drydock.Presets().With(drydock.Runtime{Name: "unbuilt", BaseImage: busybox, SetupCommands: []string{name}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name string
 		opts sandbox.Options
@@ -600,7 +604,8 @@ func TestOpenRefused(t *testing.T) {
 	}{
 		{"unknown runtime", sandbox.Options{Runtime: "python-datasience"}, `did you mean "python-datascience"`, drydock.ErrUnknownRuntime},
 		{"both", sandbox.Options{Runtime: "go", Image: "x"}, "both Runtime and Image are set: give one of them", nil},
-		{"offline", sandbox.Options{Image: static, WorkDir: "/never-built", Offline: true}, "is not built on this engine: open it once without Offline", sandbox.ErrOffline},
+		{"offline", sandbox.Options{Catalog: unbuilt, Runtime: "unbuilt", Offline: true}, "runtime unbuilt is not built on this engine: open it once without Offline", sandbox.ErrOffline},
+		{"no registry", sandbox.Options{Image: "localhost:1/no/such:image"}, "localhost:1/no/such:image is not on this engine and could not be pulled", sandbox.ErrNoImage},
 		{"image with a dash", sandbox.Options{Image: "-x"}, "-x", nil},
 		{"name with a dash", sandbox.Options{Image: busybox, Name: "-x"}, `container name "-x": write letters`, nil},
 		{"relative work dir", sandbox.Options{Image: busybox, WorkDir: "work"}, `work dir "work": write an absolute path`, nil},

@@ -37,8 +37,8 @@ type Error struct {
 	Name string // the file, command, image or option it is about; may be empty
 	// Code is the kind of a failure inside the sandbox, or empty: not_exist, exist,
 	// permission, read_only, is_dir, not_dir, not_empty, name_too_long, loop, no_space,
-	// busy, cross_device, not_regular, too_large, arguments_too_long, not_executable,
-	// no_memory, invalid, unsupported, aborted, io.
+	// busy, cross_device, not_regular, too_large, arguments_too_long, command_not_found,
+	// not_executable, no_memory, invalid (an option or an argument), unsupported, aborted, io.
 	Code string
 	Err  error
 }
@@ -55,6 +55,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 var codeErrors = map[wire.Code]error{
 	wire.CodeNotExist:   fs.ErrNotExist,
+	wire.CodeNoCommand:  fs.ErrNotExist,
 	wire.CodeExist:      fs.ErrExist,
 	wire.CodePermission: fs.ErrPermission,
 	wire.CodeReadOnly:   fs.ErrPermission,

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -28,63 +29,70 @@ const guestPath = "/.drydock/guest"
 // image is a runtime with the guest as its last layer, for one architecture.
 type image struct {
 	runtime drydock.Runtime
-	workDir string
 	arch    string
 	tag     string
 }
 
 // newImage computes the tag from the definition alone, so that opening a sandbox never
 // has to ask the engine what there is.
-func newImage(r drydock.Runtime, workDir, arch string) (*image, error) {
+func newImage(r drydock.Runtime, arch string) (*image, error) {
 	guest, err := guestbin.Hash(arch)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.New()
-	for _, part := range []string{imageSchema, r.Hash(), workDir, arch, guest} {
+	for _, part := range []string{imageSchema, r.Hash(), arch, guest} {
 		fmt.Fprintf(sum, "%d:%s\n", len(part), part)
 	}
-	name := r.Name
-	if name == "" {
-		name = "image"
-	}
-	tag := fmt.Sprintf("localhost/drydock/runtime/%s:%s", name, hex.EncodeToString(sum.Sum(nil))[:20])
-	return &image{runtime: r, workDir: workDir, arch: arch, tag: tag}, nil
+	tag := fmt.Sprintf("localhost/drydock/runtime/%s:%s", cmp.Or(r.Name, "image"), hex.EncodeToString(sum.Sum(nil))[:20])
+	return &image{runtime: r, arch: arch, tag: tag}, nil
 }
 
-// dockerfile is the same for every builder: plain instructions, and every command in the
-// form that no shell of the builder splits.
-func (im *image) dockerfile(baseID string) string {
-	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	run := func(args ...string) { line("RUN %s", jsonForm(args)) }
+// step is one instruction of a Dockerfile, and what it does in words for people.
+type step struct{ instruction, text string }
 
-	line("FROM %s", im.runtime.Base())
+// steps are the same for every builder: plain instructions, and every command in the
+// form that no shell of the builder splits.
+func (im *image) steps(baseID string) []step {
+	var steps []step
+	add := func(text, verb, arguments string) {
+		steps = append(steps, step{verb + " " + arguments, text})
+	}
+	add("base image "+im.runtime.Base(), "FROM", im.runtime.Base())
 	// Packages are installed by root, whatever user the base image ends with.
-	line("USER 0:0")
+	add("user root", "USER", "0:0")
 	for manager, packages := range im.runtime.Packages.All() {
-		run(append(installers[manager], packages...)...)
+		add(fmt.Sprintf("%s: install %s", manager, strings.Join(packages, " ")),
+			"RUN", jsonForm(slices.Concat(installers[manager], packages)))
 	}
 	for _, key := range slices.Sorted(maps.Keys(im.runtime.Env)) {
-		line("ENV %s=%s", key, quote(im.runtime.Env[key]))
+		add("environment "+key, "ENV", key+"="+quote(im.runtime.Env[key]))
 	}
 	for _, command := range im.runtime.SetupCommands {
-		run("/bin/sh", "-c", command)
+		add("setup: "+command, "RUN", jsonForm([]string{"/bin/sh", "-c", command}))
 	}
-	line("COPY guest %s", guestPath)
-	run(guestPath, "prepare", im.workDir, Home)
-	line("WORKDIR %s", im.workDir)
+	add("guest", "COPY", "guest "+guestPath)
+	add("directories and accounts", "RUN", jsonForm([]string{guestPath, "prepare", im.runtime.WorkDir, Home}))
+	add("work dir "+im.runtime.WorkDir, "WORKDIR", im.runtime.WorkDir)
 	// One instruction, because the legacy builder makes a step of each.
 	labels := map[string]string{
 		LabelFormat: labelFormat, LabelKind: "runtime", LabelRuntime: im.runtime.Name,
 		LabelBase: im.runtime.Base(), LabelBaseID: baseID,
 	}
-	b.WriteString("LABEL")
+	var pairs []string
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		fmt.Fprintf(&b, " %s=%s", key, quote(labels[key]))
+		pairs = append(pairs, key+"="+quote(labels[key]))
 	}
-	b.WriteString("\n")
-	return b.String()
+	add("labels", "LABEL", strings.Join(pairs, " "))
+	return steps
+}
+
+func dockerfile(steps []step) []byte {
+	var b bytes.Buffer
+	for _, s := range steps {
+		fmt.Fprintln(&b, s.instruction)
+	}
+	return b.Bytes()
 }
 
 // installers are the commands that packages are appended to. A shell is needed where
@@ -120,7 +128,7 @@ func quote(value string) string {
 }
 
 // buildContext is the archive that the builder is given: the Dockerfile and the guest.
-func (im *image) buildContext(baseID string) ([]byte, error) {
+func (im *image) buildContext(steps []step) ([]byte, error) {
 	guest, err := guestbin.For(im.arch)
 	if err != nil {
 		return nil, err
@@ -131,7 +139,7 @@ func (im *image) buildContext(baseID string) ([]byte, error) {
 		name string
 		mode int64
 		data []byte
-	}{{"Dockerfile", 0o644, []byte(im.dockerfile(baseID))}, {"guest", 0o555, guest}} {
+	}{{"Dockerfile", 0o644, dockerfile(steps)}, {"guest", 0o555, guest}} {
 		// A fixed time: the legacy builder's cache looks at it.
 		h := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.data)), ModTime: time.Unix(0, 0)}
 		if err := w.WriteHeader(h); err != nil {
@@ -156,25 +164,20 @@ func (im *image) ensure(ctx context.Context, c *config) error {
 		return err
 	}
 	if c.Offline {
-		return fmt.Errorf("%w: the image of %s is not built on this engine: open it once without Offline", ErrOffline, im.describe())
+		return fmt.Errorf("%w: %s is not built on this engine: open it once without Offline", ErrOffline, im.describe())
 	}
 	progress := newProgress(im.describe(), c.Progress)
-	base := im.runtime.Base()
-	baseID, err := c.Engine.ImageID(ctx, base)
-	if errors.Is(err, ErrNoImage) {
-		progress.step("pull " + base)
-		if err = c.Engine.Pull(ctx, base, progress); err == nil {
-			baseID, err = c.Engine.ImageID(ctx, base)
-		}
-	}
+	baseID, err := im.base(ctx, c, progress)
 	if err != nil {
 		return err
 	}
-	files, err := im.buildContext(baseID)
+	steps := im.steps(baseID)
+	progress.steps = steps
+	files, err := im.buildContext(steps)
 	if err != nil {
 		return err
 	}
-	c.Logger.InfoContext(ctx, "building image", "image", im.tag, "base", base)
+	c.Logger.InfoContext(ctx, "building image", "image", im.tag, "base", im.runtime.Base())
 	started := time.Now()
 	err = c.Engine.Build(ctx, im.tag, bytes.NewReader(files), progress)
 	progress.done(err)
@@ -182,10 +185,29 @@ func (im *image) ensure(ctx context.Context, c *config) error {
 	return err
 }
 
+// base returns the id of the base image, which it pulls where the engine does not have it.
+func (im *image) base(ctx context.Context, c *config, progress *progress) (string, error) {
+	base := im.runtime.Base()
+	id, err := c.Engine.ImageID(ctx, base)
+	if !errors.Is(err, ErrNoImage) {
+		return id, err
+	}
+	progress.say("pull " + base)
+	if err := c.Engine.Pull(ctx, base, progress); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return "", cause
+		}
+		return "", fmt.Errorf("%w: %s is not on this engine and could not be pulled; "+
+			"where no registry can be reached, map it to an image that is there under stand_ins in a file that %s names: %w",
+			ErrNoImage, base, drydock.EnvFiles, err)
+	}
+	return c.Engine.ImageID(ctx, base)
+}
+
 // describe names the image for people.
 func (im *image) describe() string {
-	if im.runtime.Image != "" {
-		return "image " + im.runtime.Image
+	if im.runtime.Name == "" {
+		return "image " + im.runtime.Base()
 	}
 	return "runtime " + im.runtime.Name
 }

@@ -93,7 +93,7 @@ func (o *Options) resolve() (*config, error) {
 	case c.Image != "" && c.Runtime != "":
 		return nil, errors.New("both Runtime and Image are set: give one of them")
 	case c.Image != "":
-		c.runtime, err = c.Catalog.Resolve(drydock.Runtime{Name: "image", Image: c.Image})
+		c.runtime, err = c.Catalog.Resolve(drydock.Runtime{Image: c.Image})
 	default:
 		c.runtime, err = c.Catalog.Runtime(cmp.Or(c.Runtime, DefaultRuntime))
 	}

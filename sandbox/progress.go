@@ -13,7 +13,7 @@ type Progress struct {
 	Image string
 	// Step of Steps is under way; both are 0 while the number is not known.
 	Step, Steps int
-	// Text is what the step does.
+	// Text is what the step does, in words: "apt: install git curl".
 	Text string
 	// Line is a line of the builder's output, without terminal escapes, or empty.
 	Line string
@@ -24,9 +24,10 @@ type Progress struct {
 
 // progress turns a builder's output into events.
 type progress struct {
-	now  Progress
-	tell func(Progress)
-	line []byte // the beginning of a line
+	now   Progress
+	tell  func(Progress)
+	steps []step // of the Dockerfile
+	line  []byte // the beginning of a line
 }
 
 func newProgress(image string, tell func(Progress)) *progress {
@@ -36,7 +37,8 @@ func newProgress(image string, tell func(Progress)) *progress {
 	return &progress{now: Progress{Image: image}, tell: tell}
 }
 
-func (p *progress) step(text string) {
+// say begins something that is no step of the build.
+func (p *progress) say(text string) {
 	p.now.Text = text
 	p.tell(p.now)
 }
@@ -76,7 +78,7 @@ func (p *progress) Write(b []byte) (int, error) {
 var (
 	stepLine     = regexp.MustCompile(`^(?i:step) (\d+)/(\d+) ?: (.*)$`)
 	buildkitLine = regexp.MustCompile(`^#\d+ \[\s*(?:\S+ )?(\d+)/(\d+)\] (.*)$`)
-	escapes      = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]")
+	escapes      = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b\n]*(?:\x07|\x1b\\\\)?|\x1b[@-_]")
 )
 
 func (p *progress) take(line []byte) {
@@ -92,6 +94,13 @@ func (p *progress) take(line []byte) {
 		p.now.Step, _ = strconv.Atoi(m[1])
 		p.now.Steps, _ = strconv.Atoi(m[2])
 		p.now.Text = m[3]
+		for _, s := range p.steps {
+			if s.instruction == m[3] {
+				p.now.Text = s.text
+			}
+		}
+		p.tell(p.now)
+		return
 	}
 	event := p.now
 	event.Line = text

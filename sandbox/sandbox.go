@@ -36,10 +36,10 @@ type Sandbox struct {
 // the cause of ctx returned; afterwards ctx has no bearing on the sandbox.
 func Open(ctx context.Context, opts *Options) (*Sandbox, error) {
 	sb, err := open(ctx, opts)
-	if err != nil {
-		return nil, &Error{Op: "open", Err: err}
+	if e := (*Error)(nil); err != nil && !errors.As(err, &e) {
+		err = &Error{Op: "open", Err: err}
 	}
-	return sb, nil
+	return sb, err
 }
 
 func open(ctx context.Context, opts *Options) (*Sandbox, error) {
@@ -48,13 +48,13 @@ func open(ctx context.Context, opts *Options) (*Sandbox, error) {
 	}
 	c, err := opts.resolve()
 	if err != nil {
-		return nil, err
+		return nil, &Error{Op: "open", Code: string(wire.CodeInvalid), Err: err}
 	}
 	info, err := c.Engine.Info(ctx)
 	if err != nil {
 		return nil, err
 	}
-	im, err := newImage(c.runtime, c.WorkDir, info.Arch)
+	im, err := newImage(c.runtime, info.Arch)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -315,11 +316,14 @@ func lookPath(name, dir, path string) (string, error) {
 	if denied != nil {
 		return "", denied
 	}
-	return "", &wire.Error{Code: wire.CodeNotExist, Text: fmt.Sprintf("%q: command not found in PATH=%s", name, path)}
+	return "", &wire.Error{Code: wire.CodeNoCommand, Text: fmt.Sprintf("%q: command not found in PATH=%s", name, path)}
 }
 
 func executable(file string) error {
 	info, err := os.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &wire.Error{Code: wire.CodeNoCommand, Text: fmt.Sprintf("%s: command not found", file)}
+	}
 	if err != nil {
 		return describe("command", err)
 	}

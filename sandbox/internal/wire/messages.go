@@ -174,6 +174,7 @@ const (
 	CodeNotRegular  Code = "not_regular" // a FIFO, a device or a socket where a file was wanted
 	CodeTooLarge    Code = "too_large"
 	CodeTooLong     Code = "arguments_too_long"
+	CodeNoCommand   Code = "command_not_found" // not CodeNotExist, which may be its work dir
 	CodeNotExec     Code = "not_executable"
 	CodeNoMemory    Code = "no_memory" // or no room for another process
 	CodeInvalid     Code = "invalid"

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/drydock-go/drydock"
+	"github.com/drydock-go/drydock/sandbox"
+)
+
+// newFlags is a flag set that leaves it to parse to speak.
+func newFlags(name string) *flag.FlagSet {
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	return f
+}
+
+// runtimeFiles adds the flag --runtimes, which may be repeated and may be a list like PATH.
+func runtimeFiles(f *flag.FlagSet) *[]string {
+	var files []string
+	f.Func("runtimes", "", func(list string) error {
+		for _, file := range filepath.SplitList(list) {
+			if file == "" {
+				return errors.New("write the name of a file")
+			}
+			files = append(files, file)
+		}
+		return nil
+	})
+	return &files
+}
+
+// catalog has the runtimes of files, or those of the environment when none are given.
+func catalog(files []string) (*drydock.Catalog, error) {
+	if len(files) == 0 {
+		return drydock.Default()
+	}
+	return drydock.Load(files...)
+}
+
+// invocation is what the arguments of run say.
+type invocation struct {
+	options sandbox.Options
+	command []string
+	timeout time.Duration
+	engine  string
+	files   []string
+	json    bool
+}
+
+// parseRun reads the arguments of run. The error is flag.ErrHelp where help was asked for.
+func parseRun(args []string) (*invocation, error) {
+	in := &invocation{}
+	o := &in.options
+	f := newFlags("run")
+	f.StringVar(&o.Runtime, "runtime", "", "")
+	f.StringVar(&o.Image, "image", "", "")
+	files := runtimeFiles(f)
+	f.StringVar(&in.engine, "engine", "docker", "")
+	f.BoolVar(&o.Offline, "offline", false, "")
+	f.BoolVar(&in.json, "json", false, "")
+	f.StringVar(&o.User, "user", "", "")
+	f.StringVar(&o.WorkDir, "workdir", "", "")
+	f.Func("timeout", "", into(&in.timeout, parseTimeout))
+	f.Func("memory", "", into(&o.Memory, parseBytes))
+	f.Func("cpus", "", into(&o.CPUs, parseCPUs))
+	f.Func("pids", "", into(&o.PIDs, parsePIDs))
+	f.Func("mount", "", func(s string) error {
+		m, err := parseMount(s)
+		o.Mounts = append(o.Mounts, m)
+		return err
+	})
+	f.Func("env", "", func(s string) error {
+		key, value, ok := strings.Cut(s, "=")
+		if !ok || key == "" {
+			return errors.New("write KEY=VALUE")
+		}
+		if o.Env == nil {
+			o.Env = make(map[string]string)
+		}
+		o.Env[key] = value
+		return nil
+	})
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	in.command, in.files = f.Args(), *files
+	switch {
+	case len(in.command) == 0:
+		return nil, errors.New("no command; write it after --, as in: drydock run -- python3 -V")
+	case o.Runtime != "" && o.Image != "":
+		return nil, errors.New("both --runtime and --image; write one of them")
+	case in.engine == "":
+		return nil, errors.New("--engine is empty; write docker, podman or a path")
+	}
+	return in, nil
+}
+
+// into makes the value of a flag from its text.
+func into[T any](to *T, parse func(string) (T, error)) func(string) error {
+	return func(s string) (err error) {
+		*to, err = parse(s)
+		return err
+	}
+}
+
+func parseTimeout(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 {
+		return 0, errors.New("write how long, such as 30s, 5m or 1h30m")
+	}
+	return d, nil
+}
+
+func parseCPUs(s string) (float64, error) {
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(n > 0) || math.IsInf(n, 0) {
+		return 0, errors.New("write how many, such as 2 or 0.5")
+	}
+	return n, nil
+}
+
+func parsePIDs(s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n <= 0 {
+		return 0, errors.New("write how many processes, such as 256")
+	}
+	return n, nil
+}
+
+// parseMount reads SRC:DST[:ro]. SRC is a path where it has a slash or is a dot, and else
+// the name of a volume. It may have colons, as paths of Windows do; DST has none.
+func parseMount(s string) (sandbox.Mount, error) {
+	rest, readOnly := strings.CutSuffix(s, ":ro")
+	if !readOnly {
+		rest = strings.TrimSuffix(rest, ":rw")
+	}
+	i := strings.LastIndexByte(rest, ':')
+	if i <= 0 || !path.IsAbs(rest[i+1:]) {
+		return sandbox.Mount{}, errors.New("write SRC:DST or SRC:DST:ro, such as ./data:/data:ro, with an absolute DST")
+	}
+	m := sandbox.Mount{Source: rest[:i], Target: rest[i+1:], ReadOnly: readOnly}
+	if m.Source == "." || m.Source == ".." || strings.ContainsAny(m.Source, `/\`) {
+		abs, err := filepath.Abs(m.Source)
+		if err != nil {
+			return sandbox.Mount{}, fmt.Errorf("the directory it is relative to: %w", err)
+		}
+		m.Source = abs
+	}
+	return m, nil
+}
+
+var (
+	size = regexp.MustCompile(`(?i)^(\d+(?:\.\d+)?) ?(?:b|([kmgt])(?:i?b)?)?$`)
+
+	// powers of 1024, as container command lines read them: 1g, 1GB and 1GiB are one size.
+	powers = map[string]float64{"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+)
+
+// parseBytes reads a size such as 512m, 1.5g or 1GiB.
+func parseBytes(s string) (int64, error) {
+	if m := size.FindStringSubmatch(s); m != nil {
+		n, _ := strconv.ParseFloat(m[1], 64) // out of range is infinite
+		if n *= powers[strings.ToLower(m[2])]; n >= 1 && n < math.MaxInt64 {
+			return int64(n), nil
+		}
+	}
+	return 0, errors.New("write a size such as 512m, 1.5g or 1GiB")
+}

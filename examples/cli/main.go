@@ -1,0 +1,51 @@
+// Drydock runs a command in a sandbox, for people and scripts.
+//
+//	drydock run --image alpine:3 --mount .:/workspace -- ls -l
+//
+// Install it from a checkout with "go install ." in this directory, which names it cli, or
+// with "go build -o drydock .".
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+const usage = `usage: drydock COMMAND [FLAG...]
+
+  run        run a command in a sandbox that ends with it
+  runtimes   list the runtimes that a sandbox can be made from
+
+drydock COMMAND --help tells more.
+`
+
+func main() { os.Exit(dispatch(os.Args[1:])) }
+
+// dispatch runs the command that args name and returns the exit code.
+func dispatch(args []string) int {
+	if len(args) == 0 {
+		return misuse(os.Stderr, "", "which command?")
+	}
+	switch name, rest := args[0], args[1:]; name {
+	case "run":
+		return run(rest)
+	case "runtimes":
+		return runtimes(rest)
+	case "help", "-h", "-help", "--help":
+		fmt.Print(usage)
+		return 0
+	default:
+		return misuse(os.Stderr, "", fmt.Sprintf("unknown command %q", name))
+	}
+}
+
+// misuse says what is wrong with the arguments of a command, and where to read on.
+func misuse(w io.Writer, command, text string) int {
+	if command == "" {
+		fmt.Fprintf(w, "drydock: %s\n\n%s", text, usage)
+	} else {
+		fmt.Fprintf(w, "drydock %s: %s\nSee drydock %[1]s --help.\n", command, text)
+	}
+	return exitUsage
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"syscall"
+
+	"github.com/drydock-go/drydock/sandbox"
+)
+
+// The exit codes of run beside those of the command, which are those of env and timeout.
+const (
+	exitUsage         = 2
+	exitTimeout       = 124
+	exitEngine        = 125
+	exitNotExecutable = 126
+	exitNotFound      = 127
+	exitSignal        = 128 // and the signal's number
+)
+
+// interrupted is the cause of a context that a signal to this process ended.
+type interrupted struct{ signal syscall.Signal }
+
+func (i interrupted) Error() string { return i.signal.String() }
+
+// exitCode is what run exits with after a command that ended so.
+func exitCode(r *sandbox.Result, err error) int {
+	var e *sandbox.Error
+	var i interrupted
+	switch {
+	case errors.As(err, &i):
+		return exitSignal + int(i.signal)
+	case r != nil && r.Outcome == sandbox.TimedOut:
+		return exitTimeout
+	case r == nil && errors.As(err, &e) && e.Op == "exec":
+		return notStarted(e.Code)
+	case r == nil || err != nil:
+		return exitEngine
+	case r.Signal != "":
+		return exitSignal + signalNumber(r.Signal)
+	}
+	return r.ExitCode
+}
+
+// notStarted is the exit code for a command that did not start for the reason code.
+func notStarted(code string) int {
+	switch code {
+	case "command_not_found":
+		return exitNotFound
+	case "not_executable", "permission", "is_dir", "not_dir":
+		return exitNotExecutable
+	}
+	return exitEngine
+}
+
+// signals are those of Linux in the order of their numbers: signal(7).
+var signals = []string{"SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE",
+	"SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD",
+	"SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM",
+	"SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS"}
+
+// signalNumber is the number of a signal by the name that a result has for it, which is
+// "signal 34" where it has no name.
+func signalNumber(name string) int {
+	if n := slices.Index(signals, name) + 1; n > 0 {
+		return n
+	}
+	var n int
+	_, _ = fmt.Sscanf(name, "signal %d", &n)
+	return n
+}
+
+// report is what run --json prints. Bytes of the command's output that are not UTF-8 become
+// U+FFFD.
+type report struct {
+	// Outcome is one of the sandbox package's, or not_started for a command that is not
+	// there or cannot run, or engine_fault where there is no sandbox.
+	Outcome string `json:"outcome"`
+	// ExitCode is the command's own; -1 where it has none.
+	ExitCode   int    `json:"exit_code"`
+	Signal     string `json:"signal"`
+	Rung       string `json:"rung"`
+	Stdout     string `json:"stdout"`
+	Stderr     string `json:"stderr"`
+	Truncated  bool   `json:"truncated"`
+	DurationMS int64  `json:"duration_ms"`
+	Error      string `json:"error,omitempty"`
+	StandIn    string `json:"stand_in,omitempty"`
+}
+
+func newReport(r *sandbox.Result, err error, standIn string) *report {
+	rep := &report{Outcome: "engine_fault", ExitCode: -1, Rung: string(sandbox.RungNone), StandIn: standIn}
+	if err != nil {
+		rep.Error = err.Error()
+	}
+	var e *sandbox.Error
+	switch {
+	case r != nil:
+		rep.Outcome, rep.ExitCode, rep.Signal, rep.Rung = string(r.Outcome), r.ExitCode, r.Signal, string(r.Rung)
+		rep.Stdout, rep.Stderr = string(r.Stdout), string(r.Stderr)
+		rep.Truncated = r.StdoutDropped+r.StderrDropped > 0
+		rep.DurationMS = r.Duration.Milliseconds()
+	case errors.As(err, new(interrupted)):
+		rep.Outcome = string(sandbox.Canceled)
+	case errors.As(err, &e) && e.Op == "exec" && e.Code != "":
+		rep.Outcome = "not_started"
+	}
+	return rep
+}
+
+func (r *report) print(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(r)
+}
