@@ -37,30 +37,33 @@ type Error struct {
 	Name string // the file, command, image or option it is about; may be empty
 	// Code is the kind of a failure inside the sandbox, or empty: not_exist, exist,
 	// permission, read_only, is_dir, not_dir, not_empty, name_too_long, loop, no_space,
-	// busy, cross_device, not_regular, too_large, arguments_too_long, command_not_found,
+	// busy, cross_device, not_regular, too_large, no_match, many_matches, changed,
+	// arguments_too_long, command_not_found,
 	// not_executable, no_memory, invalid (an option or an argument), unsupported, aborted, io.
 	Code string
 	Err  error
 }
 
 func (e *Error) Error() string {
-	text := e.Err.Error()
-	if e.Name == "" || strings.Contains(text, e.Name) {
-		return e.Op + ": " + text
+	if e.Name == "" {
+		return e.Op + ": " + e.Err.Error()
 	}
-	return fmt.Sprintf("%s %s: %s", e.Op, e.Name, text)
+	return fmt.Sprintf("%s %s: %s", e.Op, e.Name, e.Err)
 }
 
 func (e *Error) Unwrap() error { return e.Err }
 
 var codeErrors = map[wire.Code]error{
-	wire.CodeNotExist:   fs.ErrNotExist,
-	wire.CodeNoCommand:  fs.ErrNotExist,
-	wire.CodeExist:      fs.ErrExist,
-	wire.CodePermission: fs.ErrPermission,
-	wire.CodeReadOnly:   fs.ErrPermission,
-	wire.CodeInvalid:    fs.ErrInvalid,
-	wire.CodeTooLarge:   ErrTooLarge,
+	wire.CodeNotExist:    fs.ErrNotExist,
+	wire.CodeNoCommand:   fs.ErrNotExist,
+	wire.CodeExist:       fs.ErrExist,
+	wire.CodePermission:  fs.ErrPermission,
+	wire.CodeReadOnly:    fs.ErrPermission,
+	wire.CodeInvalid:     fs.ErrInvalid,
+	wire.CodeTooLarge:    ErrTooLarge,
+	wire.CodeNoMatch:     ErrNoMatch,
+	wire.CodeManyMatches: ErrManyMatches,
+	wire.CodeChanged:     ErrChanged,
 }
 
 // Is makes errors.Is find the standard error of a Code.

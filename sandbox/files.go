@@ -1,9 +1,7 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -211,15 +209,13 @@ func (sb *Sandbox) ReadDir(ctx context.Context, name string) ([]FileInfo, error)
 		return nil, sb.failure("readdir", name, err)
 	}
 	var entries []FileInfo
-	for line := range bytes.Lines(data) {
-		var f FileInfo
-		if err := json.Unmarshal(line, &f.info); err != nil {
-			return nil, sb.failure("readdir", name, &wire.ProtocolError{Reason: "directory entry: " + err.Error()})
-		}
-		if err := f.check(); err != nil {
-			return nil, sb.failure("readdir", name, err)
-		}
+	err = eachLine(data, func(info *wire.FileInfo) error {
+		f := FileInfo{*info}
 		entries = append(entries, f)
+		return f.check()
+	})
+	if err != nil {
+		return nil, sb.failure("readdir", name, err)
 	}
 	return entries, nil
 }

@@ -206,6 +206,13 @@ func (sb *Sandbox) lose(err error) {
 	sb.remove()
 }
 
+// Alive reports whether the sandbox runs.
+func (sb *Sandbox) Alive() bool { return sb.ch.Err() == nil }
+
+// Idle returns for how long no operation has been under way; it is 0 while one is, such
+// as a command that runs or a file that is being written.
+func (sb *Sandbox) Idle() time.Duration { return sb.ch.Idle() }
+
 func randomName() string { return "drydock-" + strings.ToLower(rand.Text()[:12]) }
 
 // envBytes is an environment as the protocol carries it, sorted.

@@ -43,6 +43,7 @@ type Channel struct {
 
 	mu    sync.Mutex
 	calls map[uint32]*Call
+	last  time.Time // when a call last ended
 	err   error
 
 	heard chan struct{}  // closed when the guest's hello is there
@@ -59,6 +60,7 @@ func Open(w io.Writer, r io.Reader, hello wire.HostHello) *Channel {
 		mux:   wire.NewMux(w),
 		calls: make(map[uint32]*Call),
 		nonce: rand.Text(),
+		last:  time.Now(),
 		heard: make(chan struct{}),
 		done:  make(chan struct{}),
 	}
@@ -99,6 +101,16 @@ func (c *Channel) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
+}
+
+// Idle returns for how long no call has been under way: 0 while one is.
+func (c *Channel) Idle() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.calls) > 0 {
+		return 0
+	}
+	return time.Since(c.last)
 }
 
 // Close ends the channel: calls under way fail with ErrClosed.
@@ -189,21 +201,26 @@ func (c *Channel) readReply(h wire.Header, r *wire.Reader) error {
 	c.mu.Lock()
 	call := c.calls[h.Stream]
 	delete(c.calls, h.Stream)
+	c.last = time.Now()
 	c.mu.Unlock()
 	if call == nil {
 		return &wire.ProtocolError{Reason: fmt.Sprintf("reply to call %d, which is not open", h.Stream)}
 	}
-	if len(payload) == 0 {
-		return &wire.ProtocolError{Reason: "empty reply"}
-	}
 	call.closeStreams()
-	if payload[0] == wire.StatusOK {
+	if len(payload) > 0 && payload[0] == wire.StatusOK {
 		call.finish(payload[1:], nil)
 		return nil
 	}
 	e := &wire.Error{}
-	if err := json.Unmarshal(payload[1:], e); err != nil {
-		return &wire.ProtocolError{Reason: "error reply: " + err.Error()}
+	if len(payload) == 0 {
+		err = &wire.ProtocolError{Reason: "empty reply"}
+	} else if err = json.Unmarshal(payload[1:], e); err != nil {
+		err = &wire.ProtocolError{Reason: "error reply: " + err.Error()}
+	}
+	if err != nil {
+		// Fail no longer finds this call.
+		call.finish(nil, err)
+		return err
 	}
 	call.finish(nil, e)
 	return nil

@@ -3,7 +3,6 @@
 package guest
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -104,17 +103,32 @@ func tooLarge(path string, size, limit int64) error {
 	return &wire.Error{Code: wire.CodeTooLarge, Text: fmt.Sprintf("%s has %d bytes to read, more than the limit of %d", path, size, limit)}
 }
 
-// write takes a file's new bytes from the call's stream. They go to a file beside it
-// that is then renamed, so no reader ever sees half of them; a file that cannot be
-// replaced that way is written in place.
+// write takes a file's new bytes from the call's stream.
 func (c *call) write(m *wire.Write) (any, error) {
-	path := c.s.abs(string(m.Path))
+	return replace(c.s.abs(string(m.Path)), fs.FileMode(m.Mode).Perm(), func(f *os.File) error {
+		_, err := c.stream.WriteTo(f)
+		return err
+	})
+}
+
+// replace gives a file new contents, which fill writes. They go to a file beside it that
+// is then renamed, so no reader ever sees half of them; a file that cannot be replaced
+// that way is written in place. mode is that of a file which is new.
+func replace(path string, mode fs.FileMode, fill func(*os.File) error) (*wire.Written, error) {
+	if strings.Contains(path, "..") {
+		// The directory is needed by a name that can be cut from the path.
+		real, err := resolve(path, 0)
+		if err != nil {
+			return nil, err
+		}
+		path = real
+	}
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		real, err := filepath.EvalSymlinks(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			// The link leads to a file that is not there yet: the kernel makes it.
-			return c.writeInPlace(path, os.O_CREATE, m.Mode)
+			return overwrite(path, os.O_CREATE, mode, fill)
 		}
 		if err != nil {
 			return nil, err
@@ -122,14 +136,13 @@ func (c *call) write(m *wire.Write) (any, error) {
 		path = real
 		info, _ = os.Lstat(path)
 	}
-	mode := fs.FileMode(m.Mode).Perm()
 	switch {
 	case info != nil:
 		if err := regular(path, info); err != nil {
 			return nil, err
 		}
 		if owner := info.Sys().(*syscall.Stat_t); int(owner.Uid) != os.Geteuid() || int(owner.Gid) != os.Getegid() {
-			return c.writeInPlace(path, 0, 0)
+			return overwrite(path, 0, 0, fill)
 		}
 		mode = 0o600
 	case errors.Is(err, fs.ErrNotExist):
@@ -143,12 +156,12 @@ func (c *call) write(m *wire.Write) (any, error) {
 	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		if info != nil && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)) {
-			return c.writeInPlace(path, 0, 0)
+			return overwrite(path, 0, 0, fill)
 		}
 		return nil, err
 	}
 	defer f.Close()
-	if _, err = c.stream.WriteTo(f); err == nil && info != nil {
+	if err = fill(f); err == nil && info != nil {
 		err = f.Chmod(info.Mode())
 	}
 	if err == nil {
@@ -168,12 +181,9 @@ func (c *call) write(m *wire.Write) (any, error) {
 	return overwrite(path, 0, 0, func(w *os.File) error { _, err := io.Copy(w, f); return err })
 }
 
-func (c *call) writeInPlace(path string, create int, mode uint32) (any, error) {
-	return overwrite(path, create, mode, func(w *os.File) error { _, err := c.stream.WriteTo(w); return err })
-}
-
-func overwrite(path string, create int, mode uint32, fill func(*os.File) error) (any, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC|syscall.O_NONBLOCK|syscall.O_NOCTTY|create, fs.FileMode(mode).Perm())
+// overwrite writes a file in place.
+func overwrite(path string, create int, mode fs.FileMode, fill func(*os.File) error) (*wire.Written, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC|syscall.O_NONBLOCK|syscall.O_NOCTTY|create, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -233,31 +243,17 @@ func (c *call) readDir(m *wire.Path) (last []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	lines, streamed := []byte{}, false
-	flush := func() error {
-		_, err := c.stream.Write(lines)
-		lines, streamed = lines[:0], true
-		return err
-	}
+	l := &listing{c: c}
 	for _, e := range entries {
 		info, err := e.Info()
 		if err != nil {
 			continue // removed meanwhile
 		}
-		line, err := json.Marshal(fileInfo(dir+"/"+e.Name(), info))
-		if err != nil {
+		if err := l.add(fileInfo(dir+"/"+e.Name(), info)); err != nil {
 			return nil, err
 		}
-		if lines = append(append(lines, line...), '\n'); len(lines) > wire.MaxData/2 {
-			if err := flush(); err != nil {
-				return nil, err
-			}
-		}
 	}
-	if streamed {
-		return nil, flush()
-	}
-	return lines, nil
+	return l.last()
 }
 
 func (s *server) mkdir(m *wire.Mkdir) (any, error) {

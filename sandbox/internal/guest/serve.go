@@ -26,6 +26,8 @@ type server struct {
 
 	mu    sync.Mutex
 	calls map[uint32]*call
+
+	editing sync.Mutex // one edit reads and writes at a time
 }
 
 // call is one request that is being answered.
@@ -186,6 +188,25 @@ func (c *call) do(op wire.Op, args []byte) (last []byte, v any, err error) {
 		v, err = answer(args, c.s.remove)
 	case wire.OpRename:
 		v, err = answer(args, c.s.rename)
+	case wire.OpReadLines:
+		v, err = answer(args, func(m *wire.ReadLines) (_ any, err error) {
+			last, v, err = c.readLines(m)
+			return v, err
+		})
+	case wire.OpEdit:
+		v, err = answer(args, c.s.edit)
+	case wire.OpRealPath:
+		v, err = answer(args, c.s.realPath)
+	case wire.OpGlob:
+		v, err = answer(args, func(m *wire.Glob) (_ any, err error) {
+			last, v, err = c.glob(m)
+			return v, err
+		})
+	case wire.OpGrep:
+		v, err = answer(args, func(m *wire.Grep) (_ any, err error) {
+			last, v, err = c.grep(m)
+			return v, err
+		})
 	default:
 		err = &wire.Error{Code: wire.CodeUnsupported, Text: "the guest of this image is older than the host: build the image again"}
 	}
@@ -243,6 +264,13 @@ func (c *call) cancel(now bool) {
 	case c.stderr == nil:
 		c.stream.Abort(errAborted)
 	}
+}
+
+// aborted reports whether the host gave the call up.
+func (c *call) aborted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.canceled
 }
 
 func (c *call) signal(number int) {

@@ -28,14 +28,19 @@ type Op byte
 
 // The operations.
 const (
-	OpExec    Op = iota + 1 // Exec -> Exited
-	OpRead                  // Read -> FileRead; bytes on the call's stream
-	OpWrite                 // Write -> Written; bytes on the call's stream
-	OpStat                  // Path -> FileInfo
-	OpReadDir               // Path -> nothing; one JSON FileInfo a line on the call's stream
-	OpMkdir                 // Mkdir -> nothing
-	OpRemove                // Remove -> nothing
-	OpRename                // Rename -> nothing
+	OpExec      Op = iota + 1 // Exec -> Exited
+	OpRead                    // Read -> FileRead; bytes on the call's stream
+	OpWrite                   // Write -> Written; bytes on the call's stream
+	OpStat                    // Path -> FileInfo
+	OpReadDir                 // Path -> nothing; one JSON FileInfo a line on the call's stream
+	OpMkdir                   // Mkdir -> nothing
+	OpRemove                  // Remove -> nothing
+	OpRename                  // Rename -> nothing
+	OpReadLines               // ReadLines -> LinesRead; bytes on the call's stream
+	OpEdit                    // Edit -> Edited
+	OpRealPath                // Path -> Path
+	OpGlob                    // Glob -> Searched; one JSON FileInfo a line on the call's stream
+	OpGrep                    // Grep -> Searched; one JSON GrepLine a line on the call's stream
 )
 
 // Exec starts a program. The call's stream carries stdin to it and stdout from it, the
@@ -139,6 +144,75 @@ type Rename struct {
 	From, To []byte
 }
 
+// ReadLines asks for lines of a text file.
+type ReadLines struct {
+	Path  []byte
+	First int // from 1
+	Count int `json:",omitempty"` // 0 is all
+	Max   int // bytes
+}
+
+// LinesRead ends a read of lines: see the host's type Lines.
+type LinesRead struct {
+	First, Count, Total int
+	Cut                 bool `json:",omitempty"`
+	Size                int64
+	Hash                string
+}
+
+// Edit replaces Old by New.
+type Edit struct {
+	Path, Old, New []byte
+	All            bool   `json:",omitempty"`
+	IfHash         string `json:",omitempty"`
+	Max            int64
+}
+
+// Edited ends an edit.
+type Edited struct {
+	Count, Line int
+	Hash        string
+	InPlace     bool `json:",omitempty"`
+}
+
+// Glob looks for files by a pattern.
+type Glob struct {
+	Pattern []byte
+	Dir     []byte `json:",omitempty"`
+	Hidden  bool   `json:",omitempty"`
+	Newest  bool   `json:",omitempty"`
+	Limit   int
+}
+
+// Grep looks for lines by a regular expression.
+type Grep struct {
+	Pattern       []byte
+	Path          []byte   `json:",omitempty"`
+	Include       [][]byte `json:",omitempty"`
+	IgnoreCase    bool     `json:",omitempty"`
+	Multiline     bool     `json:",omitempty"`
+	Hidden        bool     `json:",omitempty"`
+	FilesOnly     bool     `json:",omitempty"`
+	Count         bool     `json:",omitempty"`
+	Before, After int      `json:",omitempty"`
+	Limit         int
+}
+
+// GrepLine is a line found, or one of context.
+type GrepLine struct {
+	Path   []byte
+	Number int    `json:",omitempty"`
+	Text   []byte `json:",omitempty"`
+	Match  bool   `json:",omitempty"`
+	Count  int    `json:",omitempty"`
+}
+
+// Searched ends a search.
+type Searched struct {
+	More   bool `json:",omitempty"`
+	Errors int  `json:",omitempty"`
+}
+
 // The status byte of a reply.
 const (
 	StatusOK    byte = iota // the operation's JSON follows
@@ -173,6 +247,9 @@ const (
 	CodeCrossDevice Code = "cross_device"
 	CodeNotRegular  Code = "not_regular" // a FIFO, a device or a socket where a file was wanted
 	CodeTooLarge    Code = "too_large"
+	CodeNoMatch     Code = "no_match"
+	CodeManyMatches Code = "many_matches"
+	CodeChanged     Code = "changed"
 	CodeTooLong     Code = "arguments_too_long"
 	CodeNoCommand   Code = "command_not_found" // not CodeNotExist, which may be its work dir
 	CodeNotExec     Code = "not_executable"

@@ -128,8 +128,9 @@ type Stream struct {
 	// Receiving. All chunks but the last are full, so unread memory never exceeds the
 	// window by more than a chunk whatever sizes the sender chooses.
 	chunks  []*chunk
-	unread  int // received and not yet consumed
-	owed    int // consumed and not yet granted again
+	unread  int  // received and not yet consumed
+	owed    int  // consumed and not yet granted again
+	closed  bool // by CloseRead: unread no longer counts what the chunks hold
 	readErr error
 
 	// Sending.
@@ -233,7 +234,7 @@ func (s *Stream) next() ([]byte, error) {
 	for s.unread == 0 && s.readErr == nil {
 		s.cond.Wait()
 	}
-	if s.unread == 0 {
+	if s.unread == 0 || s.closed {
 		return nil, s.readErr
 	}
 	c := s.chunks[0]
@@ -317,7 +318,7 @@ func (s *Stream) CloseRead() {
 	ended := s.readErr != nil
 	if !ended {
 		s.readErr = io.ErrClosedPipe
-		s.unread = 0 // the chunks go with the stream
+		s.closed, s.unread = true, 0 // the chunks go with the stream
 	}
 	s.cond.Broadcast()
 	s.mu.Unlock()

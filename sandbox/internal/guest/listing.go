@@ -1,0 +1,43 @@
+//go:build linux
+
+package guest
+
+import (
+	"encoding/json"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// listing sends one line of JSON for each of many things on the call's stream. A short
+// one is not sent at all but returned by last, to travel with the reply.
+type listing struct {
+	c        *call
+	buf      []byte
+	streamed bool
+}
+
+func (l *listing) add(v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	l.buf = append(append(l.buf, line...), '\n')
+	if len(l.buf) > wire.MaxData/2 {
+		return l.flush()
+	}
+	return nil
+}
+
+func (l *listing) flush() error {
+	_, err := l.c.stream.Write(l.buf)
+	l.buf, l.streamed = l.buf[:0], true
+	return err
+}
+
+// last is what is left to send with the reply, or nil.
+func (l *listing) last() ([]byte, error) {
+	if l.streamed {
+		return nil, l.flush()
+	}
+	return append([]byte{}, l.buf...), nil
+}

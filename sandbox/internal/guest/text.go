@@ -1,0 +1,149 @@
+//go:build linux
+
+package guest
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// readLines reads the whole file, to count and hash it, and keeps the lines asked for.
+func (c *call) readLines(m *wire.ReadLines) (last []byte, v any, err error) {
+	f, _, err := openRegular(c.s.abs(string(m.Path)))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	r := &wire.LinesRead{First: m.First}
+	sum := sha256.New()
+	in := bufio.NewReaderSize(f, 64<<10)
+	text := []byte{}
+	begins := true // the next piece is the beginning of a line
+	for {
+		piece, err := in.ReadSlice('\n')
+		if len(piece) > 0 {
+			if begins {
+				r.Total++
+			}
+			sum.Write(piece)
+			r.Size += int64(len(piece))
+			wanted := r.Total >= m.First && (m.Count == 0 || r.Total < m.First+m.Count)
+			if wanted && !r.Cut {
+				n := min(len(piece), m.Max-len(text))
+				if n > 0 && begins {
+					r.Count++
+				}
+				text = append(text, piece[:n]...)
+				r.Cut = n < len(piece)
+			}
+			begins = piece[len(piece)-1] == '\n'
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return nil, nil, err
+		}
+		if c.aborted() {
+			return nil, nil, errAborted
+		}
+	}
+	r.Hash = hex.EncodeToString(sum.Sum(nil))
+	if len(text) <= wire.MaxData {
+		return text, r, nil
+	}
+	_, err = c.stream.Write(text)
+	return nil, r, err
+}
+
+// edit replaces text in a file. One runs at a time, from reading to writing.
+func (s *server) edit(m *wire.Edit) (any, error) {
+	s.editing.Lock()
+	defer s.editing.Unlock()
+	path := s.abs(string(m.Path))
+	f, info, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	old, err := io.ReadAll(io.LimitReader(f, m.Max+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(old)) > m.Max {
+		return nil, tooLarge(path, info.Size(), m.Max)
+	}
+	if m.IfHash != "" && m.IfHash != hash(old) {
+		return nil, &wire.Error{Code: wire.CodeChanged, Text: path + " has changed since it was read"}
+	}
+	n := bytes.Count(old, m.Old)
+	switch {
+	case n == 0:
+		return nil, &wire.Error{Code: wire.CodeNoMatch, Text: "the text to replace is not in " + path}
+	case n > 1 && !m.All:
+		return nil, &wire.Error{Code: wire.CodeManyMatches, Text: fmt.Sprintf("the text to replace is %d times in %s", n, path)}
+	}
+	edited := bytes.ReplaceAll(old, m.Old, m.New)
+	written, err := replace(path, info.Mode().Perm(), func(w *os.File) error {
+		_, err := w.Write(edited)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	line := 1 + bytes.Count(old[:bytes.Index(old, m.Old)], []byte{'\n'})
+	return &wire.Edited{Count: n, Line: line, Hash: hash(edited), InPlace: written.InPlace}, nil
+}
+
+func hash(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func (s *server) realPath(m *wire.Path) (any, error) {
+	path, err := resolve(s.abs(string(m.Path)), 0)
+	if err != nil {
+		return nil, err
+	}
+	return &wire.Path{Path: []byte(path)}, nil
+}
+
+// resolve is filepath.EvalSymlinks for names of which the end does not exist, too: it
+// says where a file would be made.
+func resolve(path string, links int) (string, error) {
+	const most = 40 // as the kernel: path_resolution(7)
+	if links > most {
+		return "", &fs.PathError{Op: "resolve", Path: path, Err: syscall.ELOOP}
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if !errors.Is(err, fs.ErrNotExist) || path == "/" {
+		return real, err
+	}
+	// Cut, not cleaned: where a/.. leads is for the kernel to say.
+	path = strings.TrimRight(path, "/")
+	cut := strings.LastIndexByte(path, '/')
+	dir, err := resolve(path[:max(cut, 1)], links)
+	if err != nil {
+		return "", err
+	}
+	target, err := os.Readlink(path)
+	switch {
+	case err != nil:
+		return filepath.Join(dir, path[cut+1:]), nil
+	case filepath.IsAbs(target):
+		return resolve(target, links+1)
+	}
+	return resolve(filepath.Join(dir, target), links+1)
+}

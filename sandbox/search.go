@@ -1,0 +1,165 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// DefaultMatches is how many matches Glob and Grep return unless told otherwise.
+const DefaultMatches = 10_000
+
+// GlobOptions say where and how Glob looks.
+type GlobOptions struct {
+	// Dir is where the pattern starts. Default: the work dir.
+	Dir string
+	// Hidden lets wildcards match names that begin with a dot.
+	Hidden bool
+	// Newest orders by modification time, newest first. Default: by path.
+	Newest bool
+	// Limit is how many matches at most. Default: DefaultMatches.
+	Limit int
+}
+
+// Match is a file that Glob found.
+type Match struct {
+	// Path is the file's as other functions take it: it begins with GlobOptions.Dir, where
+	// that is set and the pattern is not absolute.
+	Path string
+	FileInfo
+}
+
+// GlobResult is what Glob found.
+type GlobResult struct {
+	Matches []Match
+	// More is set where Limit left matches out.
+	More bool
+	// Errors counts directories that could not be read.
+	Errors int
+}
+
+// Glob finds files by a pattern: * and ? stop at "/", ** crosses any number of
+// directories, [a-z] and [!a-z] are classes, {a,b} alternatives, and a backslash takes
+// the next character as it is. A pattern without "/" is looked for in Dir alone.
+// Directories that symlinks lead to are entered only where the pattern names them.
+func (sb *Sandbox) Glob(ctx context.Context, pattern string, opts *GlobOptions) (*GlobResult, error) {
+	m := &wire.Glob{Pattern: []byte(pattern), Limit: DefaultMatches}
+	if opts != nil {
+		m.Dir, m.Hidden, m.Newest = []byte(opts.Dir), opts.Hidden, opts.Newest
+		if opts.Limit > 0 {
+			m.Limit = opts.Limit
+		}
+	}
+	var r wire.Searched
+	data, err := sb.collect(ctx, wire.OpGlob, m, maxListing, &r)
+	if err != nil {
+		return nil, sb.failure("glob", pattern, err)
+	}
+	result := &GlobResult{More: r.More, Errors: r.Errors}
+	err = eachLine(data, func(f *wire.FileInfo) error {
+		path := string(f.Name)
+		f.Name = f.Name[bytes.LastIndexByte(f.Name, '/')+1:]
+		result.Matches = append(result.Matches, Match{Path: path, FileInfo: FileInfo{*f}})
+		return nil
+	})
+	if err != nil {
+		return nil, sb.failure("glob", pattern, err)
+	}
+	return result, nil
+}
+
+// GrepOptions say where and how Grep looks.
+type GrepOptions struct {
+	// Path is a file or a directory to search through. Default: the work dir.
+	Path string
+	// Include are globs, one of which a file's name (or, with a "/" in it, its path
+	// below Path) has to match. Default: all files.
+	Include []string
+	// IgnoreCase matches letters of either case.
+	IgnoreCase bool
+	// Multiline lets "." match a line's end, and patterns span lines.
+	Multiline bool
+	// Before and After are how many lines of context to return with each match.
+	Before, After int
+	// Hidden searches files and directories whose names begin with a dot, too.
+	Hidden bool
+	// FilesOnly returns each file with a match once, without its lines.
+	FilesOnly bool
+	// Count returns each file with a match once, with how many of its lines match.
+	Count bool
+	// Limit is how many lines (with FilesOnly and Count: files) at most, context not
+	// counted. Default: DefaultMatches.
+	Limit int
+}
+
+// Line is a line that Grep found, or one of its context.
+type Line struct {
+	// Path is the file's as other functions take it: it begins with GrepOptions.Path,
+	// where that is set.
+	Path string
+	// Number is the line's, from 1; 0 with FilesOnly and Count.
+	Number int
+	// Text is the line without its end, cut after 2,000 bytes.
+	Text []byte
+	// Match is set on a line that matches, and not on context.
+	Match bool
+	// Count is how many lines of the file match, with GrepOptions.Count.
+	Count int
+}
+
+// GrepResult is what Grep found.
+type GrepResult struct {
+	Lines []Line
+	// More is set where Limit left matches out.
+	More bool
+	// Errors counts files and directories that could not be read.
+	Errors int
+}
+
+// Grep finds lines by a regular expression in the syntax of package regexp (RE2), in
+// files ordered by path. Binary files, which have a NUL byte in their first 8,000, are
+// left out; directories that symlinks lead to are not entered.
+func (sb *Sandbox) Grep(ctx context.Context, pattern string, opts *GrepOptions) (*GrepResult, error) {
+	m := &wire.Grep{Pattern: []byte(pattern), Limit: DefaultMatches}
+	if opts != nil {
+		m.Path, m.IgnoreCase, m.Multiline, m.Hidden = []byte(opts.Path), opts.IgnoreCase, opts.Multiline, opts.Hidden
+		m.Before, m.After = max(opts.Before, 0), max(opts.After, 0)
+		m.FilesOnly, m.Count = opts.FilesOnly, opts.Count
+		if opts.Limit > 0 {
+			m.Limit = opts.Limit
+		}
+		for _, g := range opts.Include {
+			m.Include = append(m.Include, []byte(g))
+		}
+	}
+	var r wire.Searched
+	data, err := sb.collect(ctx, wire.OpGrep, m, maxListing, &r)
+	if err != nil {
+		return nil, sb.failure("grep", pattern, err)
+	}
+	result := &GrepResult{More: r.More, Errors: r.Errors}
+	err = eachLine(data, func(l *wire.GrepLine) error {
+		result.Lines = append(result.Lines, Line{Path: string(l.Path), Number: l.Number, Text: l.Text, Match: l.Match, Count: l.Count})
+		return nil
+	})
+	if err != nil {
+		return nil, sb.failure("grep", pattern, err)
+	}
+	return result, nil
+}
+
+// eachLine decodes one JSON value a line.
+func eachLine[T any](data []byte, take func(*T) error) error {
+	for line := range bytes.Lines(data) {
+		v := new(T)
+		if err := json.Unmarshal(line, v); err != nil {
+			return &wire.ProtocolError{Reason: "listing: " + err.Error()}
+		}
+		if err := take(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// What errors.Is finds in the error of an Edit that changed nothing.
+var (
+	// ErrNoMatch: the text to replace is not in the file.
+	ErrNoMatch = errors.New("text not found")
+	// ErrManyMatches: it is there more than once, and not all were to be replaced. The
+	// error says how often.
+	ErrManyMatches = errors.New("text found more than once")
+	// ErrChanged: the file is not what EditOptions.IfHash says.
+	ErrChanged = errors.New("file has changed")
+)
+
+// LineOptions choose the lines that ReadLines returns.
+type LineOptions struct {
+	// First is the number of the first line, from 1. Default: 1.
+	First int
+	// Count is how many lines at most. Default: all.
+	Count int
+	// MaxBytes bounds what is returned; the last line is then cut. Default: MaxRead.
+	MaxBytes int
+}
+
+// Lines are some lines of a text file.
+type Lines struct {
+	// Text is the lines as they are in the file, ends included.
+	Text []byte
+	// First is the number of the first of them, from 1; Count is how many there are.
+	First, Count int
+	// Total is how many lines the file has.
+	Total int
+	// Cut is set where MaxBytes ended the text within or before the last line asked for.
+	Cut bool
+	// Size is the file's in bytes, and Hash the SHA-256 of all of it in hexadecimal, for
+	// EditOptions.IfHash.
+	Size int64
+	Hash string
+}
+
+// ReadLines returns lines of a file by number. A file longer than MaxRead is read as
+// well: only what is returned is bounded.
+func (sb *Sandbox) ReadLines(ctx context.Context, name string, opts *LineOptions) (*Lines, error) {
+	o := LineOptions{}
+	if opts != nil {
+		o = *opts
+	}
+	if o.First < 0 || o.Count < 0 || o.MaxBytes < 0 {
+		return nil, &Error{Op: "read", Name: name, Code: string(wire.CodeInvalid),
+			Err: fmt.Errorf("first %d, count %d and max bytes %d must not be negative", o.First, o.Count, o.MaxBytes)}
+	}
+	m := &wire.ReadLines{Path: []byte(name), First: max(o.First, 1), Count: o.Count, Max: o.MaxBytes}
+	if m.Max == 0 {
+		m.Max = MaxRead
+	}
+	var r wire.LinesRead
+	text, err := sb.collect(ctx, wire.OpReadLines, m, int64(m.Max), &r)
+	if err != nil {
+		return nil, sb.failure("read", name, err)
+	}
+	return &Lines{Text: text, First: r.First, Count: r.Count, Total: r.Total, Cut: r.Cut, Size: r.Size, Hash: r.Hash}, nil
+}
+
+// EditOptions say how Edit replaces.
+type EditOptions struct {
+	// All replaces every match. Default: exactly one has to be there.
+	All bool
+	// IfHash refuses a file whose SHA-256 is another with ErrChanged. Default: any.
+	IfHash string
+}
+
+// EditResult is what Edit changed.
+type EditResult struct {
+	Count   int    // replacements
+	Line    int    // of the first of them, from 1
+	Hash    string // of the file as it is now
+	InPlace bool   // as in WriteResult
+}
+
+// Edit replaces old by new in a file, byte for byte, and writes it as WriteFile does.
+// It reads and writes in one step of the guest's, so two edits of a file through one
+// sandbox never undo each other. ErrNoMatch, ErrManyMatches and ErrChanged leave the file
+// as it was. The file must not be longer than MaxRead.
+func (sb *Sandbox) Edit(ctx context.Context, name, old, new string, opts *EditOptions) (*EditResult, error) {
+	m := &wire.Edit{Path: []byte(name), Old: []byte(old), New: []byte(new), Max: MaxRead}
+	if opts != nil {
+		m.All, m.IfHash = opts.All, opts.IfHash
+	}
+	if old == "" {
+		return nil, &Error{Op: "edit", Name: name, Code: string(wire.CodeInvalid), Err: errors.New("the text to replace is empty")}
+	}
+	var r wire.Edited
+	if err := sb.do(ctx, wire.OpEdit, m, &r); err != nil {
+		return nil, sb.failure("edit", name, err)
+	}
+	return &EditResult{Count: r.Count, Line: r.Line, Hash: r.Hash, InPlace: r.InPlace}, nil
+}
+
+// Exists reports whether there is a file of that name, whatever it is. A symlink that
+// leads nowhere exists.
+func (sb *Sandbox) Exists(ctx context.Context, name string) (bool, error) {
+	_, err := sb.Lstat(ctx, name)
+	var e *Error
+	if errors.As(err, &e) && (e.Code == string(wire.CodeNotExist) || e.Code == string(wire.CodeNotDir)) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// RealPath returns the absolute path of a file with no symlink and no ".." in it. Of a
+// name that does not exist the part that does is resolved, and the rest appended.
+func (sb *Sandbox) RealPath(ctx context.Context, name string) (string, error) {
+	var r wire.Path
+	err := sb.do(ctx, wire.OpRealPath, &wire.Path{Path: []byte(name)}, &r)
+	return string(r.Path), sb.failure("realpath", name, err)
+}
