@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -37,6 +38,13 @@ const child = "DRYDOCK_TEST_CHILD"
 func TestMain(m *testing.M) {
 	if os.Getenv(child) != "" {
 		holdSandbox()
+	}
+	flag.Parse()
+	if run := flag.Lookup("test.run"); os.Getenv("DRYDOCK_TEST_ENGINE") == "" && run.Value.String() == "" {
+		// Examples cannot skip, and all of this package's need an engine.
+		if err := run.Value.Set("^(Test|Fuzz)"); err != nil {
+			panic(err)
+		}
 	}
 	os.Exit(m.Run())
 }

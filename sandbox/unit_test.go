@@ -1,0 +1,215 @@
+package sandbox
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/drydock-go/drydock"
+	"github.com/drydock-go/drydock/dockercli"
+)
+
+// The table of the package documentation.
+func TestWhoRunsInside(t *testing.T) {
+	docker := EngineInfo{Name: "docker"}
+	podman := EngineInfo{Name: "podman"}
+	rootlessDocker := EngineInfo{Name: "docker", Rootless: true}
+	rootlessPodman := EngineInfo{Name: "podman", Rootless: true}
+	roots, users := &fileOwner{0, 0}, &fileOwner{1000, 100}
+	for _, test := range []struct {
+		name    string
+		uid     int
+		engine  EngineInfo
+		user    string
+		workDir *fileOwner
+		want    identity
+	}{
+		{"user set", 0, docker, "7:8", users, identity{user: "7:8", uid: 7, gid: 8}},
+		{"uid set", 0, docker, "7", nil, identity{user: "7:7", uid: 7, gid: 7}},
+		{"name set", 0, docker, "www-data", nil, identity{user: "www-data", uid: -1, gid: -1}},
+		{"name and group set", 0, docker, "www-data:7", nil, identity{user: "www-data:7", uid: -1, gid: -1}},
+		{"user set, rootless", 1000, rootlessPodman, "7:8", nil, identity{user: "7:8", uid: 7, gid: 8}},
+		{"rootless podman", 1000, rootlessPodman, "", roots, identity{user: "1000:1001", uid: 1000, gid: 1001, keepID: true}},
+		{"rootless docker", 1000, rootlessDocker, "", users, identity{user: "0:0"}},
+		{"docker as a user", 1000, docker, "", users, identity{user: "1000:1001", uid: 1000, gid: 1001}},
+		{"podman as root", 0, podman, "", nil, identity{own: true}},
+		{"docker as root", 0, docker, "", nil, identity{own: true}},
+		{"docker as root, work dir of a user's", 0, docker, "", users, identity{user: "1000:100", uid: 1000, gid: 100}},
+		{"docker as root, work dir of root's", 0, docker, "", roots, identity{own: true}},
+		{"docker on Windows", -1, docker, "", nil, identity{own: true}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			is := is.New(t)
+			gid := 0
+			if test.uid == 1000 {
+				gid = 1001
+			}
+			is.Equal(host{uid: test.uid, gid: gid, engine: test.engine}.decide(test.user, test.workDir), test.want)
+		})
+	}
+}
+
+func TestUIDsAreNeverShared(t *testing.T) {
+	is := is.New(t)
+	seen := make(map[int]bool)
+	var claims []*uidClaim
+	for range 50 {
+		c, err := claimUID()
+		is.NoErr(err)
+		is.True(!seen[c.uid]) // each has one of its own
+		seen[c.uid] = true
+		claims = append(claims, c)
+	}
+	for _, c := range claims {
+		c.release()
+	}
+	var none *uidClaim
+	none.release() // a sandbox without a claim
+}
+
+func TestRunOptions(t *testing.T) {
+	c := &config{Options: Options{Memory: 1 << 30, PIDs: 1024, WorkDir: "/work", Name: "n",
+		Mounts: []Mount{{Source: "/data", Target: "/data", ReadOnly: true}, {Source: "vol", Target: Home}}}}
+	spec := c.container("tag", identity{user: "7:8", uid: 7, gid: 8}, EngineInfo{CPUs: 1})
+	t.Run("docker", func(t *testing.T) {
+		is := is.New(t)
+		o := runOptions(spec, dockercli.Docker)
+		is.Equal(o.CPUs, 1.0) // as many as there are
+		is.Equal(o.Memory, o.MemorySwap)
+		is.Equal(o.CapDrop, []string{"ALL"})
+		is.Equal(o.SecurityOpt, []string{"no-new-privileges"})
+		is.True(o.ReadOnly && o.Remove && o.NoInit && o.NoHealthcheck)
+		is.Equal(o.Pull, dockercli.PullNever)
+		is.Equal([]string{o.Network, o.IPC, o.CgroupNS, o.Restart, o.LogDriver, o.StopSignal, o.User},
+			[]string{"none", "private", "private", "no", "none", "KILL", "7:8"})
+		is.True(o.DetachKeys == nil)
+		is.Equal(o.Tmpfs, map[string]string{
+			"/tmp":          "rw,exec,nosuid,nodev,size=268435456,mode=1777",
+			"/work":         "rw,exec,nosuid,nodev,size=536870912,mode=700,uid=7,gid=8",
+			"/.drydock/run": "rw,noexec,nosuid,nodev,size=1048576,mode=700,uid=7,gid=8",
+		}) // home is a volume
+		is.Equal(o.Mounts, []dockercli.Mount{
+			{Type: dockercli.MountBind, Source: "/data", Target: "/data", ReadOnly: true},
+			{Type: dockercli.MountVolume, Source: "vol", Target: Home}})
+		is.Equal(len(o.Env), 0) // nothing of the caller's is to be seen by inspect
+	})
+	t.Run("podman", func(t *testing.T) {
+		is := is.New(t)
+		spec.KeepID = true
+		o := runOptions(spec, dockercli.Podman)
+		is.Equal(*o.DetachKeys, "")
+		is.True(o.NoPasswd)
+		is.Equal(o.UserNS, "keep-id")
+		is.Equal(slices.Collect(func(yield func(string) bool) {
+			for path := range o.Tmpfs {
+				if !yield(path) {
+					return
+				}
+			}
+		}), []string{"/tmp"})
+		is.Equal(o.Mounts[2], dockercli.Mount{Type: dockercli.MountTmpfs, Target: "/work", Size: 1 << 29, Mode: 0o700, Own: true, Empty: true})
+	})
+}
+
+func TestDockerfile(t *testing.T) {
+	is := is.New(t)
+	im, err := newImage(drydock.Runtime{
+		Name: "lab", BaseImage: "debian:12", WorkDir: "/w",
+		Packages:      drydock.Packages{drydock.Pip: {"pandas>=2,<3"}, drydock.Apt: {"git", "curl=1.2"}, drydock.NPM: {"@a/b@1"}},
+		Env:           map[string]string{"B": `x "y" $HOME \`, "A": "1"},
+		SetupCommands: []string{"echo '<&>'\necho \"$B\""},
+	}, "amd64")
+	is.NoErr(err)
+	is.True(strings.HasPrefix(im.tag, "localhost/drydock/runtime/lab:"))
+	is.Equal(string(dockerfile(im.steps("sha256:1"))), `FROM debian:12
+USER 0:0
+RUN ["/bin/sh","-ec","export DEBIAN_FRONTEND=noninteractive\napt-get update\napt-get install --yes --no-install-recommends -- \"$@\"\nrm -rf /var/lib/apt/lists/*","apt-get","git","curl=1.2"]
+RUN ["/usr/bin/env","PIP_BREAK_SYSTEM_PACKAGES=1","PIP_ROOT_USER_ACTION=ignore","python3","-m","pip","install","--no-cache-dir","--disable-pip-version-check","--","pandas>=2,<3"]
+RUN ["npm","install","--global","--no-fund","--no-audit","--","@a/b@1"]
+ENV A="1"
+ENV B="x \"y\" \$HOME \\"
+RUN ["/bin/sh","-c","echo '<&>'\necho \"$B\""]
+COPY guest /.drydock/guest
+RUN ["/.drydock/guest","prepare","/w","/home/sandbox"]
+WORKDIR /w
+LABEL io.drydock.base="debian:12" io.drydock.base-id="sha256:1" io.drydock.format="1" io.drydock.kind="runtime" io.drydock.runtime="lab"
+`)
+	other, err := newImage(drydock.Runtime{Name: "lab", BaseImage: "debian:12", WorkDir: "/w"}, "arm64")
+	is.NoErr(err)
+	is.True(other.tag != im.tag)
+	_, err = newImage(drydock.Runtime{BaseImage: "x"}, "mips")
+	is.Equal(err.Error(), "no guest for linux/mips: there is one for each of [amd64 arm64]")
+	files, err := im.buildContext(im.steps(""))
+	is.NoErr(err)
+	again, err := im.buildContext(im.steps(""))
+	is.NoErr(err)
+	is.True(bytes.Equal(files, again)) // the same definition gives the same bytes
+}
+
+func TestProgress(t *testing.T) {
+	for name, test := range map[string]struct{ in, want string }{
+		"legacy":   {"Step 1/2 : FROM x\n ---> abc\nStep 2/2 : RUN y\nok\n", "1/2 FROM x:|1/2 FROM x: ---> abc|2/2 why:|2/2 why:ok"},
+		"podman":   {"STEP 1/2: FROM x\nSTEP 2/2: RUN y\n", "1/2 FROM x:|2/2 why:"},
+		"BuildKit": {"#1 [internal] load\n#5 [1/2] FROM x\n#6 [2/2] RUN y\n#6 0.1 ok\n", "0/0 :#1 [internal] load|1/2 FROM x:|2/2 why:|2/2 why:#6 0.1 ok"},
+		"bars":     {"a 10%\ra 20%\r\x1b[31mred\x1b[0m\n\n", "0/0 :a 10%|0/0 :a 20%|0/0 :red"},
+		"no end":   {"tail", "0/0 :tail"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			for _, size := range []int{1, 3, 1000} { // however the output is cut
+				var got []string
+				p := newProgress("image x", func(e Progress) {
+					if !e.Done {
+						got = append(got, fmt.Sprintf("%d/%d %s:%s", e.Step, e.Steps, e.Text, e.Line))
+					}
+				})
+				p.steps = []step{{"RUN y", "why"}}
+				for part := range slices.Chunk([]byte(test.in), size) {
+					n, err := p.Write(part)
+					is.NoErr(err)
+					is.Equal(n, len(part))
+				}
+				p.done(nil)
+				is.Equal(strings.Join(got, "|"), test.want)
+			}
+		})
+	}
+}
+
+// However the bytes come, the first and the last are kept, and the rest is counted.
+func TestCapture(t *testing.T) {
+	is := is.New(t)
+	random := rand.New(rand.NewSource(1))
+	for range 2000 {
+		limit, total := random.Intn(20), random.Intn(60)
+		all := make([]byte, total)
+		for i := range all {
+			all[i] = byte('a' + i%26)
+		}
+		c := newCapture(limit)
+		for rest := all; len(rest) > 0; {
+			n := 1 + random.Intn(len(rest))
+			c.write(rest[:n])
+			rest = rest[n:]
+		}
+		got, dropped := c.bytes()
+		want := string(all)
+		if total > limit {
+			head, tail := limit/2, limit-limit/2
+			want = fmt.Sprintf("%s\n[... %d bytes dropped ...]\n%s", all[:head], total-limit, all[total-tail:])
+		}
+		is.Equal(string(got), want)
+		is.Equal(dropped, int64(max(total-limit, 0)))
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	is := is.New(t)
+	is.Equal(printable("a\x1b[2Jb\x07\u009bc\n\td"), "a\uFFFD[2Jb\uFFFD\uFFFDc\n\td")
+	is.True(len(printable(strings.Repeat("x", 1<<20))) < 5000)
+}
