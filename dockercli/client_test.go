@@ -239,8 +239,11 @@ func TestRemove(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			is := is.New(t)
-			c, _ := fake(t, map[string]reply{"rm": tt.r})
+			c, calls := fake(t, map[string]reply{"rm": tt.r, "container": {Exit: 1, Stderr: "Error: No such container: a"}})
 			is.Equal(c.Remove(t.Context(), "a", "b") == nil, tt.ok) // error
+			if tt.name == "gone" {
+				is.Equal(len(calls()), 3) // looks until both are gone
+			}
 		})
 	}
 	is := is.New(t)

@@ -2,7 +2,9 @@ package dockercli
 
 import (
 	"context"
+	"errors"
 	"strings"
+	"time"
 )
 
 func removeArgs(containers []string) []string {
@@ -10,8 +12,8 @@ func removeArgs(containers []string) []string {
 	return append([]string{"rm", "--force", "--volumes", "--"}, containers...)
 }
 
-// Remove kills and removes containers with their anonymous volumes. One that does not
-// exist, or that is being removed already, is no error; nor are none at all.
+// Remove kills and removes containers with their anonymous volumes, and returns when they
+// are gone. One that does not exist is no error; nor are none at all.
 func (c *Client) Remove(ctx context.Context, containers ...string) error {
 	if len(containers) == 0 {
 		return nil
@@ -24,8 +26,42 @@ func (c *Client) Remove(ctx context.Context, containers ...string) error {
 	if err != nil {
 		return err
 	}
-	if r.ExitCode != 0 && !onlyGone(argv, string(r.Stderr)) {
+	if r.ExitCode == 0 {
+		return nil
+	}
+	text := string(r.Stderr)
+	if !onlyGone(argv, text) {
 		return c.exitError(argv, r)
+	}
+	if strings.Contains(text, beingRemoved) {
+		return c.gone(ctx, containers)
+	}
+	return nil
+}
+
+// beingRemoved is what the engine says of a container that --rm is just removing.
+const beingRemoved = "is already in progress"
+
+// gone waits until the engine has finished what another began. There is no call that
+// waits for a removal of which one does not know whether it is over.
+func (c *Client) gone(ctx context.Context, containers []string) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for _, name := range containers {
+		for {
+			_, err := c.Inspect(ctx, name)
+			if errors.Is(err, ErrNoSuchContainer) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
 	}
 	return nil
 }
@@ -38,7 +74,7 @@ func onlyGone(argv []string, text string) bool {
 	}
 	for line := range strings.Lines(text) {
 		_, err := classify(argv, line)
-		if err != ErrNoSuchContainer && !strings.Contains(line, "is already in progress") {
+		if err != ErrNoSuchContainer && !strings.Contains(line, beingRemoved) {
 			return false
 		}
 	}

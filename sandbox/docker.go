@@ -45,6 +45,49 @@ func (e *cliEngine) Start(ctx context.Context, c *Container) (Conn, error) {
 	return &cliConn{p}, nil
 }
 
+func (e *cliEngine) StartDetached(ctx context.Context, c *Container) error {
+	info, err := e.c.Info(ctx)
+	if err != nil {
+		return err
+	}
+	o := runOptions(c, info.Engine)
+	o.Detach = true
+	r, err := e.c.Run(ctx, c.Image, c.Args, o)
+	if err == nil && r.ExitCode != 0 {
+		// Nothing of the container's own can be in the output of a detached run.
+		err = r.EngineError()
+	}
+	return noImage(c.Image, err)
+}
+
+func (e *cliEngine) Connect(ctx context.Context, name string) (Conn, error) {
+	info, err := e.c.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o := &dockercli.ExecOptions{}
+	if info.Engine == dockercli.Podman {
+		o.DetachKeys = new(string) // as for run
+	}
+	p, err := e.c.StartExec(ctx, name, []string{guestPath, "connect"}, o)
+	if err != nil {
+		return nil, err
+	}
+	return &cliConn{p}, nil
+}
+
+func (e *cliEngine) List(ctx context.Context, label, value string) ([]Listed, error) {
+	all, err := e.c.List(ctx, map[string]string{label: value})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Listed, len(all))
+	for i, c := range all {
+		out[i] = Listed{Name: c.Name, State: c.State, Labels: c.Labels}
+	}
+	return out, nil
+}
+
 // runOptions adds to a container what all of them have: see the package documentation.
 func runOptions(c *Container, engine dockercli.Engine) *dockercli.RunOptions {
 	o := &dockercli.RunOptions{

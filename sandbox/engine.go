@@ -15,6 +15,12 @@ type Engine interface {
 	// Start creates and starts a container and returns its stdin and stdout at once,
 	// before it runs. An image that is not there shows as ErrNoImage from Conn.Wait.
 	Start(ctx context.Context, c *Container) (Conn, error)
+	// StartDetached creates and starts a container and returns when it runs.
+	StartDetached(ctx context.Context, c *Container) error
+	// Connect runs the guest's connect in a running container.
+	Connect(ctx context.Context, name string) (Conn, error)
+	// List returns the containers that have a label of that value, running or not.
+	List(ctx context.Context, label, value string) ([]Listed, error)
 	// Remove ends and removes a container with its anonymous volumes. One that does not
 	// exist is no error.
 	Remove(ctx context.Context, name string) error
@@ -45,6 +51,13 @@ type Conn interface {
 	Wait() error
 	// Close closes stdin and climbs the ladder until the process has ended.
 	Close()
+}
+
+// Listed is a container that there is.
+type Listed struct {
+	Name   string
+	State  string // "created", "running", "paused", "exited"
+	Labels map[string]string
 }
 
 // Container is a container to start, already hardened: everything that Engine.Start

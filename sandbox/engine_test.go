@@ -32,12 +32,17 @@ const (
 	static  = "localhost/drydock/static:1"
 )
 
-// child is set in the process of TestEndsWithItsProcess that is killed.
+// child is set in the processes that are killed: to 1 in TestEndsWithItsProcess, to a
+// sandbox's name in TestLeaseOutlivesItsProcess.
 const child = "DRYDOCK_TEST_CHILD"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(child) != "" {
+	switch name := os.Getenv(child); name {
+	case "":
+	case "1":
 		holdSandbox()
+	default:
+		leaveSandbox(name)
 	}
 	flag.Parse()
 	if run := flag.Lookup("test.run"); os.Getenv("DRYDOCK_TEST_ENGINE") == "" && run.Value.String() == "" {

@@ -28,6 +28,10 @@ func (c *config) container(tag string, id identity, info EngineInfo) *Container 
 		PIDs:    c.PIDs,
 		Network: "none",
 	}
+	if c.Lease > 0 {
+		spec.Args = append(spec.Args, c.Lease.String())
+		spec.Labels[LabelLease] = c.Lease.String()
+	}
 	// tmpfs pages count against the memory limit; smaller sizes turn a full disk into
 	// an error of the write instead of the death of a process.
 	own := Tmpfs{Private: id.uid >= 0, UID: id.uid, GID: id.gid}

@@ -22,6 +22,8 @@ const (
 	LabelOwner = "io.drydock.owner"
 	// LabelCreated is when, in RFC 3339, UTC.
 	LabelCreated = "io.drydock.created"
+	// LabelLease is Options.Lease; a sandbox without one has none.
+	LabelLease = "io.drydock.lease"
 	// LabelRuntime is the name of the runtime an image was built for.
 	LabelRuntime = "io.drydock.runtime"
 	// LabelBase is the reference of the image it was built on, LabelBaseID that image's id.
@@ -33,12 +35,13 @@ const labelFormat = "1"
 
 var owner = sync.OnceValue(func() string {
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return fmt.Sprintf("%s:%d:%s", strings.TrimSpace(string(boot)), os.Getpid(), startTicks())
+	return fmt.Sprintf("%s:%d:%s", strings.TrimSpace(string(boot)), os.Getpid(), startTicks(os.Getpid()))
 })
 
-// startTicks is when this process started, which tells it from a later one of its pid.
-func startTicks() string {
-	stat, err := os.ReadFile("/proc/self/stat")
+// startTicks is when a process started, which tells it from a later one of its pid; empty
+// where there is none, or no /proc.
+func startTicks(pid int) string {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return ""
 	}

@@ -63,6 +63,12 @@ type Options struct {
 	// PIDs is how many processes and threads. Default: DefaultPIDs.
 	PIDs int64
 
+	// Lease is how long the sandbox waits for somebody to Attach after the process that
+	// opened it, or attached to it, has gone without Close: give it a Name to be found
+	// by. Such a sandbox takes about 0.1 s longer to open. Default: 0, it ends with the
+	// process.
+	Lease time.Duration
+
 	// StartTimeout bounds the start of the container, pulls and builds not counted.
 	// Default: 1 minute.
 	StartTimeout time.Duration
@@ -134,6 +140,8 @@ func (o *Options) resolve() (*config, error) {
 		return nil, fmt.Errorf("pids limit of %d: give at least %d", c.PIDs, leastPIDs)
 	case c.CPUs < 0 || c.CPUs > 0 && c.CPUs < 0.01 || c.CPUs != c.CPUs:
 		return nil, fmt.Errorf("cpus %v: give at least 0.01", c.CPUs)
+	case c.Lease < 0:
+		return nil, fmt.Errorf("lease %v is negative", c.Lease)
 	case c.StartTimeout < 0:
 		return nil, fmt.Errorf("start timeout %v is negative", c.StartTimeout)
 	}

@@ -37,6 +37,29 @@ type uidClaim struct {
 }
 
 func claimUID() (*uidClaim, error) {
+	const count = lastUID - firstUID + 1
+	for i, first := 0, rand.IntN(count); i < count; i++ {
+		c, err := claim(firstUID + (first+i)%count)
+		if c != nil || err != nil {
+			return c, err
+		}
+	}
+	return nil, fmt.Errorf("all %d uids from %d to %d are taken by sandboxes", count, firstUID, lastUID)
+}
+
+// claimKnown claims the uid that a running sandbox has, for the process that attaches to
+// it. There is nothing to claim in a uid that is not of the range, and where another
+// process holds the claim it serves as well.
+func claimKnown(uid int) *uidClaim {
+	if uid < firstUID || uid > lastUID {
+		return nil
+	}
+	c, _ := claim(uid)
+	return c
+}
+
+// claim returns nil where another has it.
+func claim(uid int) (*uidClaim, error) {
 	base := "/run"
 	if _, err := os.Stat(base); err != nil {
 		base = os.TempDir()
@@ -45,19 +68,14 @@ func claimUID() (*uidClaim, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	const count = lastUID - firstUID + 1
-	for i, first := 0, rand.IntN(count); i < count; i++ {
-		uid := firstUID + (first+i)%count
-		f, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(uid)), os.O_RDWR|os.O_CREATE, 0o600)
-		if err != nil {
-			return nil, err
-		}
-		if locked(f) {
-			return &uidClaim{uid: uid, file: f}, nil
-		}
-		f.Close()
+	f, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(uid)), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("all %d uids from %d to %d are taken by sandboxes", count, firstUID, lastUID)
+	if !locked(f) {
+		return nil, f.Close()
+	}
+	return &uidClaim{uid: uid, file: f}, nil
 }
 
 // locked takes the lock, unless another has it or has just removed the file.

@@ -14,3 +14,5 @@ type uidClaim struct{ uid int }
 func claimUID() (*uidClaim, error) { return &uidClaim{uid: 200000 + rand.IntN(65536)}, nil }
 
 func (c *uidClaim) release() {}
+
+func claimKnown(int) *uidClaim { return nil }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/drydock-go/drydock/sandbox/internal/channel"
@@ -26,9 +27,15 @@ type Sandbox struct {
 
 	close sync.Once
 	over  chan struct{} // closed when the container is gone
+	keep  atomic.Bool   // Detach: leave the container to its lease
 
-	mu  sync.Mutex
-	err error // why it ended
+	life       context.Context // until the sandbox ends
+	endLife    context.CancelFunc
+	background sync.WaitGroup
+
+	mu   sync.Mutex
+	err  error      // why it ended
+	last wire.Stats // for the share of the cpus since then
 }
 
 // Open starts a sandbox. It pulls and builds what is missing, unless Options.Offline
@@ -63,10 +70,10 @@ func open(ctx context.Context, opts *Options) (*Sandbox, error) {
 		return nil, err
 	}
 	spec := c.container(im.tag, id, info)
-	sb, err := start(ctx, c, spec)
+	sb, err := start(ctx, c, spec, false)
 	if errors.Is(err, ErrNoImage) {
 		if err = im.ensure(ctx, c); err == nil {
-			sb, err = start(ctx, c, spec)
+			sb, err = start(ctx, c, spec, false)
 		}
 	}
 	if err != nil {
@@ -74,24 +81,77 @@ func open(ctx context.Context, opts *Options) (*Sandbox, error) {
 		return nil, err
 	}
 	sb.claim = claim
-	go sb.watch()
+	sb.live()
+	if sweepDue(c.Engine) {
+		sb.background.Go(sb.sweep)
+	}
 	c.Logger.InfoContext(ctx, "sandbox opened", "name", spec.Name, "image", spec.Image, "user", spec.User)
 	return sb, nil
 }
 
-// start runs the container and waits for its guest.
-func start(ctx context.Context, c *config, spec *Container) (*Sandbox, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.StartTimeout,
-		fmt.Errorf("the sandbox did not start within %v", c.StartTimeout))
-	defer cancel()
-	conn, err := c.Engine.Start(ctx, spec)
+// Attach returns a sandbox with a Lease that another process opened and left behind: its
+// files and the processes in it are as they were. Of opts, Engine, StartTimeout and
+// Logger count. Whoever is attached already loses it, with ErrLost. A sandbox that does
+// not run, or has no lease, is an error.
+func Attach(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
+	sb, err := attach(ctx, name, opts)
+	if err != nil {
+		return nil, &Error{Op: "attach", Name: name, Err: err}
+	}
+	return sb, nil
+}
+
+func attach(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
+	c, err := opts.resolve()
 	if err != nil {
 		return nil, err
 	}
-	sb := &Sandbox{c: c, spec: spec, conn: conn, over: make(chan struct{})}
+	if !containerName.MatchString(name) {
+		return nil, fmt.Errorf("%q is no container's name", name)
+	}
+	c.Lease = 1 // it has one, of a length that only it knows
+	sb, err := start(ctx, c, &Container{Name: name}, true)
+	if err != nil {
+		return nil, err
+	}
+	c.WorkDir = string(sb.hello.Dir)
+	sb.claim = claimKnown(sb.hello.UID)
+	sb.live()
+	c.Logger.InfoContext(ctx, "sandbox attached", "name", name)
+	return sb, nil
+}
+
+// start runs the container, unless there is one to come back to, and waits for its guest.
+func start(ctx context.Context, c *config, spec *Container, again bool) (*Sandbox, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.StartTimeout,
+		fmt.Errorf("the sandbox did not start within %v", c.StartTimeout))
+	defer cancel()
+	sb := &Sandbox{c: c, spec: spec, over: make(chan struct{})}
+	undo := func(err error) error {
+		if !again && !errors.Is(err, ErrNoImage) {
+			// A start that failed or was cut short can leave a container that never ran.
+			sb.remove()
+		}
+		return err
+	}
+	var err error
+	switch {
+	case c.Lease == 0:
+		sb.conn, err = c.Engine.Start(ctx, spec)
+	case !again:
+		if err = c.Engine.StartDetached(ctx, spec); err != nil {
+			return nil, undo(err)
+		}
+		fallthrough
+	default:
+		sb.conn, err = c.Engine.Connect(ctx, spec.Name)
+	}
+	if err != nil {
+		return nil, undo(err)
+	}
 	env := map[string]string{"HOME": Home, "USER": "sandbox", "LOGNAME": "sandbox"}
 	maps.Copy(env, c.Env)
-	sb.ch = channel.Open(conn.Stdin(), conn.Stdout(), wire.HostHello{Dir: []byte(c.WorkDir), Env: envBytes(env)})
+	sb.ch = channel.Open(sb.conn.Stdin(), sb.conn.Stdout(), wire.HostHello{Dir: []byte(c.WorkDir), Env: envBytes(env), Again: again})
 	if sb.hello, err = sb.ch.Ready(ctx); err == nil {
 		return sb, nil
 	}
@@ -102,13 +162,9 @@ func start(ctx context.Context, c *config, spec *Container) (*Sandbox, error) {
 		err = sb.startError(err)
 	}
 	sb.ch.Close()
-	conn.Close()
+	sb.conn.Close()
 	sb.ch.Wait()
-	if !errors.Is(err, ErrNoImage) {
-		// A start that failed or was cut short can leave a container that never ran.
-		sb.remove()
-	}
-	return nil, err
+	return nil, undo(err)
 }
 
 // startError is why a container ended before its guest said hello.
@@ -124,16 +180,22 @@ func (sb *Sandbox) startError(err error) error {
 	return fmt.Errorf("the guest did not answer: %w", err)
 }
 
-// watch ends the sandbox when its channel ends, whoever ended it.
-func (sb *Sandbox) watch() {
-	<-sb.ch.Done()
-	sb.end()
+// live begins the life of a sandbox that is ready. It ends with its channel, whoever
+// ends that.
+func (sb *Sandbox) live() {
+	sb.life, sb.endLife = context.WithCancel(context.Background())
+	go func() {
+		<-sb.ch.Done()
+		sb.end()
+	}()
 }
 
 // end takes the sandbox down and returns when it is gone.
 func (sb *Sandbox) end() {
 	sb.close.Do(func() {
 		defer close(sb.over)
+		sb.endLife()
+		sb.background.Wait()
 		sb.conn.Close()
 		err := sb.conn.Wait()
 		sb.ch.Wait()
@@ -143,14 +205,19 @@ func (sb *Sandbox) end() {
 		} else {
 			reason = fmt.Errorf("%w: %w", ErrLost, errors.Join(reason, err))
 		}
-		sb.mu.Lock()
-		sb.err = reason
-		sb.mu.Unlock()
-		if err != nil {
-			// Not the guest's own clean end: the engine may still have the container.
+		switch {
+		case sb.keep.Load():
+			reason = ErrClosed
+		case sb.c.Lease > 0 && !errors.Is(reason, ErrClosed):
+			// The connection is gone; whether the sandbox is, its lease decides.
+		case sb.c.Lease > 0 || err != nil:
+			// Not the guest's own clean end, or one that this process does not see.
 			sb.remove()
 		}
 		sb.claim.release()
+		sb.mu.Lock()
+		sb.err = reason
+		sb.mu.Unlock()
 		sb.c.Logger.Info("sandbox ended", "name", sb.spec.Name, "reason", reason)
 	})
 }
@@ -168,10 +235,23 @@ func (sb *Sandbox) remove() {
 // mounts. It returns when they are gone. Operations under way fail with ErrClosed. Calls
 // after the first wait for it and return nil.
 func (sb *Sandbox) Close() error {
+	if sb.c.Lease > 0 && !sb.keep.Load() {
+		sb.ch.Bye()
+	}
 	sb.ch.Close()
 	sb.end()
 	<-sb.over
 	return nil
+}
+
+// Detach leaves a sandbox that has a Lease: it and the processes in it go on, and for the
+// time of the lease another process, or this one, can Attach to it. Operations under way
+// fail with ErrClosed here, as later ones do. Without a lease it is Close.
+func (sb *Sandbox) Detach() error {
+	if sb.c.Lease > 0 {
+		sb.keep.Store(true)
+	}
+	return sb.Close()
 }
 
 // Name returns the container's name.

@@ -119,6 +119,12 @@ func (c *Channel) Close() { c.Fail(ErrClosed) }
 // Wait returns when the goroutines of the channel have ended, which needs the end of r.
 func (c *Channel) Wait() { c.wg.Wait() }
 
+// Bye tells the guest to end, whatever its lease.
+func (c *Channel) Bye() {
+	// On a channel that has failed there is nobody to tell.
+	_ = c.mux.Send(wire.KindBye, 0, nil)
+}
+
 // Fail ends the channel for a reason of the caller's.
 func (c *Channel) Fail(err error) {
 	c.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
@@ -266,11 +267,18 @@ func (p *pump) run() (ended bool) {
 	if err != nil || p.f.SetReadDeadline(time.Time{}) != nil {
 		return true
 	}
-	for {
+	// Only what is there by now: children that go on writing would never let it end.
+	var left int32
+	if err := raw.Control(func(fd uintptr) {
+		syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCINQ, uintptr(unsafe.Pointer(&left)))
+	}); err != nil {
+		return true
+	}
+	for left > 0 {
 		var n int
 		var errno error
 		if err := raw.Read(func(fd uintptr) bool {
-			n, errno = syscall.Read(int(fd), buf.Data())
+			n, errno = syscall.Read(int(fd), buf.Data()[:min(int(left), wire.MaxData)])
 			return true
 		}); err != nil {
 			return true
@@ -279,7 +287,9 @@ func (p *pump) run() (ended bool) {
 			return errno == nil
 		}
 		p.send(buf, n)
+		left -= int32(n)
 	}
+	return false
 }
 
 func (p *pump) send(buf *wire.Buffer, n int) {

@@ -125,7 +125,8 @@ func replace(path string, mode fs.FileMode, fill func(*os.File) error) (*wire.Wr
 	}
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		real, err := filepath.EvalSymlinks(path)
+		var real string
+		real, err = filepath.EvalSymlinks(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			// The link leads to a file that is not there yet: the kernel makes it.
 			return overwrite(path, os.O_CREATE, mode, fill)
@@ -134,7 +135,8 @@ func replace(path string, mode fs.FileMode, fill func(*os.File) error) (*wire.Wr
 			return nil, err
 		}
 		path = real
-		info, _ = os.Lstat(path)
+		// It may have gone meanwhile, and is then made anew.
+		info, err = os.Lstat(path)
 	}
 	switch {
 	case info != nil:

@@ -10,7 +10,9 @@ import (
 
 // Main is the program:
 //
-//	guest init                   serve the host on stdin and stdout
+//	guest init                   serve the host on stdin and stdout, and end with it
+//	guest init LEASE             serve one host after the other, and end LEASE after the last
+//	guest connect                join stdin and stdout to such a guest
 //	guest prepare WORKDIR HOME   at build time: make the image ready to run as any user
 func Main() {
 	args := os.Args[1:]
@@ -18,10 +20,14 @@ func Main() {
 	switch {
 	case len(args) == 1 && args[0] == "init":
 		err = Serve(polled(os.Stdin), polled(os.Stdout))
+	case len(args) == 2 && args[0] == "init":
+		err = serveLease(args[1])
+	case len(args) == 1 && args[0] == "connect":
+		err = connect(polled(os.Stdin), polled(os.Stdout))
 	case len(args) == 3 && args[0] == "prepare":
 		err = prepare(args[1], args[2])
 	default:
-		err = fmt.Errorf("usage: guest init | guest prepare WORKDIR HOME")
+		err = fmt.Errorf("usage: guest init [LEASE] | guest connect | guest prepare WORKDIR HOME")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "drydock guest:", err)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
@@ -17,17 +18,23 @@ import (
 // errAborted ends what a call that the host gave up is reading or writing.
 var errAborted = &wire.Error{Code: wire.CodeAborted, Text: "canceled by the host"}
 
-// server answers one host.
-type server struct {
-	mux  *wire.Mux
+// guest is what lasts as long as the sandbox.
+type guest struct {
 	jobs *jobs
 	dir  string   // where relative paths start
 	env  []string // of every command
 
+	started time.Time
+	editing sync.Mutex // one edit reads and writes at a time
+}
+
+// server answers one host.
+type server struct {
+	*guest
+	mux *wire.Mux
+
 	mu    sync.Mutex
 	calls map[uint32]*call
-
-	editing sync.Mutex // one edit reads and writes at a time
 }
 
 // call is one request that is being answered.
@@ -42,27 +49,46 @@ type call struct {
 	canceled bool
 }
 
-// Serve protects the process and answers the host until r ends, which is the end of the
-// sandbox: when PID 1 returns, the kernel ends every other process of the container.
-func Serve(r io.Reader, w io.Writer) error {
+// errBye is the host's wish that the sandbox ends.
+var errBye = errors.New("the host said bye")
+
+// newGuest protects the process and starts the reaper.
+func newGuest() (*guest, error) {
 	jobs, err := startJobs()
+	return &guest{jobs: jobs, started: time.Now()}, err
+}
+
+// Serve answers the host until r ends, which is the end of the sandbox: when PID 1
+// returns, the kernel ends every other process of the container.
+func Serve(r io.Reader, w io.Writer) error {
+	g, err := newGuest()
 	if err != nil {
 		return err
 	}
-	s := &server{mux: wire.NewMux(w), jobs: jobs, calls: make(map[uint32]*call)}
+	if err := g.serve(r, w); err != errBye {
+		return err
+	}
+	return nil
+}
+
+// serve answers one host until r ends, or the host says bye.
+func (g *guest) serve(r io.Reader, w io.Writer) error {
+	s := &server{guest: g, mux: wire.NewMux(w), calls: make(map[uint32]*call)}
 	frames := wire.NewReader(r)
 	if err := s.greet(frames); err != nil {
 		return err
 	}
 	for {
 		h, err := frames.Next()
-		if err == io.EOF {
-			return nil
-		}
 		if err == nil {
 			err = s.handle(h, frames)
 		}
 		if err != nil {
+			// Commands go on where the guest does; what they write has no reader.
+			s.mux.Fail(err)
+			if err == io.EOF {
+				err = nil
+			}
 			return err
 		}
 	}
@@ -84,14 +110,16 @@ func (s *server) greet(r *wire.Reader) error {
 	if err := json.Unmarshal(payload, &hello); err != nil {
 		return fmt.Errorf("hello: %w", err)
 	}
-	s.dir = string(hello.Dir)
-	s.env = mergeEnv(os.Environ(), hello.Env)
+	if !hello.Again {
+		s.dir = string(hello.Dir)
+		s.env = mergeEnv(os.Environ(), hello.Env)
+	}
 	if err := writeAccounts(os.Getuid(), os.Getgid(), envValue(s.env, "HOME")); err != nil {
 		return err
 	}
 	answer, err := json.Marshal(wire.GuestHello{
 		Major: wire.Major, Minor: wire.Minor, Nonce: hello.Nonce,
-		UID: os.Getuid(), GID: os.Getgid(), Arch: runtime.GOARCH,
+		UID: os.Getuid(), GID: os.Getgid(), Arch: runtime.GOARCH, Dir: []byte(s.dir),
 	})
 	if err != nil {
 		return err
@@ -134,6 +162,8 @@ func (s *server) handle(h wire.Header, r *wire.Reader) error {
 		}
 	case wire.KindPing:
 		go s.mux.Send(wire.KindPong, 0, payload)
+	case wire.KindBye:
+		return errBye
 	default:
 		return fmt.Errorf("the host sent a frame of kind %d", h.Kind)
 	}
@@ -195,6 +225,8 @@ func (c *call) do(op wire.Op, args []byte) (last []byte, v any, err error) {
 		})
 	case wire.OpEdit:
 		v, err = answer(args, c.s.edit)
+	case wire.OpStats:
+		v, err = c.s.stats()
 	case wire.OpRealPath:
 		v, err = answer(args, c.s.realPath)
 	case wire.OpGlob:

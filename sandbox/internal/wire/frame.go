@@ -58,6 +58,7 @@ const (
 	KindSignal                 // host to guest: JSON Signal: send a signal to the call's job
 	KindPing                   // host to guest: answer with a Pong of the same payload
 	KindPong                   // guest to host
+	KindBye                    // host to guest: end now, whatever the lease
 	kindEnd
 )
 
@@ -68,7 +69,7 @@ func (k Kind) limit() int {
 		return MaxData
 	case KindCredit:
 		return 4
-	case KindReset:
+	case KindReset, KindBye:
 		return 0
 	case KindPing, KindPong:
 		return 64

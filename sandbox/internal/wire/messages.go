@@ -13,6 +13,8 @@ type HostHello struct {
 	Dir []byte
 	// Env is added to the image's environment for every command, as KEY=VALUE.
 	Env [][]byte
+	// Again: the host comes back, and Dir and Env stay as they are.
+	Again bool `json:",omitempty"`
 }
 
 // GuestHello is the guest's first frame, sent when it is ready for calls.
@@ -21,6 +23,7 @@ type GuestHello struct {
 	Nonce        string
 	UID, GID     int
 	Arch         string
+	Dir          []byte
 }
 
 // Op is what a call asks for: the first byte of its payload.
@@ -41,6 +44,7 @@ const (
 	OpRealPath                // Path -> Path
 	OpGlob                    // Glob -> Searched; one JSON FileInfo a line on the call's stream
 	OpGrep                    // Grep -> Searched; one JSON GrepLine a line on the call's stream
+	OpStats                   // nothing -> Stats
 )
 
 // Exec starts a program. The call's stream carries stdin to it and stdout from it, the
@@ -205,6 +209,15 @@ type GrepLine struct {
 	Text   []byte `json:",omitempty"`
 	Match  bool   `json:",omitempty"`
 	Count  int    `json:",omitempty"`
+}
+
+// Stats are the container's figures. What cannot be read is -1, a limit that is none 0.
+type Stats struct {
+	Memory, MemoryLimit int64 // bytes, without the page cache that can be dropped
+	PIDs, PIDsLimit     int64
+	CPU                 int64 // nanoseconds of all processes since the start
+	Elapsed             int64 // nanoseconds since the start
+	DiskUsed, DiskSize  int64 // bytes of the file system of the work dir
 }
 
 // Searched ends a search.

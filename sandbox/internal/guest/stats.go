@@ -1,0 +1,85 @@
+//go:build linux
+
+package guest
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// stats reads the container's own cgroup, which the engine mounts read-only: one tree of
+// version 2, or one for each controller of version 1.
+func (g *guest) stats() (any, error) {
+	const root = "/sys/fs/cgroup/"
+	s := &wire.Stats{Elapsed: int64(time.Since(g.started)), DiskUsed: -1, DiskSize: -1}
+	if _, err := os.Stat(root + "cgroup.controllers"); err == nil {
+		s.Memory, s.MemoryLimit = number(root+"memory.current"), limit(root+"memory.max")
+		s.PIDs, s.PIDsLimit = number(root+"pids.current"), limit(root+"pids.max")
+		s.CPU = field(root+"cpu.stat", "usage_usec")
+		if s.CPU > 0 {
+			s.CPU *= int64(time.Microsecond)
+		}
+		s.Memory = less(s.Memory, field(root+"memory.stat", "inactive_file"))
+	} else {
+		s.Memory, s.MemoryLimit = number(root+"memory/memory.usage_in_bytes"), limit(root+"memory/memory.limit_in_bytes")
+		s.PIDs, s.PIDsLimit = number(root+"pids/pids.current"), limit(root+"pids/pids.max")
+		s.CPU = number(root + "cpuacct/cpuacct.usage")
+		s.Memory = less(s.Memory, field(root+"memory/memory.stat", "total_inactive_file"))
+	}
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(g.dir, &fs); err == nil {
+		s.DiskUsed = int64(fs.Blocks-fs.Bfree) * fs.Bsize
+		s.DiskSize = int64(fs.Blocks) * fs.Bsize
+	}
+	return s, nil
+}
+
+// less takes the cache that the kernel can drop from what is in use, as docker stats does.
+func less(used, cache int64) int64 {
+	if used > cache && cache > 0 {
+		return used - cache
+	}
+	return used
+}
+
+// number reads a file with one number in it.
+func number(file string) int64 {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return -1
+	}
+	n, err := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// limit is a number that may be "max", or so large that it means none.
+func limit(file string) int64 {
+	if n := number(file); n > 0 && n < 1<<60 {
+		return n
+	}
+	return 0
+}
+
+// field reads the number that follows a name in a file of such lines.
+func field(file, name string) int64 {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return -1
+	}
+	for line := range bytes.Lines(b) {
+		if f := bytes.Fields(line); len(f) == 2 && string(f[0]) == name {
+			if n, err := strconv.ParseInt(string(f[1]), 10, 64); err == nil {
+				return n
+			}
+		}
+	}
+	return -1
+}

@@ -1,0 +1,41 @@
+package sandbox
+
+import (
+	"context"
+	"time"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// Stats are what a sandbox uses, as its container's cgroup counts it. A figure that the
+// engine does not show inside is -1; a limit that is none is 0.
+type Stats struct {
+	Memory, MemoryLimit int64 // bytes; file cache that the kernel can drop is not counted
+	PIDs, PIDsLimit     int64 // processes and threads, the guest's included
+	// CPUTime is of all processes since the start; CPUPercent the share of one cpu since
+	// the last Stats, or since the start: 200 is two cpus busy.
+	CPUTime    time.Duration
+	CPUPercent float64
+	// DiskUsed and DiskSize are in bytes of the file system that holds the work dir.
+	DiskUsed, DiskSize int64
+}
+
+// Stats asks the guest what the sandbox uses. It starts no process.
+func (sb *Sandbox) Stats(ctx context.Context) (*Stats, error) {
+	var now wire.Stats
+	if err := sb.do(ctx, wire.OpStats, struct{}{}, &now); err != nil {
+		return nil, sb.failure("stats", "", err)
+	}
+	sb.mu.Lock()
+	before := sb.last
+	sb.last = now
+	sb.mu.Unlock()
+	s := &Stats{
+		Memory: now.Memory, MemoryLimit: now.MemoryLimit, PIDs: now.PIDs, PIDsLimit: now.PIDsLimit,
+		CPUTime: time.Duration(now.CPU), DiskUsed: now.DiskUsed, DiskSize: now.DiskSize,
+	}
+	if elapsed := now.Elapsed - before.Elapsed; elapsed > 0 {
+		s.CPUPercent = 100 * float64(now.CPU-before.CPU) / float64(elapsed)
+	}
+	return s, nil
+}
