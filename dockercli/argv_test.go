@@ -41,7 +41,7 @@ func TestRunArgs(t *testing.T) {
 			"--pull=never", "--entrypoint=/guest", "--user=1000:1000", "--workdir=/w", "--hostname=h",
 			"--stop-signal=USR1", "--env=A", "--env=PATH=/bin", "--env=TOKEN", "--env=http_proxy=p",
 			"--rm", "--detach", "--interactive", "--tty", "--detach-keys=", "--network=none",
-			`--mount=type=bind,"source=/a,b","destination=/c""d",readonly`,
+			`--mount=type=bind,"source=/a,b","destination=/c""d",ro`,
 			"--mount=type=volume,source=vol,destination=/v",
 			"--mount=type=tmpfs,destination=/t,tmpfs-size=1048576,tmpfs-mode=700,U=true,notmpcopyup",
 			"--tmpfs=/run", "--tmpfs=/tmp:size=1m,exec", "--read-only", "--cap-drop=ALL", "--cap-add=CHOWN",

@@ -45,7 +45,7 @@ func (m Mount) flag() string {
 	}
 	fields = append(fields, "destination="+m.Target)
 	if m.ReadOnly {
-		fields = append(fields, "readonly")
+		fields = append(fields, "ro") // podman knows "readonly" of binds alone
 	}
 	if m.Size != 0 {
 		fields = append(fields, "tmpfs-size="+strconv.FormatInt(m.Size, 10))

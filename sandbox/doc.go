@@ -40,11 +40,14 @@
 //	the caller is not root                        the caller's uid and gid
 //	the caller is root, and the work dir is a     that owner
 //	  mounted host directory not owned by root
+//	the caller is root, and a volume is mounted   the user it was made for
+//	  that a sandbox made
 //	the caller is root                            a uid from 200000 to 265535 that no
 //	                                              other sandbox of the host has
 //
 // An empty directory of root's that is mounted at the work dir is given to the uid that
-// the last line chose, once; nothing else on the host changes its owner.
+// the last line chose, once; nothing else on the host changes its owner. A volume that does
+// not exist is made for the user who runs, and its label keeps for whom.
 //
 // # Life
 //

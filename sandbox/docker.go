@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
+	"strconv"
+	"time"
 
 	"github.com/drydock-go/drydock/dockercli"
 )
@@ -116,9 +117,13 @@ func runOptions(c *Container, engine dockercli.Engine) *dockercli.RunOptions {
 		CPUs:          c.CPUs,
 		PidsLimit:     c.PIDs,
 		Ulimits:       map[string]dockercli.Ulimit{"core": {}},
+		Runtime:       c.Runtime,
 		Restart:       "no",
 		LogDriver:     "none", // each byte of the channel would be written to the log
 		NoHealthcheck: true,   // it would be run by exec, beside the guest
+	}
+	for name, u := range c.Ulimits {
+		o.Ulimits[name] = dockercli.Ulimit(u)
 	}
 	for _, m := range c.Mounts {
 		kind := dockercli.MountBind
@@ -145,7 +150,11 @@ func runOptions(c *Container, engine dockercli.Engine) *dockercli.RunOptions {
 		o.NoPasswd = true
 		// One limit given replaces all of its configuration's, and it would then try to
 		// raise these two, which not every host permits.
-		maps.Copy(o.Ulimits, inheritedLimits())
+		for name, u := range inheritedLimits() {
+			if _, given := c.Ulimits[name]; !given {
+				o.Ulimits[name] = u
+			}
+		}
 	}
 	return o
 }
@@ -174,6 +183,45 @@ func (e *cliEngine) Remove(ctx context.Context, name string) error {
 		return nil
 	}
 	return err
+}
+
+func (e *cliEngine) VolumeLabels(ctx context.Context, name string) (map[string]string, error) {
+	v, err := e.c.VolumeInspect(ctx, name)
+	if errors.Is(err, dockercli.ErrNoSuchVolume) {
+		return nil, fmt.Errorf("%w: %s", ErrNoVolume, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return v.Labels, nil
+}
+
+func (e *cliEngine) CreateVolume(ctx context.Context, name string, labels map[string]string, image string, uid, gid int) error {
+	info, err := e.c.Info(ctx)
+	if err != nil {
+		return err
+	}
+	// The one container that is not like the others: root with the one capability that
+	// giving a directory away takes, for the time of one system call.
+	o := runOptions(&Container{Image: image, User: "0:0", Network: "none", Memory: 64 << 20, PIDs: 64,
+		Mounts: []Mount{{Source: name, Target: "/volume"}}}, info.Engine)
+	o.CapAdd = []string{"CHOWN"}
+	if err := e.c.VolumeCreate(ctx, name, &dockercli.VolumeOptions{Labels: labels}); err != nil {
+		return err
+	}
+	r, err := e.c.Run(ctx, image, []string{"own", strconv.Itoa(uid), strconv.Itoa(gid), "/volume"}, o)
+	if err == nil && r.ExitCode != 0 {
+		if err = r.EngineError(); err == nil {
+			err = fmt.Errorf("volume %s: %s", name, printable(string(r.Stderr)))
+		}
+	}
+	if err != nil {
+		// Half made it would be taken for a whole one the next time.
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		return noImage(image, errors.Join(err, e.c.VolumeRemove(clean, name)))
+	}
+	return nil
 }
 
 func (e *cliEngine) ImageID(ctx context.Context, ref string) (string, error) {

@@ -24,6 +24,11 @@ type Engine interface {
 	// Remove ends and removes a container with its anonymous volumes. One that does not
 	// exist is no error.
 	Remove(ctx context.Context, name string) error
+	// VolumeLabels returns the labels of a volume, or ErrNoVolume.
+	VolumeLabels(ctx context.Context, name string) (map[string]string, error)
+	// CreateVolume makes a volume and gives its top directory to a user; image is a
+	// sandbox image, whose guest does that.
+	CreateVolume(ctx context.Context, name string, labels map[string]string, image string, uid, gid int) error
 	// ImageID returns the content digest of an image on the engine, or ErrNoImage.
 	ImageID(ctx context.Context, ref string) (string, error)
 	// Pull fetches an image from its registry.
@@ -72,7 +77,9 @@ type Container struct {
 	WorkDir string
 	Tmpfs   []Tmpfs
 	Mounts  []Mount
-	Memory  int64 // bytes
+	Ulimits map[string]Ulimit
+	Runtime string // OCI runtime; empty is the engine's own
+	Memory  int64  // bytes
 	CPUs    float64
 	PIDs    int64
 	Network string

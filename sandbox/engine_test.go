@@ -161,6 +161,19 @@ func TestIsolation(t *testing.T) {
 	is.Equal(strings.Count(all[0].Config.Labels[sandbox.LabelOwner], ":"), 2)
 }
 
+func TestFurtherLimits(t *testing.T) {
+	is := is.New(t)
+	sb := open(t, sandbox.Options{
+		Tmpfs:   map[string]int64{"/cache": 1 << 20, "/tmp": 2 << 20},
+		Ulimits: map[string]sandbox.Ulimit{"nofile": {Soft: 100, Hard: 200}},
+		Network: "bridge",
+	})
+	r, err := sb.Exec(context.Background(), `ulimit -n; df -k /cache | awk 'END{print $2}'; df -k /tmp | awk 'END{print $2}'
+		touch /cache/x /tmp/x && ls /sys/class/net | grep -c eth0; head -c 3000000 /dev/zero > /cache/big || echo full`)
+	is.NoErr(err)
+	is.Equal(string(r.Stdout), "100\n1024\n2048\n1\nfull\n") // an error of the write, and nobody died
+}
+
 func TestAccount(t *testing.T) {
 	is := is.New(t)
 	sb := open(t, sandbox.Options{Env: map[string]string{"GREETING": "a b$c\n'd'"}})
@@ -638,6 +651,15 @@ func TestOpenRefused(t *testing.T) {
 		{"relative mount", sandbox.Options{Image: busybox, Mounts: []sandbox.Mount{{Source: "./x", Target: "/m"}}}, "is not an absolute path", nil},
 		{"mount twice", sandbox.Options{Image: busybox, Mounts: []sandbox.Mount{{Source: dir, Target: "/m"}, {Source: dir, Target: "/m"}}}, "two mounts at /m", nil},
 		{"volume with a dash", sandbox.Options{Image: busybox, Mounts: []sandbox.Mount{{Source: "-v", Target: "/m"}}}, "the name of a volume", nil},
+		{"network of the host", sandbox.Options{Image: busybox, Network: "host"}, `network "host" is refused`, nil},
+		{"network of a container", sandbox.Options{Image: busybox, Network: "container:x"}, "is refused", nil},
+		{"network with a dash", sandbox.Options{Image: busybox, Network: "-x"}, `network "-x": write none, bridge`, nil},
+		{"network that is not there", sandbox.Options{Image: busybox, Network: "drydock-none"}, "drydock-none", nil},
+		{"OCI runtime", sandbox.Options{Image: busybox, OCIRuntime: "no-such-runtime"}, "no-such-runtime", nil},
+		{"ulimit", sandbox.Options{Image: busybox, Ulimits: map[string]sandbox.Ulimit{"nofile": {Soft: 9, Hard: 1}}}, "soft must not exceed hard", nil},
+		{"ulimit core", sandbox.Options{Image: busybox, Ulimits: map[string]sandbox.Ulimit{"core": {}}}, "core files are always off", nil},
+		{"tmpfs", sandbox.Options{Image: busybox, Tmpfs: map[string]int64{"/etc": 4096}}, "belongs to the system", nil},
+		{"tmpfs size", sandbox.Options{Image: busybox, Tmpfs: map[string]int64{"/x": -1}}, "give at least 4096", nil},
 		{"start timeout", sandbox.Options{Image: busybox, StartTimeout: time.Millisecond}, "the sandbox did not start within 1ms", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -827,9 +849,25 @@ func TestMounts(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(string(b), "x\n")
 
+	// A volume is its user's from the start, and says whose it is.
+	r, err = sb.Exec(ctx, "echo kept > /keep/f && stat -c %u /keep")
+	is.NoErr(err)
+	who, _ := sb.User()
+	is.Equal(string(r.Stdout), fmt.Sprintln(who))
+	alone := open(t, sandbox.Options{Mounts: []sandbox.Mount{{Source: volume, Target: "/workspace"}}})
+	r, err = alone.Exec(ctx, "cat f; echo more >> f; id -u")
+	is.NoErr(err)
+	is.Equal(string(r.Stdout), fmt.Sprint("kept\n", who, "\n"))
+	readonly := open(t, sandbox.Options{Mounts: []sandbox.Mount{{Source: volume, Target: "/v", ReadOnly: true}}})
+	r, err = readonly.Exec(ctx, "cat /v/f; touch /v/g")
+	is.NoErr(err)
+	is.Equal(string(r.Stdout), "kept\nmore\n")
+	is.True(strings.Contains(string(r.Stderr), "Read-only file system"))
+
 	// The work dir's owner is the record of who runs there, also the next time.
 	uid, _ := sb.User()
 	is.NoErr(sb.Close())
+	is.NoErr(alone.Close())
 	again := open(t, sandbox.Options{Mounts: []sandbox.Mount{{Source: work, Target: "/workspace"}}})
 	next, _ := again.User()
 	is.Equal(next, uid)

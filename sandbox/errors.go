@@ -22,6 +22,8 @@ var (
 	ErrLost = errors.New("sandbox lost")
 	// ErrNoImage: an image is not on the engine and must not or cannot be fetched.
 	ErrNoImage = errors.New("image not found")
+	// ErrNoVolume: there is no volume of that name.
+	ErrNoVolume = errors.New("volume not found")
 	// ErrOffline: the image would have to be pulled or built, and the caller said offline.
 	ErrOffline = errors.New("offline")
 	// ErrTooLarge: more bytes than the limit.

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"cmp"
+	"maps"
 	"path"
 	"slices"
 )
@@ -26,7 +27,9 @@ func (c *config) container(tag string, id identity, info EngineInfo) *Container 
 		Memory:  c.Memory,
 		CPUs:    cpus,
 		PIDs:    c.PIDs,
-		Network: "none",
+		Network: c.Network,
+		Ulimits: c.Ulimits,
+		Runtime: c.OCIRuntime,
 	}
 	if c.Lease > 0 {
 		spec.Args = append(spec.Args, c.Lease.String())
@@ -42,9 +45,14 @@ func (c *config) container(tag string, id identity, info EngineInfo) *Container 
 			spec.Tmpfs = append(spec.Tmpfs, t)
 		}
 	}
-	tmpfs("/tmp", c.Memory/4, Tmpfs{})
-	tmpfs(Home, c.Memory/2, own)
-	tmpfs(c.WorkDir, c.Memory/2, own)
+	sizes := map[string]int64{Home: c.Memory / 2, c.WorkDir: c.Memory / 2}
+	maps.Copy(sizes, c.Tmpfs)
+	if _, given := sizes["/tmp"]; !given {
+		tmpfs("/tmp", c.Memory/4, Tmpfs{})
+	}
+	for _, target := range slices.Sorted(maps.Keys(sizes)) {
+		tmpfs(target, sizes[target], own)
+	}
 	own.NoExec = true
 	tmpfs("/.drydock/run", 1<<20, own)
 	return spec

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// The labels of containers and images. They hold only what never changes, because an
+// The labels of containers, images and volumes. They hold only what never changes, because an
 // engine cannot edit them.
 const (
 	// LabelFormat is the version of these labels: "1".
 	LabelFormat = "io.drydock.format"
-	// LabelKind is what the container or image is: "sandbox" or "runtime".
+	// LabelKind is what the object is: "sandbox", "runtime" (an image) or "volume".
 	LabelKind = "io.drydock.kind"
 	// LabelOwner is the process that opened a sandbox, as BOOTID:PID:START: the host's
 	// boot id, the pid, and its start in clock ticks since boot. Where the host has no
@@ -24,6 +24,8 @@ const (
 	LabelCreated = "io.drydock.created"
 	// LabelLease is Options.Lease; a sandbox without one has none.
 	LabelLease = "io.drydock.lease"
+	// LabelUser is whom a volume was made for, as UID:GID.
+	LabelUser = "io.drydock.user"
 	// LabelRuntime is the name of the runtime an image was built for.
 	LabelRuntime = "io.drydock.runtime"
 	// LabelBase is the reference of the image it was built on, LabelBaseID that image's id.

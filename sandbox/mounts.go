@@ -33,12 +33,20 @@ var systemDirs = []string{"/proc", "/sys", "/dev", "/etc", "/boot", "/run", "/va
 // holders are host directories that hold system directories or everybody's homes.
 var holders = []string{"/", "/var", "/var/lib", "/home", "/root", "/Users"}
 
-func (m *Mount) check() error {
+// checkTarget checks where something is mounted; kind is what, for the message.
+func (m *Mount) checkTarget(kind string) error {
 	if !path.IsAbs(m.Target) || path.Clean(m.Target) != m.Target || m.Target == "/" || strings.ContainsAny(m.Target, ":,\x00\r\n") {
-		return fmt.Errorf("mount target %q: write an absolute path without '..', ':' or ',', and not /", m.Target)
+		return fmt.Errorf("%s target %q: write an absolute path without '..', ':' or ',', and not /", kind, m.Target)
 	}
 	if r := within(m.Target, reserved); r != "" {
-		return fmt.Errorf("mount target %q is in %s, which belongs to the system", m.Target, r)
+		return fmt.Errorf("%s target %q is in %s, which belongs to the system", kind, m.Target, r)
+	}
+	return nil
+}
+
+func (m *Mount) check() error {
+	if err := m.checkTarget("mount"); err != nil {
+		return err
 	}
 	if m.volume() {
 		if !volumeName.MatchString(m.Source) {

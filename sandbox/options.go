@@ -63,6 +63,20 @@ type Options struct {
 	// PIDs is how many processes and threads. Default: DefaultPIDs.
 	PIDs int64
 
+	// Tmpfs are further file systems in memory, by path, of so many bytes each. They are the
+	// sandbox's user's, and count against Memory.
+	Tmpfs map[string]int64
+	// Ulimits are resource limits of the processes by name, such as "nofile". Core files
+	// are always off.
+	Ulimits map[string]Ulimit
+	// Network is "none", "bridge", or the name of a network that exists. Default: "none",
+	// which has a loopback interface and nothing else. The host's network and those of
+	// other containers are refused.
+	Network string
+	// OCIRuntime is the engine's name of the runtime to use, such as "runsc". Default: the
+	// engine's own default.
+	OCIRuntime string
+
 	// Lease is how long the sandbox waits for somebody to Attach after the process that
 	// opened it, or attached to it, has gone without Close: give it a Name to be found
 	// by. Such a sandbox takes about 0.1 s longer to open. Default: 0, it ends with the
@@ -76,13 +90,15 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// Ulimit is a resource limit; -1 is unlimited.
+type Ulimit struct{ Soft, Hard int64 }
+
 // config is Options with every default filled in and every value checked.
 type config struct {
 	Options
-	runtime drydock.Runtime
+	runtime    drydock.Runtime
+	newVolumes []string // mounted for writing, and not there yet
 }
-
-var containerName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$`)
 
 func (o *Options) resolve() (*config, error) {
 	c := &config{}
@@ -117,7 +133,7 @@ func (o *Options) resolve() (*config, error) {
 	if c.Engine == nil {
 		c.Engine = defaultEngine
 	}
-	if c.Name != "" && !containerName.MatchString(c.Name) {
+	if c.Name != "" && !simpleName.MatchString(c.Name) {
 		return nil, fmt.Errorf("container name %q: write letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 128", c.Name)
 	}
 	for key, value := range c.Env {
@@ -146,6 +162,9 @@ func (o *Options) resolve() (*config, error) {
 		return nil, fmt.Errorf("start timeout %v is negative", c.StartTimeout)
 	}
 	c.Mounts = slices.Clone(c.Mounts)
+	if err := c.checkLimits(); err != nil {
+		return nil, err
+	}
 	for i := range c.Mounts {
 		if err := c.Mounts[i].check(); err != nil {
 			return nil, err
@@ -157,6 +176,48 @@ func (o *Options) resolve() (*config, error) {
 		}
 	}
 	return c, nil
+}
+
+var (
+	simpleName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$`)
+	ulimitName = regexp.MustCompile(`^[a-z]{2,16}$`)
+)
+
+// checkLimits checks the options that are rarely given.
+func (c *config) checkLimits() error {
+	for target, size := range c.Tmpfs {
+		m := Mount{Target: target}
+		if err := m.checkTarget("tmpfs"); err != nil {
+			return err
+		}
+		if size < 4096 {
+			return fmt.Errorf("tmpfs %s of %d bytes: give at least 4096", target, size)
+		}
+		if slices.ContainsFunc(c.Mounts, func(m Mount) bool { return m.Target == target }) {
+			return fmt.Errorf("both a mount and a tmpfs at %s", target)
+		}
+	}
+	for name, u := range c.Ulimits {
+		switch {
+		case !ulimitName.MatchString(name):
+			return fmt.Errorf("ulimit %q: write a name such as nofile", name)
+		case name == "core":
+			return errors.New("ulimit core: core files are always off")
+		case u.Soft < -1 || u.Hard < -1 || u.Hard >= 0 && (u.Soft > u.Hard || u.Soft == -1):
+			return fmt.Errorf("ulimit %s of %d:%d: soft must not exceed hard, -1 is unlimited", name, u.Soft, u.Hard)
+		}
+	}
+	c.Network = cmp.Or(c.Network, "none")
+	if c.Network == "host" || strings.HasPrefix(c.Network, "container:") {
+		return fmt.Errorf("network %q is refused: the sandbox would see what listens there; write none, bridge or a network's name", c.Network)
+	}
+	if !simpleName.MatchString(c.Network) {
+		return fmt.Errorf("network %q: write none, bridge or a network's name", c.Network)
+	}
+	if c.OCIRuntime != "" && !simpleName.MatchString(c.OCIRuntime) {
+		return fmt.Errorf("OCI runtime %q: write the engine's name of it, such as runsc", c.OCIRuntime)
+	}
+	return nil
 }
 
 func checkEnv(key, value string) error {

@@ -29,6 +29,19 @@ func ownerOf(info fs.FileInfo) *fileOwner {
 	return &fileOwner{uid: int(st.Uid), gid: int(st.Gid)}
 }
 
+// lockDir locks a directory against others who do the same.
+func lockDir(dir string) (unlock func(), err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		f.Close()
+		return nil, &fs.PathError{Op: "lock", Path: dir, Err: err}
+	}
+	return func() { f.Close() }, nil
+}
+
 // uidClaim is a uid that no other sandbox of this host has, for as long as its lock file
 // is locked. The kernel drops the lock with the process, however that ends.
 type uidClaim struct {

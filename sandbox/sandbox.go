@@ -35,6 +35,7 @@ type Sandbox struct {
 
 	mu   sync.Mutex
 	err  error      // why it ended
+	left error      // why its container may still be there
 	last wire.Stats // for the share of the cpus since then
 }
 
@@ -65,15 +66,21 @@ func open(ctx context.Context, opts *Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, claim, err := c.settle(info)
+	id, claim, err := c.settle(ctx, info)
 	if err != nil {
 		return nil, err
 	}
 	spec := c.container(im.tag, id, info)
-	sb, err := start(ctx, c, spec, false)
+	launch := func() (*Sandbox, error) {
+		if err := c.makeVolumes(ctx, im.tag, id); err != nil {
+			return nil, err
+		}
+		return start(ctx, c, spec, false)
+	}
+	sb, err := launch()
 	if errors.Is(err, ErrNoImage) {
 		if err = im.ensure(ctx, c); err == nil {
-			sb, err = start(ctx, c, spec, false)
+			sb, err = launch()
 		}
 	}
 	if err != nil {
@@ -106,7 +113,7 @@ func attach(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !containerName.MatchString(name) {
+	if !simpleName.MatchString(name) {
 		return nil, fmt.Errorf("%q is no container's name", name)
 	}
 	c.Lease = 1 // it has one, of a length that only it knows
@@ -226,14 +233,19 @@ func (sb *Sandbox) end() {
 func (sb *Sandbox) remove() {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	if err := sb.c.Engine.Remove(ctx, sb.spec.Name); err != nil {
+	err := sb.c.Engine.Remove(ctx, sb.spec.Name)
+	if err != nil {
 		sb.c.Logger.Warn("a container could not be removed", "name", sb.spec.Name, "error", err)
 	}
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	sb.left = err
 }
 
 // Close ends the sandbox: the guest and all that runs in it, the container and its tmpfs
-// mounts. It returns when they are gone. Operations under way fail with ErrClosed. Calls
-// after the first wait for it and return nil.
+// mounts. It returns when they are gone, with an error only where the engine would not
+// remove the container. Operations under way fail with ErrClosed. It may be called any
+// number of times.
 func (sb *Sandbox) Close() error {
 	if sb.c.Lease > 0 && !sb.keep.Load() {
 		sb.ch.Bye()
@@ -241,6 +253,11 @@ func (sb *Sandbox) Close() error {
 	sb.ch.Close()
 	sb.end()
 	<-sb.over
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	if sb.left != nil {
+		return &Error{Op: "close", Name: sb.spec.Name, Err: sb.left}
+	}
 	return nil
 }
 

@@ -73,7 +73,7 @@ func TestUIDsAreNeverShared(t *testing.T) {
 }
 
 func TestRunOptions(t *testing.T) {
-	c := &config{Options: Options{Memory: 1 << 30, PIDs: 1024, WorkDir: "/work", Name: "n",
+	c := &config{Options: Options{Memory: 1 << 30, PIDs: 1024, WorkDir: "/work", Name: "n", Network: "none", Tmpfs: map[string]int64{"/cache": 4096}, Ulimits: map[string]Ulimit{"nofile": {10, 20}}, OCIRuntime: "runsc",
 		Mounts: []Mount{{Source: "/data", Target: "/data", ReadOnly: true}, {Source: "vol", Target: Home}}}}
 	spec := c.container("tag", identity{user: "7:8", uid: 7, gid: 8}, EngineInfo{CPUs: 1})
 	t.Run("docker", func(t *testing.T) {
@@ -90,12 +90,15 @@ func TestRunOptions(t *testing.T) {
 		is.True(o.DetachKeys == nil)
 		is.Equal(o.Tmpfs, map[string]string{
 			"/tmp":          "rw,exec,nosuid,nodev,size=268435456,mode=1777",
+			"/cache":        "rw,exec,nosuid,nodev,size=4096,mode=700,uid=7,gid=8",
 			"/work":         "rw,exec,nosuid,nodev,size=536870912,mode=700,uid=7,gid=8",
 			"/.drydock/run": "rw,noexec,nosuid,nodev,size=1048576,mode=700,uid=7,gid=8",
 		}) // home is a volume
 		is.Equal(o.Mounts, []dockercli.Mount{
 			{Type: dockercli.MountBind, Source: "/data", Target: "/data", ReadOnly: true},
 			{Type: dockercli.MountVolume, Source: "vol", Target: Home}})
+		is.Equal(o.Ulimits, map[string]dockercli.Ulimit{"core": {}, "nofile": {Soft: 10, Hard: 20}})
+		is.Equal(o.Runtime, "runsc")
 		is.Equal(len(o.Env), 0) // nothing of the caller's is to be seen by inspect
 	})
 	t.Run("podman", func(t *testing.T) {
@@ -112,7 +115,8 @@ func TestRunOptions(t *testing.T) {
 				}
 			}
 		}), []string{"/tmp"})
-		is.Equal(o.Mounts[2], dockercli.Mount{Type: dockercli.MountTmpfs, Target: "/work", Size: 1 << 29, Mode: 0o700, Own: true, Empty: true})
+		is.Equal(o.Mounts[3], dockercli.Mount{Type: dockercli.MountTmpfs, Target: "/work", Size: 1 << 29, Mode: 0o700, Own: true, Empty: true})
+		is.Equal(o.Ulimits["nofile"], dockercli.Ulimit{Soft: 10, Hard: 20}) // what is given wins
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 //	guest init                   serve the host on stdin and stdout, and end with it
 //	guest init LEASE             serve one host after the other, and end LEASE after the last
 //	guest connect                join stdin and stdout to such a guest
+//	guest own UID GID DIR        give a new volume to the user it is for
 //	guest prepare WORKDIR HOME   at build time: make the image ready to run as any user
 func Main() {
 	args := os.Args[1:]
@@ -24,10 +25,12 @@ func Main() {
 		err = serveLease(args[1])
 	case len(args) == 1 && args[0] == "connect":
 		err = connect(polled(os.Stdin), polled(os.Stdout))
+	case len(args) == 4 && args[0] == "own":
+		err = own(args[1], args[2], args[3])
 	case len(args) == 3 && args[0] == "prepare":
 		err = prepare(args[1], args[2])
 	default:
-		err = fmt.Errorf("usage: guest init [LEASE] | guest connect | guest prepare WORKDIR HOME")
+		err = fmt.Errorf("usage: guest init [LEASE] | guest connect | guest own UID GID DIR | guest prepare WORKDIR HOME")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "drydock guest:", err)

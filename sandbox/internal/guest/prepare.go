@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -110,4 +111,22 @@ func hasID(content string, id int) bool {
 		}
 	}
 	return false
+}
+
+// own gives a volume's top directory to a user. An empty volume has the mode of the
+// directory that it covers in the image.
+func own(uid, gid, dir string) error {
+	u, err := strconv.Atoi(uid)
+	if err != nil {
+		return err
+	}
+	g, err := strconv.Atoi(gid)
+	if err != nil {
+		return err
+	}
+	// The mode first: without its capability not even root may change it afterwards.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return err
+	}
+	return os.Chown(dir, u, g)
 }

@@ -1,0 +1,38 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What errors.Is finds in an *Error, besides the errors of package sandbox and the cause of
+// a context.
+var (
+	// ErrInvalidID: the id is none that a session can have. The text says what to write.
+	ErrInvalidID = errors.New("invalid session id")
+	// ErrFull: there are Options.Max sessions, and none ended in the time given to wait.
+	ErrFull = errors.New("no room for another session")
+	// ErrMismatch: the session runs another runtime or image than the one asked for.
+	ErrMismatch = errors.New("the session runs something else")
+	// ErrReleased: the session was released while Get waited for it to open.
+	ErrReleased = errors.New("session was released while it opened")
+	// ErrClosed: the manager was shut down.
+	ErrClosed = errors.New("session manager is closed")
+)
+
+// Error is what the functions of this package return.
+type Error struct {
+	Op  string // "new", "get", "release" or "shutdown"
+	ID  string // of the session, as it was given; empty where it is about none
+	Err error
+}
+
+func (e *Error) Error() string {
+	if e.ID == "" {
+		return fmt.Sprintf("session: %s: %v", e.Op, e.Err)
+	}
+	// An id that is refused can be any text.
+	return fmt.Sprintf("session %.80q: %s: %v", e.ID, e.Op, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
