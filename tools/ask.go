@@ -1,0 +1,181 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+)
+
+// Request is a call that somebody has to allow.
+type Request struct {
+	Tool      string
+	Operation Operation
+	// Path is the real path that the call is about, or "" of execute.
+	Path string
+	// Command is the shell command of execute, or "".
+	Command string
+	// Args are the call's arguments as they were understood, defaults filled in.
+	Args json.RawMessage
+	// Reason is why the rules could not decide, where it is not that they say to ask.
+	Reason string
+}
+
+// Decision is the answer to a Request. The zero value denies.
+type Decision struct {
+	// Allow lets this call be made.
+	Allow bool
+	// Always, with Allow, lets the Set make such calls without asking from now on: those
+	// of the same operation on the same real path, or of exactly the same command. What a
+	// rule denies stays denied.
+	Always bool
+	// Reason is told to the model with a denial.
+	Reason string
+}
+
+// grant is what was allowed always.
+type grant struct {
+	op   Operation
+	what string
+}
+
+// permit ends the call with a stopped error unless an operation on a real path is allowed.
+func (c *call) permit(ctx context.Context, real string) error {
+	work, err := c.workDir(ctx)
+	if err != nil {
+		return err
+	}
+	action := c.policy.path(c.tool.op, work, real)
+	return c.decide(ctx, action, Request{Path: real}, grant{c.tool.op, real})
+}
+
+// permitCommand does so for a command and the files that it redirects to.
+func (c *call) permitCommand(ctx context.Context, command string) error {
+	action, redirects, reason := c.policy.command(command)
+	for _, r := range redirects {
+		op := OpRead
+		if r.write {
+			op = OpWrite
+		}
+		if slices.Contains([]string{"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"}, r.path) {
+			continue
+		}
+		name := r.path
+		if !path.IsAbs(name) {
+			name = path.Join(c.o.Dir, ".") + "/" + name
+		}
+		real, err := c.resolve(ctx, name)
+		if err != nil {
+			return err
+		}
+		work, err := c.workDir(ctx)
+		if err != nil {
+			return err
+		}
+		if a := c.policy.path(op, work, real); stricter(action, a) != action {
+			action, reason = a, fmt.Sprintf("the rules say to %s about the redirection to %s", a, real)
+		}
+	}
+	return c.decide(ctx, action, Request{Command: command, Reason: reason}, grant{OpExecute, command})
+}
+
+func (c *call) decide(ctx context.Context, action Action, r Request, g grant) error {
+	what := fmt.Sprintf("%s of %s", c.tool.op, show(r.Path))
+	if c.tool.op == OpExecute {
+		what = "this command"
+	}
+	why := ""
+	if r.Reason != "" {
+		why = " (" + r.Reason + ")"
+	}
+	const next = "do not try it in another way; go on without it, or tell the user what you need"
+	if action == Ask {
+		c.mu.Lock()
+		granted := c.grants[g]
+		c.mu.Unlock()
+		if granted {
+			c.asked = true
+			return nil
+		}
+	}
+	switch {
+	case action == Allow:
+		return nil
+	case action == Deny:
+		return stop("permission denied: %s is not allowed here%s: %s", what, why, next)
+	case c.o.Ask == nil:
+		return stop("permission denied: %s needs an approval%s, and nobody can be asked: %s", what, why, next)
+	}
+	r.Tool, r.Operation, r.Args = c.tool.Name, c.tool.op, structured(c.args)
+	d, answered, err := c.ask(ctx, r)
+	switch {
+	case err != nil:
+		return err
+	case !answered:
+		return stop("permission denied: %s needs an approval%s, and nobody answered within %v: go on without it, or try again later", what, why, c.o.AskTimeout)
+	case !d.Allow && d.Reason != "":
+		return stop("permission denied: %s was refused by the user, who says: %s", what, d.Reason)
+	case !d.Allow:
+		return stop("permission denied: %s was refused by the user: %s", what, next)
+	}
+	if d.Always {
+		c.mu.Lock()
+		c.grants[g] = true
+		c.mu.Unlock()
+	}
+	c.asked = true
+	return nil
+}
+
+// ask waits for Options.Ask and no longer than for AskTimeout. A callback that does not
+// heed its context is left behind: nobody can end it.
+func (c *call) ask(ctx context.Context, r Request) (d Decision, answered bool, err error) {
+	asking, cancel := context.WithTimeout(ctx, c.o.AskTimeout)
+	defer cancel()
+	type answer struct {
+		d   Decision
+		err error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		d, err := c.o.Ask(asking, r)
+		got <- answer{d, err}
+	}()
+	select {
+	case a := <-got:
+		switch {
+		case context.Cause(ctx) != nil:
+			return Decision{}, false, context.Cause(ctx)
+		case a.err != nil && asking.Err() != nil:
+			return Decision{}, false, nil // it heeded its context
+		case a.err != nil:
+			return Decision{}, false, fmt.Errorf("tools: ask about %s: %w", r.Tool, a.err)
+		}
+		return a.d, true, nil
+	case <-asking.Done():
+		return Decision{}, false, context.Cause(ctx)
+	}
+}
+
+// hidden reports whether what grep and glob find at a real path is to be left out: what
+// read denies, and, where contents are shown, what it would ask about, unless somebody
+// has allowed this very call.
+func (c *call) hidden(work, real string, contents bool) bool {
+	action := c.policy.path(OpRead, work, real)
+	if own := c.policy.path(c.tool.op, work, real); own == Deny {
+		return true
+	}
+	if action == Ask && contents && !c.asked {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return !c.grants[grant{OpRead, real}]
+	}
+	return action == Deny
+}
+
+// readable reports whether lines of a file that is changed may be shown.
+func (c *call) readable(ctx context.Context, real string) bool {
+	work, err := c.workDir(ctx)
+	return err == nil && !c.hidden(work, real, true)
+}

@@ -1,0 +1,82 @@
+package tools
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"image"
+	_ "image/gif" // for dimensions
+	_ "image/jpeg"
+	_ "image/png"
+	"net/http"
+)
+
+const (
+	// probe is how much of a file tells what it is; a NUL byte in it makes it binary.
+	probe = 8000
+	// maxImage and maxDocument are how many bytes of one can be read.
+	maxImage    = 5 << 20
+	maxDocument = 8 << 20
+)
+
+// sniff returns the media type of what is not text, by its first bytes, and "" of text.
+func sniff(head []byte) string {
+	starts := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
+	switch {
+	case starts("\x89PNG\r\n\x1a\n"):
+		return "image/png"
+	case starts("\xff\xd8\xff"):
+		return "image/jpeg"
+	case starts("GIF87a"), starts("GIF89a"):
+		return "image/gif"
+	case starts("RIFF") && len(head) >= 16 && string(head[8:15]) == "WEBPVP8":
+		return "image/webp"
+	case starts("%PDF-"):
+		return "application/pdf"
+	case bytes.IndexByte(head, 0) < 0:
+		return ""
+	case starts("\xff\xfe"), starts("\xfe\xff"):
+		return "text in UTF-16"
+	case starts("\x7fELF"):
+		return "application/x-elf"
+	case starts("SQLite format 3\x00"):
+		return "application/vnd.sqlite3"
+	}
+	return http.DetectContentType(head)
+}
+
+// dimensions returns width and height in pixels. A model's service refuses the whole
+// conversation for one image that it cannot decode, so the beginning is looked at here.
+func dimensions(kind string, data []byte) (width, height int, err error) {
+	if kind == "image/webp" {
+		return webpDimensions(data)
+	}
+	config, _, err := image.DecodeConfig(bytes.NewReader(data))
+	if err == nil && (config.Width == 0 || config.Height == 0) {
+		err = errors.New("it has no pixels")
+	}
+	return config.Width, config.Height, err
+}
+
+// webpDimensions reads the first chunk of a WebP container: RFC 9649, section 2.
+func webpDimensions(data []byte) (width, height int, err error) {
+	if len(data) < 30 || int64(binary.LittleEndian.Uint32(data[4:]))+8 > int64(len(data)) {
+		return 0, 0, errors.New("unexpected end")
+	}
+	chunk := data[20:]
+	switch string(data[12:16]) {
+	case "VP8X":
+		uint24 := func(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
+		return uint24(chunk[4:]) + 1, uint24(chunk[7:]) + 1, nil
+	case "VP8 ":
+		if string(chunk[3:6]) == "\x9d\x01\x2a" {
+			return int(binary.LittleEndian.Uint16(chunk[6:]) & 0x3fff), int(binary.LittleEndian.Uint16(chunk[8:]) & 0x3fff), nil
+		}
+	case "VP8L":
+		if chunk[0] == 0x2f {
+			bits := binary.LittleEndian.Uint32(chunk[1:])
+			return int(bits&0x3fff) + 1, int(bits>>14&0x3fff) + 1, nil
+		}
+	}
+	return 0, 0, errors.New("unknown kind of WebP")
+}
