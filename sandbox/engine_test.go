@@ -874,3 +874,24 @@ func TestMounts(t *testing.T) {
 	_, err = again.WriteFile(ctx, "out", []byte("y"), nil)
 	is.NoErr(err)
 }
+
+// Nobody reads what it wrote, and still its end is told; the sandbox goes on.
+func TestEndedUnread(t *testing.T) {
+	is := is.New(t)
+	sb := open(t, sandbox.Options{})
+	gate := make(chan struct{})
+	cmd := sb.Command("sh", "-c", "head -c 10000000 /dev/zero")
+	cmd.Stdout = writerFunc(func(p []byte) (int, error) { <-gate; return len(p), nil })
+	cmd.Timeout, cmd.Grace = 200*time.Millisecond, 100*time.Millisecond
+	is.NoErr(cmd.Start(context.Background()))
+	time.Sleep(4 * time.Second) // a reader that sleeps for longer than all the graces
+	close(gate)
+	r, err := cmd.Wait()
+	is.NoErr(err)
+	is.Equal(r.Outcome, sandbox.TimedOut)
+	is.True(r.Unread)
+	_, err = sb.Exec(context.Background(), "true")
+	is.NoErr(err)
+
+	is.True(errors.Is(sb.RemoveAll(context.Background(), ""), fs.ErrInvalid))
+}

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -229,13 +230,21 @@ func (sb *Sandbox) MkdirAll(ctx context.Context, name string, perm fs.FileMode) 
 
 // Remove removes a file or an empty directory.
 func (sb *Sandbox) Remove(ctx context.Context, name string) error {
-	return sb.failure("remove", name, sb.do(ctx, wire.OpRemove, &wire.Remove{Path: []byte(name)}, nil))
+	return sb.remove(ctx, &wire.Remove{Path: []byte(name)})
 }
 
 // RemoveAll removes a file or a directory with all it holds. One that does not exist is
 // no error.
 func (sb *Sandbox) RemoveAll(ctx context.Context, name string) error {
-	return sb.failure("remove", name, sb.do(ctx, wire.OpRemove, &wire.Remove{Path: []byte(name), All: true}, nil))
+	return sb.remove(ctx, &wire.Remove{Path: []byte(name), All: true})
+}
+
+func (sb *Sandbox) remove(ctx context.Context, m *wire.Remove) error {
+	if len(m.Path) == 0 {
+		// Elsewhere an empty name is the work dir; to remove that by mistake is too easy.
+		return &Error{Op: "remove", Code: string(wire.CodeInvalid), Err: errors.New("empty name")}
+	}
+	return sb.failure("remove", string(m.Path), sb.do(ctx, wire.OpRemove, m, nil))
 }
 
 // Rename moves a file or a directory, over a file that has the new name.

@@ -50,6 +50,9 @@ type Result struct {
 	Stdout, Stderr []byte
 	// StdoutDropped and StderrDropped count what was dropped.
 	StdoutDropped, StderrDropped int64
+	// Unread is set where a writer that was given for the output failed, or did not take
+	// all of it within 2 s of the end of a command that had to be ended.
+	Unread bool
 
 	// Duration is from the start of the process to its end, as the guest saw it.
 	Duration time.Duration
@@ -85,4 +88,5 @@ func (r *Result) fill(x *wire.Exited) {
 	r.Duration = time.Duration(x.Elapsed)
 	r.UserTime, r.SystemTime = time.Duration(x.User), time.Duration(x.System)
 	r.MaxRSS = x.Peak
+	r.Unread = x.Unread
 }

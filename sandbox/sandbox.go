@@ -137,7 +137,7 @@ func start(ctx context.Context, c *config, spec *Container, again bool) (*Sandbo
 	undo := func(err error) error {
 		if !again && !errors.Is(err, ErrNoImage) {
 			// A start that failed or was cut short can leave a container that never ran.
-			sb.remove()
+			sb.removeContainer()
 		}
 		return err
 	}
@@ -219,7 +219,7 @@ func (sb *Sandbox) end() {
 			// The connection is gone; whether the sandbox is, its lease decides.
 		case sb.c.Lease > 0 || err != nil:
 			// Not the guest's own clean end, or one that this process does not see.
-			sb.remove()
+			sb.removeContainer()
 		}
 		sb.claim.release()
 		sb.mu.Lock()
@@ -229,8 +229,8 @@ func (sb *Sandbox) end() {
 	})
 }
 
-// remove sees to it that the container is gone, with a deadline of its own.
-func (sb *Sandbox) remove() {
+// removeContainer sees to it that the container is gone, with a deadline of its own.
+func (sb *Sandbox) removeContainer() {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	err := sb.c.Engine.Remove(ctx, sb.spec.Name)
@@ -300,7 +300,7 @@ func (sb *Sandbox) Err() error {
 func (sb *Sandbox) lose(err error) {
 	sb.ch.Fail(err)
 	// A guest that is stuck does not see the end of its stdin either.
-	sb.remove()
+	sb.removeContainer()
 }
 
 // Alive reports whether the sandbox runs.

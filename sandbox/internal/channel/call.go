@@ -62,20 +62,11 @@ func (c *Channel) Start(r *Request) (*Call, error) {
 		err = c.mux.Frames(call.Stream.AppendLast(frames, r.Body))
 	}
 	if err != nil {
-		c.forget(id)
+		// The request may have gone out before the pipe broke, and its reply be on the way:
+		// the call is kept until the channel ends.
 		return nil, err
 	}
 	return call, nil
-}
-
-func (c *Channel) forget(id uint32) {
-	c.mu.Lock()
-	call := c.calls[id]
-	delete(c.calls, id)
-	c.mu.Unlock()
-	if call != nil {
-		call.closeStreams()
-	}
 }
 
 func (call *Call) closeStreams() {

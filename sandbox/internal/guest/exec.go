@@ -62,11 +62,25 @@ func (c *call) exec(m *wire.Exec) (any, error) {
 	for _, p := range pumps {
 		p.leaderGone()
 	}
+	if x.Rung != "" {
+		// Whoever ended it is to hear how that went, also where nobody takes its output:
+		// a pump that waits for the reader would wait for ever.
+		t := time.AfterFunc(unreadGrace, func() {
+			for _, p := range pumps {
+				p.s.Abort(errAborted)
+			}
+		})
+		defer t.Stop()
+	}
 	for _, p := range pumps {
 		<-p.drained
+		x.Unread = x.Unread || p.lost
 	}
 	return x, nil
 }
+
+// unreadGrace is how long the output of a command that was ended waits for its reader.
+const unreadGrace = 2 * time.Second
 
 // startJob starts the call's job unless the call was canceled before.
 func (c *call) startJob(path string, argv []string, attr *syscall.ProcAttr) (*job, error) {

@@ -53,6 +53,9 @@ func startJobs() (*jobs, error) {
 		for range signals {
 		}
 	}()
+	// What the engine's runtime may have left open is no business of any command.
+	const closeRange, cloexec = 436, 4 // close_range(2); kernels before 5.11 do not know it
+	_, _, _ = syscall.RawSyscall(closeRange, 3, ^uintptr(0), cloexec)
 	a := &jobs{started: make(chan struct{}, 1), running: make(map[int]*job)}
 	// The score file belongs to root once the process is not dumpable: open it before.
 	score, err := os.OpenFile("/proc/self/oom_score_adj", os.O_WRONLY, 0)

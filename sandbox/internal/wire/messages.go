@@ -82,6 +82,8 @@ type Exited struct {
 	TimedOut bool   `json:",omitempty"`
 	Canceled bool   `json:",omitempty"`
 	Rung     string `json:",omitempty"`
+	// Unread: output was dropped because its reader had left, or did not take it in time.
+	Unread bool `json:",omitempty"`
 	// Times in nanoseconds; Peak in bytes, 0 where it is not known.
 	Elapsed, User, System int64
 	Peak                  int64

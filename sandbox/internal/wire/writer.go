@@ -44,8 +44,7 @@ func (w *Writer) Send(kind Kind, stream uint32, payload []byte) error {
 		return nil
 	}
 	w.busy = true
-	w.flush(nil)
-	return w.err
+	return w.flush(nil)
 }
 
 // Frames writes whole frames that stand in b, in order and uninterrupted. It returns
@@ -62,13 +61,13 @@ func (w *Writer) Frames(b []byte) error {
 		return w.err
 	}
 	w.busy = true
-	w.flush(b)
-	return w.err
+	return w.flush(b)
 }
 
 // flush writes the pending control frames, then b, then what came in meanwhile, and
-// gives the pipe free. It is called with mu held and busy set.
-func (w *Writer) flush(b []byte) {
+// gives the pipe free. It is called with mu held and busy set, and returns why a frame
+// was not written: one that was is not made undone by a Fail meanwhile.
+func (w *Writer) flush(b []byte) (failed error) {
 	for w.err == nil && (len(w.pending) > 0 || b != nil) {
 		out, control := b, false
 		if len(w.pending) > 0 {
@@ -86,9 +85,16 @@ func (w *Writer) flush(b []byte) {
 		if err != nil && w.err == nil {
 			w.err = err
 		}
+		if err != nil {
+			failed = w.err
+		}
+	}
+	if failed == nil && (len(w.pending) > 0 || b != nil) {
+		failed = w.err
 	}
 	w.busy = false
 	w.free.Broadcast()
+	return failed
 }
 
 // Fail makes every later write return err.
