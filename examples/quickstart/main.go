@@ -30,6 +30,7 @@ func main() {
 		})
 	engine := flag.String("engine", "docker", "docker, podman, or the path of such a command line")
 	timeout := flag.Duration("timeout", time.Minute, "how long the program may run")
+	asTools := flag.Bool("tools", false, "do it by the tool calls of an agent, which here follows a script")
 	out := flag.String("o", filepath.Join("out", "iris.png"), "`FILE` to write the figure to")
 	flag.Parse()
 
@@ -42,7 +43,13 @@ func main() {
 		Engine:   sandbox.Docker(&dockercli.Client{Path: *engine}),
 		Progress: display.show,
 	}
-	err := run(ctx, opts, files, *timeout, *out)
+	job := analyse
+	if *asTools {
+		job = throughTools
+	}
+	err := run(ctx, opts, files, *out, func(ctx context.Context, sb *sandbox.Sandbox) ([]byte, error) {
+		return job(ctx, sb, *timeout)
+	})
 	display.close()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -50,7 +57,8 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, opts *sandbox.Options, files []string, timeout time.Duration, out string) (err error) {
+func run(ctx context.Context, opts *sandbox.Options, files []string, out string,
+	job func(context.Context, *sandbox.Sandbox) ([]byte, error)) (err error) {
 	if len(files) > 0 {
 		if opts.Catalog, err = drydock.Load(files...); err != nil {
 			return err
@@ -64,26 +72,12 @@ func run(ctx context.Context, opts *sandbox.Options, files []string, timeout tim
 	defer sb.Close() // ends all that runs in it and removes the container
 	opened := time.Since(begin)
 
-	if _, err := sb.WriteFile(ctx, "analyse.py", program, nil); err != nil {
-		return err
-	}
-	python := sb.Command("python3", "analyse.py")
-	python.Stdout, python.Stderr = os.Stdout, os.Stderr
-	python.Timeout = timeout
 	begin = time.Now()
-	result, err := python.Run(ctx)
+	figure, err := job(ctx, sb)
 	if err != nil {
 		return err
-	}
-	if !result.OK() {
-		return fmt.Errorf("analyse.py: %s, exit code %d, after %v", result.Outcome, result.ExitCode, result.Duration.Round(time.Millisecond))
 	}
 	ran := time.Since(begin)
-
-	figure, err := sb.ReadFile(ctx, "iris.png", nil)
-	if err != nil {
-		return err
-	}
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err
 	}
@@ -96,4 +90,22 @@ func run(ctx context.Context, opts *sandbox.Options, files []string, timeout tim
 		fmt.Println("ran on a stand-in:", s)
 	}
 	return nil
+}
+
+// analyse runs the program with its output on the terminal, and returns the figure.
+func analyse(ctx context.Context, sb *sandbox.Sandbox, timeout time.Duration) ([]byte, error) {
+	if _, err := sb.WriteFile(ctx, "analyse.py", program, nil); err != nil {
+		return nil, err
+	}
+	python := sb.Command("python3", "analyse.py")
+	python.Stdout, python.Stderr = os.Stdout, os.Stderr
+	python.Timeout = timeout
+	result, err := python.Run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !result.OK() {
+		return nil, fmt.Errorf("analyse.py: %s, exit code %d, after %v", result.Outcome, result.ExitCode, result.Duration.Round(time.Millisecond))
+	}
+	return sb.ReadFile(ctx, "iris.png", nil)
 }

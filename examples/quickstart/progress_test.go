@@ -20,13 +20,13 @@ func TestLine(t *testing.T) {
 		width int
 		want  string
 	}{
-		"pull":    {sandbox.Progress{Text: "pull debian:12"}, 0, 79, "pull debian:12 (0s)"},
-		"before":  {sandbox.Progress{Image: "runtime lab", Line: "Sending build context"}, 0, 79, "runtime lab (0s)  Sending build context"},
-		"step":    {sandbox.Progress{Step: 3, Steps: 11, Text: aptStep}, 42900 * time.Millisecond, 79, "[3/11] apt: install git curl (42s)"},
-		"output":  {sandbox.Progress{Step: 3, Steps: 11, Text: aptStep, Line: "Unpacking git"}, time.Minute, 79, "[3/11] apt: install git curl (1m0s)  Unpacking git"},
-		"long":    {sandbox.Progress{Step: 1, Steps: 2, Text: "RUN " + strings.Repeat("é", 99), Line: "Unpacking git and its documentation"}, 0, 50, "[1/2] RUN " + strings.Repeat("é", 19) + "… (0s)  Unpacking gi…"},
-		"narrow":  {sandbox.Progress{Step: 1, Steps: 2, Text: "FROM debian", Line: "Unpacking"}, 0, 20, "[1/2] FROM … (0s)"},
-		"tiny":    {sandbox.Progress{Step: 1, Steps: 2, Text: "FROM debian"}, 0, 1, "…"},
+		"pull":   {sandbox.Progress{Text: "pull debian:12"}, 0, 79, "pull debian:12 (0s)"},
+		"before": {sandbox.Progress{Image: "runtime lab", Line: "Sending build context"}, 0, 79, "runtime lab (0s)  Sending build context"},
+		"step":   {sandbox.Progress{Step: 3, Steps: 11, Text: aptStep}, 42900 * time.Millisecond, 79, "[3/11] apt: install git curl (42s)"},
+		"output": {sandbox.Progress{Step: 3, Steps: 11, Text: aptStep, Line: "Unpacking git"}, time.Minute, 79, "[3/11] apt: install git curl (1m0s)  Unpacking git"},
+		"long":   {sandbox.Progress{Step: 1, Steps: 2, Text: "RUN " + strings.Repeat("é", 99), Line: "Unpacking git and its documentation"}, 0, 50, "[1/2] RUN " + strings.Repeat("é", 19) + "… (0s)  Unpacking gi…"},
+		"narrow": {sandbox.Progress{Step: 1, Steps: 2, Text: "FROM debian", Line: "Unpacking"}, 0, 20, "[1/2] FROM … (0s)"},
+		"tiny":   {sandbox.Progress{Step: 1, Steps: 2, Text: "FROM debian"}, 0, 1, "…"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -70,11 +70,11 @@ func TestDisplay(t *testing.T) {
 	t.Run("terminal", func(t *testing.T) {
 		is := is.New(t)
 		got := play(80, built)
-		is.True(strings.Contains(got, "\r\x1b[?7lruntime lab (0s)  begun\x1b[K"))                                // before the first step
-		is.Equal(strings.Count(got, "\n"), 3)                                                                    // all steps in one line
+		is.True(strings.Contains(got, "\r\x1b[?7lruntime lab (0s)  begun\x1b[K"))                                 // before the first step
+		is.Equal(strings.Count(got, "\n"), 3)                                                                     // all steps in one line
 		is.True(strings.Contains(got, "\r\x1b[?7l[2/2] apt: install git curl (0s)  Unpacking git\x1b[K\x1b[?7h")) // redrawn
-		is.True(strings.HasSuffix(got, "\r\x1b[Kruntime lab is ready (0s)\n\n"))                                 // and replaced at the end
-		is.True(strings.HasSuffix(play(80, failed), "\r\x1b[K"))                                                 // clean for the error
+		is.True(strings.HasSuffix(got, "\r\x1b[Kruntime lab is ready (0s)\n\n"))                                  // and replaced at the end
+		is.True(strings.HasSuffix(play(80, failed), "\r\x1b[K"))                                                  // clean for the error
 	})
 	t.Run("interrupted", func(t *testing.T) {
 		is := is.New(t)

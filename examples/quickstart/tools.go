@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/tools"
+)
+
+// call is what a model would answer with.
+type call struct {
+	tool string
+	args map[string]any
+}
+
+// script is the agent of -tools: a model that always says the same.
+func script(timeout time.Duration) []call {
+	return []call{
+		{"write_file", map[string]any{"path": "analyse.py", "content": string(program)}},
+		{"ls", map[string]any{}},
+		{"execute", map[string]any{"command": "python3 analyse.py", "timeout_seconds": int(timeout.Seconds())}},
+		{"read_file", map[string]any{"path": "iris.png"}},
+	}
+}
+
+// throughTools does the job by tool calls, as an agent would, and returns the figure.
+func throughTools(ctx context.Context, sb *sandbox.Sandbox, timeout time.Duration) ([]byte, error) {
+	set, err := tools.New(sb, &tools.Options{Permissions: tools.Permissive(), MaxTimeout: timeout, Timeout: timeout})
+	if err != nil {
+		return nil, err
+	}
+	var figure []byte
+	for _, c := range script(timeout) {
+		args, err := json.Marshal(c.args)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Printf("→ %s %s\n", c.tool, shorten(string(args), 100))
+		result, err := set.Call(ctx, c.tool, args)
+		if err != nil {
+			return nil, err // the sandbox or ctx: nothing that a model could mend
+		}
+		fmt.Printf("%s\n\n", result.Text)
+		if result.IsError {
+			return nil, fmt.Errorf("%s failed, see above", c.tool)
+		}
+		for _, image := range result.Images {
+			figure = image.Data
+		}
+	}
+	if figure == nil {
+		return nil, fmt.Errorf("iris.png was not read as an image")
+	}
+	return figure, nil
+}

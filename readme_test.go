@@ -1,0 +1,59 @@
+package drydock_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+// The programs in the README compile, and print what it says they do.
+func TestREADME(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(text), "```")
+	programs := 0
+	for i := 1; i < len(blocks); i += 2 {
+		program, ok := strings.CutPrefix(blocks[i], "go\n")
+		if !ok {
+			continue
+		}
+		want, checked := "", false
+		if i+2 < len(blocks) && strings.TrimSpace(lastLine(blocks[i+1])) == "It prints" {
+			want, checked = strings.CutPrefix(blocks[i+2], "text\n")
+		}
+		programs++
+		t.Run(fmt.Sprint(programs), func(t *testing.T) {
+			is := is.New(t)
+			dir := t.TempDir()
+			file, binary := filepath.Join(dir, "main.go"), filepath.Join(dir, "main")
+			is.NoErr(os.WriteFile(file, []byte(program), 0o600))
+			out, err := exec.Command("go", "build", "-o", binary, file).CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v:\n%s", err, out)
+			}
+			if os.Getenv("DRYDOCK_TEST_ENGINE") != "docker" {
+				return // they name no engine, so they run on docker
+			}
+			out, err = exec.Command(binary).CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v:\n%s", err, out)
+			}
+			if checked {
+				is.Equal(string(out), want)
+			}
+		})
+	}
+	is.New(t).True(programs >= 4)
+}
+
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return text[strings.LastIndexByte(text, '\n')+1:]
+}
