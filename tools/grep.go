@@ -78,7 +78,7 @@ func (c *call) grep(ctx context.Context) (*Result, error) {
 		hide, ok := hidden[l.Path]
 		if !ok {
 			// A symlink to a file is searched only where it is Path itself, which is real.
-			if hide, err = filter.hides(ctx, l.Path, true); err != nil {
+			if hide, err = filter.hides(ctx, l.Path, false); err != nil {
 				return nil, err
 			}
 			hidden[l.Path] = hide
