@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log"
 	"os"
 	"time"
 
+	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
 )
@@ -155,4 +157,136 @@ func ExampleSandbox_Close() {
 	_, err = sb.Exec(ctx, "true")
 	fmt.Println(errors.Is(err, sandbox.ErrClosed))
 	// Output: true
+}
+
+func ExampleAttach() {
+	ctx := context.Background()
+	opts := options()
+	opts.Name, opts.Lease = fmt.Sprintf("drydock-example-%d", os.Getpid()), time.Minute
+	sb, err := sandbox.Open(ctx, opts)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := sb.WriteFile(ctx, "note", []byte("still here"), nil); err != nil {
+		log.Fatal(err)
+	}
+	// This process may end now, also by kill -9. Another finds the sandbox by its name.
+	if err := sb.Detach(); err != nil {
+		log.Fatal(err)
+	}
+	again, err := sandbox.Attach(ctx, opts.Name, options())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer again.Close()
+	note, err := again.ReadFile(ctx, "note", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(string(note))
+	// Output: still here
+}
+
+func ExampleMount() {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "data")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile(dir+"/in.txt", []byte("from the host\n"), 0o644); err != nil {
+		log.Fatal(err)
+	}
+	opts := options()
+	opts.Mounts = []sandbox.Mount{{Source: dir, Target: "/data", ReadOnly: true}}
+	sb, err := sandbox.Open(ctx, opts)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sb.Close()
+	result, err := sb.Exec(ctx, "cat /data/in.txt; touch /data/out.txt")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s%s", result.Stdout, result.Stderr)
+	// Output:
+	// from the host
+	// touch: /data/out.txt: Read-only file system
+}
+
+func ExampleError() {
+	ctx := context.Background()
+	sb, err := sandbox.Open(ctx, options())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sb.Close()
+	_, err = sb.ReadFile(ctx, "missing.txt", nil)
+	var e *sandbox.Error
+	if errors.As(err, &e) {
+		fmt.Println(e.Op, e.Name, e.Code, errors.Is(err, fs.ErrNotExist))
+	}
+	_, err = sandbox.Open(ctx, &sandbox.Options{Runtime: "pyhton-minimal"})
+	fmt.Println(errors.Is(err, fs.ErrInvalid), errors.Is(err, drydock.ErrUnknownRuntime))
+	// Output:
+	// read missing.txt not_exist true
+	// true true
+}
+
+func ExampleSandbox_Stats() {
+	ctx := context.Background()
+	opts := options()
+	opts.Memory, opts.PIDs = 128<<20, 50
+	sb, err := sandbox.Open(ctx, opts)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sb.Close()
+	stats, err := sb.Stats(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(stats.MemoryLimit>>20, "MiB,", stats.PIDsLimit, "processes, in use:", stats.Memory > 0, stats.PIDs > 0)
+	// Output: 128 MiB, 50 processes, in use: true true
+}
+
+func ExampleProgress() {
+	catalog, err := drydock.Presets().With(drydock.Runtime{
+		Name: "example", BaseImage: "localhost/drydock/busybox:1",
+		SetupCommands: []string{fmt.Sprintf("echo %d > /unique", time.Now().UnixNano())},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	opts := options()
+	opts.Image, opts.Runtime, opts.Catalog = "", "example", catalog
+	opts.Progress = func(p sandbox.Progress) {
+		if p.Done {
+			fmt.Println(p.Image, "is ready:", p.Err == nil)
+		}
+	}
+	sb, err := sandbox.Open(context.Background(), opts)
+	if err != nil {
+		log.Fatal(err)
+	}
+	sb.Close()
+	cli := &dockercli.Client{Path: os.Getenv("DRYDOCK_TEST_ENGINE")}
+	if err := cli.RemoveImage(context.Background(), sb.Image()); err != nil {
+		log.Fatal(err)
+	}
+	// Output: runtime example is ready: true
+}
+
+func ExampleSweep() {
+	removed, err := sandbox.Sweep(context.Background(), options().Engine)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, name := range removed {
+		fmt.Println("removed", name) // left by a process that was killed while it started one
+	}
+	// Output:
 }
