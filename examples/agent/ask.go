@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/drydock-go/drydock/tools"
+)
+
+// approver asks the user about the calls that the permissions do not decide.
+type approver struct {
+	in  *lines
+	out io.Writer
+	yes bool // to everything, without a question
+
+	mu sync.Mutex // one question at a time
+}
+
+// ask is tools.Options.Ask. The call is shown whole: what is not shown is not approved.
+func (a *approver) ask(ctx context.Context, r tools.Request) (tools.Decision, error) {
+	if a.yes {
+		return tools.Decision{Allow: true}, nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.in.forget() // it was typed before the question was there
+	fmt.Fprintf(a.out, "\nThe model asks for %s", r.Tool)
+	if r.Path != "" {
+		fmt.Fprintf(a.out, " of\n%s", block(r.Path))
+	} else {
+		fmt.Fprint(a.out, ":\n")
+	}
+	if r.Reason != "" {
+		fmt.Fprintf(a.out, "because\n%s", block(r.Reason))
+	}
+	if err := showArgs(a.out, r.Args); err != nil {
+		return tools.Decision{}, err
+	}
+	for {
+		fmt.Fprintf(a.out, "%s: y = once, a = always, n [REASON] = no? ", r.Tool)
+		line, err := a.in.next(ctx)
+		if errors.Is(err, io.EOF) {
+			fmt.Fprintln(a.out, "no (end of input)")
+			return tools.Decision{Reason: "there is nobody to ask"}, nil
+		}
+		if err != nil {
+			fmt.Fprintln(a.out)
+			return tools.Decision{}, err
+		}
+		if !a.in.terminal {
+			fmt.Fprintln(a.out, visible(line))
+		}
+		answer, reason, _ := strings.Cut(strings.TrimSpace(line), " ")
+		reason = strings.TrimSpace(reason)
+		switch strings.ToLower(answer) {
+		case "n", "no":
+			return tools.Decision{Reason: reason}, nil
+		case "y", "yes":
+			if reason == "" {
+				return tools.Decision{Allow: true}, nil
+			}
+		case "a", "always":
+			if reason == "" {
+				return tools.Decision{Allow: true, Always: true}, nil
+			}
+		}
+	}
+}
+
+// showArgs shows the arguments in their order, texts as they are and the rest as JSON.
+func showArgs(w io.Writer, args json.RawMessage) error {
+	d := json.NewDecoder(bytes.NewReader(args))
+	if _, err := d.Token(); err != nil {
+		return fmt.Errorf("the arguments of the call: %w", err)
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return fmt.Errorf("the arguments of the call: %w", err)
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return fmt.Errorf("the arguments of the call: %w", err)
+		}
+		var text string
+		if json.Unmarshal(value, &text) != nil {
+			text = string(value)
+		}
+		fmt.Fprintf(w, "%s\n%s", visible(fmt.Sprint(name)), block(text))
+	}
+	return nil
+}

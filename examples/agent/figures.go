@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/anthropics/anthropic-sdk-go"
+	"github.com/drydock-go/drydock/tools"
+)
+
+// figures saves images in a directory of the host, which is made when there is one to save.
+// Their names are the model's choice and their bytes those of a program in the sandbox, so a
+// name is one plain element, and no file that is there is ever overwritten.
+type figures struct{ dir string }
+
+// save returns the file's name on the host.
+func (f *figures) save(call anthropic.ToolUseBlock, image tools.Image) (string, error) {
+	if err := os.MkdirAll(f.dir, 0o755); err != nil {
+		return "", err
+	}
+	root, err := os.OpenRoot(f.dir)
+	if err != nil {
+		return "", err
+	}
+	defer root.Close()
+	stem, ext := plainName(call), "."+strings.TrimPrefix(image.MediaType, "image/")
+	for n := 1; n <= 1000; n++ {
+		name := stem + ext
+		if n > 1 {
+			name = fmt.Sprintf("%s-%d%s", stem, n, ext)
+		}
+		err := create(root, name, image.Data)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		return filepath.Join(f.dir, name), err
+	}
+	return "", fmt.Errorf("%s has a thousand files like %s%s: remove some", f.dir, stem, ext)
+}
+
+// create writes a new file. One that is there with the same bytes will do.
+func create(root *os.Root, name string, data []byte) error {
+	file, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		info, statErr := root.Lstat(name)
+		if statErr != nil || !info.Mode().IsRegular() || info.Size() != int64(len(data)) {
+			return err
+		}
+		if old, readErr := root.ReadFile(name); readErr == nil && bytes.Equal(old, data) {
+			return nil
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	return errors.Join(err, file.Close())
+}
+
+// plainName is that of the file that a call read, without its extension, in characters that
+// mean nothing to a terminal, a shell or a file system.
+func plainName(call anthropic.ToolUseBlock) string {
+	var args struct{ Path string }
+	_ = json.Unmarshal(call.Input, &args)
+	base := path.Base(args.Path)
+	base = strings.Map(func(r rune) rune {
+		if strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", r) {
+			return r
+		}
+		return '_'
+	}, strings.TrimSuffix(base, path.Ext(base)))
+	base = strings.TrimLeft(base, ".-")
+	if base = base[:min(len(base), 60)]; base == "" || base == "_" {
+		return "figure"
+	}
+	return base
+}
