@@ -15,7 +15,8 @@ const (
 	// probe is how much of a file tells what it is; a NUL byte in it makes it binary.
 	probe = 8000
 	// maxImage and maxDocument are how many bytes of one can be read.
-	maxImage    = 5 << 20
+	// Models take 5 MiB of an image as base64, which makes four bytes of three.
+	maxImage    = 5 << 20 / 4 * 3
 	maxDocument = 8 << 20
 )
 
