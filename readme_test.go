@@ -41,7 +41,8 @@ func TestREADME(t *testing.T) {
 			if os.Getenv("DRYDOCK_TEST_ENGINE") != "docker" {
 				return // they name no engine, so they run on docker
 			}
-			out, err = exec.Command(binary).CombinedOutput()
+			cmd := exec.CommandContext(t.Context(), "timeout", "--signal=QUIT", "180", binary)
+			out, err = cmd.CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v:\n%s", err, out)
 			}

@@ -224,7 +224,11 @@ func (c *Command) cancel(now bool) {
 // expect ends the sandbox when the command is not over within d, its grace and the
 // guest's own time to answer.
 func (c *Command) expect(d time.Duration) {
-	t := time.AfterFunc(d+c.grace()+overdue, func() {
+	patience := d + c.grace() + overdue
+	if patience < d {
+		return // longer than time goes on
+	}
+	t := time.AfterFunc(patience, func() {
 		select {
 		case <-c.call.Done():
 		default:

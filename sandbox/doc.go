@@ -26,8 +26,8 @@
 // profile, a read-only root file system, no network, private ipc and cgroup namespaces,
 // no core files, no restart, no health check, no container log; 1 GiB of memory without
 // swap beside it, 2 cpus (fewer where the engine has fewer), 1024 processes. The work dir
-// and the home directory are tmpfs mounts of half the memory each and /tmp of a quarter,
-// from which programs can be run; they end with the sandbox. Mount a directory or a volume
+// is a tmpfs of three eighths of the memory, the home directory one of a quarter and /tmp
+// one of an eighth; programs can be run from them, and they end with the sandbox. Mount a directory or a volume
 // to keep files.
 //
 // # Who runs inside

@@ -70,7 +70,7 @@ func (e *cliEngine) Connect(ctx context.Context, name string) (Conn, error) {
 	if info.Engine == dockercli.Podman {
 		o.DetachKeys = new(string) // as for run
 	}
-	p, err := e.c.StartExec(ctx, name, []string{guestPath, "connect"}, o)
+	p, err := e.c.StartExec(ctx, name, []string{connectPath, "connect"}, o)
 	if err != nil {
 		return nil, err
 	}

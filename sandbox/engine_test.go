@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -894,4 +895,60 @@ func TestEndedUnread(t *testing.T) {
 	is.NoErr(err)
 
 	is.True(errors.Is(sb.RemoveAll(context.Background(), ""), fs.ErrInvalid))
+}
+
+// The same where the command has ended by itself and only its output waits.
+func TestEndedUnreadAfterExit(t *testing.T) {
+	for name, set := range map[string]func(*sandbox.Command, context.CancelFunc){
+		"timeout": func(c *sandbox.Command, _ context.CancelFunc) { c.Timeout = time.Second },
+		"cancel":  func(_ *sandbox.Command, cancel context.CancelFunc) { time.AfterFunc(time.Second, cancel) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			sb := open(t, sandbox.Options{})
+			gate := make(chan struct{})
+			// More than the window, and so little more that the pipe takes the rest.
+			cmd := sb.Command("head", "-c", "580000", "/dev/zero")
+			cmd.Stdout = writerFunc(func(p []byte) (int, error) { <-gate; return len(p), nil })
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			set(cmd, cancel)
+			is.NoErr(cmd.Start(ctx))
+			time.Sleep(16 * time.Second) // beyond the time after which a guest is given up
+			is.True(sb.Alive())
+			close(gate)
+			r, _ := cmd.Wait()
+			is.True(r.Unread)
+			_, err := sb.Exec(context.Background(), "true")
+			is.NoErr(err)
+		})
+	}
+}
+
+func TestLimitsAtTheirEnds(t *testing.T) {
+	is := is.New(t)
+	sb := open(t, sandbox.Options{Memory: 64 << 20})
+	ctx := context.Background()
+	cmd := sb.Command("sleep", "0.2")
+	cmd.Timeout, cmd.Grace = math.MaxInt64, math.MaxInt64
+	r, err := cmd.Run(ctx)
+	is.NoErr(err)
+	is.True(r.OK())
+
+	// Full file systems are errors of the writes, and the sandbox lives.
+	block, full := bytes.Repeat([]byte("x"), 1<<20), 0
+	for _, dir := range []string{".", "/home/sandbox", "/tmp"} {
+		for i := range 64 {
+			_, err := sb.WriteFile(ctx, fmt.Sprintf("%s/f%d", dir, i), block, nil)
+			var e *sandbox.Error
+			if errors.As(err, &e) {
+				is.Equal(e.Code, "no_space")
+				full++
+				break
+			}
+		}
+	}
+	is.Equal(full, 3)
+	_, err = sb.Exec(ctx, "true")
+	is.NoErr(err)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strconv"
 	"strings"
 
 	"github.com/drydock-go/drydock/sandbox/internal/channel"
@@ -50,7 +51,11 @@ func (e *Error) Error() string {
 	if e.Name == "" {
 		return e.Op + ": " + e.Err.Error()
 	}
-	return fmt.Sprintf("%s %s: %s", e.Op, e.Name, e.Err)
+	name := e.Name
+	if quoted := strconv.Quote(name); quoted != `"`+name+`"` && e.Op != "exec" {
+		name = quoted // it would break the line, or steer a terminal
+	}
+	return fmt.Sprintf("%s %s: %s", e.Op, name, e.Err)
 }
 
 func (e *Error) Unwrap() error { return e.Err }

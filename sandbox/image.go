@@ -26,6 +26,9 @@ const imageSchema = "1"
 // guestPath is where the guest is in every sandbox image.
 const guestPath = "/.drydock/guest"
 
+// connectPath is the copy of it that joins a sandbox with a lease.
+const connectPath = "/.drydock/connect"
+
 // image is a runtime with the guest as its last layer, for one architecture.
 type image struct {
 	runtime drydock.Runtime

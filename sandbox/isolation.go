@@ -35,8 +35,8 @@ func (c *config) container(tag string, id identity, info EngineInfo) *Container 
 		spec.Args = append(spec.Args, c.Lease.String())
 		spec.Labels[LabelLease] = c.Lease.String()
 	}
-	// tmpfs pages count against the memory limit; smaller sizes turn a full disk into
-	// an error of the write instead of the death of a process.
+	// tmpfs pages count against the memory limit. All sizes together leave a quarter of it
+	// to the processes, so a full disk is an error of the write and no process's death.
 	own := Tmpfs{Private: id.uid >= 0, UID: id.uid, GID: id.gid}
 	tmpfs := func(target string, size int64, t Tmpfs) {
 		mounted := slices.ContainsFunc(c.Mounts, func(m Mount) bool { return path.Clean(m.Target) == target })
@@ -45,10 +45,10 @@ func (c *config) container(tag string, id identity, info EngineInfo) *Container 
 			spec.Tmpfs = append(spec.Tmpfs, t)
 		}
 	}
-	sizes := map[string]int64{Home: c.Memory / 2, c.WorkDir: c.Memory / 2}
+	sizes := map[string]int64{Home: c.Memory / 4, c.WorkDir: c.Memory / 8 * 3}
 	maps.Copy(sizes, c.Tmpfs)
 	if _, given := sizes["/tmp"]; !given {
-		tmpfs("/tmp", c.Memory/4, Tmpfs{})
+		tmpfs("/tmp", c.Memory/8, Tmpfs{})
 	}
 	for _, target := range slices.Sorted(maps.Keys(sizes)) {
 		tmpfs(target, sizes[target], own)

@@ -149,6 +149,7 @@ func (o *Options) resolve() (*config, error) {
 	}
 	// The least with which the guest and a shell run at all.
 	const leastMemory, leastPIDs = 16 << 20, 16
+	const mostMemory, mostPIDs = 1 << 50, 1 << 22
 	switch {
 	case c.Memory < leastMemory:
 		return nil, fmt.Errorf("memory of %d bytes: give at least %d (16 MiB)", c.Memory, leastMemory)
@@ -156,8 +157,12 @@ func (o *Options) resolve() (*config, error) {
 		return nil, fmt.Errorf("pids limit of %d: give at least %d", c.PIDs, leastPIDs)
 	case c.CPUs < 0 || c.CPUs > 0 && c.CPUs < 0.01 || c.CPUs != c.CPUs:
 		return nil, fmt.Errorf("cpus %v: give at least 0.01", c.CPUs)
-	case c.Lease < 0:
-		return nil, fmt.Errorf("lease %v is negative", c.Lease)
+	case c.Memory > mostMemory:
+		return nil, fmt.Errorf("memory of %d bytes: no machine has that much", c.Memory)
+	case c.PIDs > mostPIDs:
+		return nil, fmt.Errorf("pids limit of %d: give at most %d, which is all that Linux has", c.PIDs, mostPIDs)
+	case c.Lease != 0 && c.Lease < time.Second:
+		return nil, fmt.Errorf("lease %v: give at least 1s", c.Lease)
 	case c.StartTimeout < 0:
 		return nil, fmt.Errorf("start timeout %v is negative", c.StartTimeout)
 	}

@@ -202,8 +202,8 @@ func (sb *Sandbox) end() {
 	sb.close.Do(func() {
 		defer close(sb.over)
 		sb.endLife()
-		sb.background.Wait()
 		sb.conn.Close()
+		sb.background.Wait()
 		err := sb.conn.Wait()
 		sb.ch.Wait()
 		reason := sb.ch.Err()

@@ -89,9 +89,9 @@ func TestRunOptions(t *testing.T) {
 			[]string{"none", "private", "private", "no", "none", "KILL", "7:8"})
 		is.True(o.DetachKeys == nil)
 		is.Equal(o.Tmpfs, map[string]string{
-			"/tmp":          "rw,exec,nosuid,nodev,size=268435456,mode=1777",
+			"/tmp":          "rw,exec,nosuid,nodev,size=134217728,mode=1777",
 			"/cache":        "rw,exec,nosuid,nodev,size=4096,mode=700,uid=7,gid=8",
-			"/work":         "rw,exec,nosuid,nodev,size=536870912,mode=700,uid=7,gid=8",
+			"/work":         "rw,exec,nosuid,nodev,size=402653184,mode=700,uid=7,gid=8",
 			"/.drydock/run": "rw,noexec,nosuid,nodev,size=1048576,mode=700,uid=7,gid=8",
 		}) // home is a volume
 		is.Equal(o.Mounts, []dockercli.Mount{
@@ -115,7 +115,7 @@ func TestRunOptions(t *testing.T) {
 				}
 			}
 		}), []string{"/tmp"})
-		is.Equal(o.Mounts[3], dockercli.Mount{Type: dockercli.MountTmpfs, Target: "/work", Size: 1 << 29, Mode: 0o700, Own: true, Empty: true})
+		is.Equal(o.Mounts[3], dockercli.Mount{Type: dockercli.MountTmpfs, Target: "/work", Size: 3 << 27, Mode: 0o700, Own: true, Empty: true})
 		is.Equal(o.Ulimits["nofile"], dockercli.Ulimit{Soft: 10, Hard: 20}) // what is given wins
 	})
 }

@@ -58,25 +58,47 @@ func (c *call) exec(m *wire.Exec) (any, error) {
 	if p.stderr != nil {
 		pumps = append(pumps, newPump(p.stderr, c.stderr))
 	}
-	x := j.wait(time.Duration(m.Timeout), time.Duration(m.Grace))
+	var limit <-chan time.Time
+	if m.Timeout > 0 {
+		t := time.NewTimer(time.Duration(m.Timeout))
+		defer t.Stop()
+		limit = t.C
+	}
+	x := j.wait(limit, time.Duration(m.Grace))
 	for _, p := range pumps {
 		p.leaderGone()
 	}
+	drain(j, x, pumps, limit)
+	return x, nil
+}
+
+// drain waits until all that the job wrote has been taken by its reader. Whoever ends the
+// job, now or before, is to hear how that went also where nobody takes its output: a pump
+// that waits for the reader would wait for ever.
+func drain(j *job, x *wire.Exited, pumps []*pump, limit <-chan time.Time) {
+	var enough <-chan time.Time
 	if x.Rung != "" {
-		// Whoever ended it is to hear how that went, also where nobody takes its output:
-		// a pump that waits for the reader would wait for ever.
-		t := time.AfterFunc(unreadGrace, func() {
-			for _, p := range pumps {
-				p.s.Abort(errAborted)
-			}
-		})
-		defer t.Stop()
+		enough = time.After(unreadGrace)
 	}
 	for _, p := range pumps {
-		<-p.drained
-		x.Unread = x.Unread || p.lost
+		for waiting := true; waiting; {
+			select {
+			case <-p.drained:
+				waiting = false
+				x.Unread = x.Unread || p.lost
+			case <-limit:
+				limit, x.TimedOut = nil, !x.Canceled
+				enough = time.After(unreadGrace)
+			case <-j.stop:
+				x.Canceled = !x.TimedOut
+				enough = time.After(unreadGrace)
+			case <-enough:
+				for _, p := range pumps {
+					p.s.Abort(errAborted)
+				}
+			}
+		}
 	}
-	return x, nil
 }
 
 // unreadGrace is how long the output of a command that was ended waits for its reader.
@@ -96,14 +118,9 @@ func (c *call) startJob(path string, argv []string, attr *syscall.ProcAttr) (*jo
 
 // wait returns how the job ended. A timeout or a cancel climbs the ladder: TERM to the
 // process group, then after grace KILL.
-func (j *job) wait(timeout, grace time.Duration) *wire.Exited {
+func (j *job) wait(limit <-chan time.Time, grace time.Duration) *wire.Exited {
 	x := &wire.Exited{Code: -1}
-	var limit, next <-chan time.Time
-	if timeout > 0 {
-		t := time.NewTimer(timeout)
-		defer t.Stop()
-		limit = t.C
-	}
+	var next <-chan time.Time
 	kill := func() {
 		j.signal(int(syscall.SIGKILL))
 		x.Rung, next = "kill", nil

@@ -62,11 +62,20 @@ func startJobs() (*jobs, error) {
 	if err == nil {
 		a.score = score
 	}
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0); errno != 0 {
-		return nil, os.NewSyscallError("prctl", errno)
+	if err := undumpable(); err != nil {
+		return nil, err
 	}
 	go a.reap()
 	return a, nil
+}
+
+// undumpable keeps processes of the same user out of this one's memory and descriptors,
+// of which two are the channel.
+func undumpable() error {
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0); errno != 0 {
+		return os.NewSyscallError("prctl", errno)
+	}
+	return nil
 }
 
 // jobScore is the oom_score_adj of commands: when memory runs out the kernel takes one

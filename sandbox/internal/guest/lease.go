@@ -17,6 +17,9 @@ import (
 // network namespace alone.
 const socketName = "@drydock"
 
+// greetTime is how long a host may take to say hello.
+const greetTime = 30 * time.Second
+
 // serveLease answers one host after the other. Each comes by `docker exec … guest
 // connect`; the newest wins over one that is still there, whose connection may be dead
 // without anybody's knowing. The sandbox ends when none has come for the lease, or when
@@ -47,7 +50,7 @@ func serveLease(text string) error {
 		}
 	}()
 	var current *os.File
-	ended := make(chan *os.File)
+	greeted, ended := make(chan *os.File), make(chan *os.File)
 	bye := make(chan struct{})
 	var once sync.Once
 	expired := time.NewTimer(lease)
@@ -57,19 +60,25 @@ func serveLease(text string) error {
 			if !ok {
 				return fmt.Errorf("nobody can connect any more")
 			}
+			go func() {
+				_ = conn.SetReadDeadline(time.Now().Add(greetTime))
+				err := g.serve(conn, conn, func() {
+					_ = conn.SetReadDeadline(time.Time{})
+					greeted <- conn
+				})
+				if err == errBye {
+					once.Do(func() { close(bye) })
+				}
+				conn.Close()
+				ended <- conn
+			}()
+		case conn := <-greeted:
 			if current != nil {
 				// Its read ends, and with it its server.
 				current.Close()
 			}
 			current = conn
 			expired.Stop()
-			go func() {
-				if g.serve(conn, conn) == errBye {
-					once.Do(func() { close(bye) })
-				}
-				conn.Close()
-				ended <- conn
-			}()
 		case conn := <-ended:
 			if conn == current {
 				current = nil

@@ -24,7 +24,9 @@ func Main() {
 	case len(args) == 2 && args[0] == "init":
 		err = serveLease(args[1])
 	case len(args) == 1 && args[0] == "connect":
-		err = connect(polled(os.Stdin), polled(os.Stdout))
+		if err = undumpable(); err == nil {
+			err = connect(polled(os.Stdin), polled(os.Stdout))
+		}
 	case len(args) == 4 && args[0] == "own":
 		err = own(args[1], args[2], args[3])
 	case len(args) == 3 && args[0] == "prepare":

@@ -40,6 +40,9 @@ func prepare(workDir, home string) error {
 	if err := os.MkdirAll("/etc", 0o755); err != nil {
 		return err
 	}
+	if err := copyConnect(); err != nil {
+		return err
+	}
 	for _, name := range accounts {
 		link, file := filepath.Join("/etc", name), filepath.Join(runDir, name)
 		old, err := os.ReadFile(link)
@@ -64,6 +67,22 @@ func prepare(workDir, home string) error {
 		}
 	}
 	return nil
+}
+
+// connectPath is a copy of this program that nobody may read. The kernel makes a process
+// of such a file undumpable before its first instruction, so a job cannot get at the
+// channel that it carries, not even while it starts: see undumpable.
+const connectPath = "/.drydock/connect"
+
+func copyConnect() error {
+	program, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(connectPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(connectPath, program, 0o111)
 }
 
 // base is where the image's own account file stands.
@@ -96,7 +115,19 @@ func writeAccounts(uid, gid int, home string) error {
 		if id := map[string]int{"passwd": uid, "group": gid}[name]; !hasID(content, id) {
 			content = string(accountFile(name, uid, gid, home)) + content
 		}
-		if err := os.WriteFile(filepath.Join(runDir, name), []byte(content), 0o644); err != nil {
+		// Never through what a job may have put there: a FIFO would wait for ever.
+		file := filepath.Join(runDir, name)
+		temp := file + ".new"
+		_ = os.Remove(temp)
+		f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteString(content)
+		if err = errors.Join(err, f.Close()); err == nil {
+			err = os.Rename(temp, file)
+		}
+		if err != nil {
 			return err
 		}
 	}

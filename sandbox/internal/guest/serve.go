@@ -65,19 +65,21 @@ func Serve(r io.Reader, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := g.serve(r, w); err != errBye {
+	if err := g.serve(r, w, func() {}); err != errBye {
 		return err
 	}
 	return nil
 }
 
-// serve answers one host until r ends, or the host says bye.
-func (g *guest) serve(r io.Reader, w io.Writer) error {
+// serve answers one host until r ends, or the host says bye. It calls greeted after the
+// greeting.
+func (g *guest) serve(r io.Reader, w io.Writer, greeted func()) error {
 	s := &server{guest: g, mux: wire.NewMux(w), calls: make(map[uint32]*call)}
 	frames := wire.NewReader(r)
 	if err := s.greet(frames); err != nil {
 		return err
 	}
+	greeted()
 	for {
 		h, err := frames.Next()
 		if err == nil {
@@ -113,9 +115,9 @@ func (s *server) greet(r *wire.Reader) error {
 	if !hello.Again {
 		s.dir = string(hello.Dir)
 		s.env = mergeEnv(os.Environ(), hello.Env)
-	}
-	if err := writeAccounts(os.Getuid(), os.Getgid(), envValue(s.env, "HOME")); err != nil {
-		return err
+		if err := writeAccounts(os.Getuid(), os.Getgid(), envValue(s.env, "HOME")); err != nil {
+			return err
+		}
 	}
 	answer, err := json.Marshal(wire.GuestHello{
 		Major: wire.Major, Minor: wire.Minor, Nonce: hello.Nonce,
