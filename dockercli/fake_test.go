@@ -39,6 +39,13 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(fakeVar); dir != "" {
 		os.Exit(playFake(dir))
 	}
+	flag.Parse()
+	if skip := flag.Lookup("test.skip"); os.Getenv(engineVar) == "" && skip.Value.String() == "" {
+		// Examples cannot skip themselves; these need an engine.
+		if err := skip.Value.Set("^Example.*_engine$"); err != nil {
+			panic(err)
+		}
+	}
 	goroutines, files := runtime.NumGoroutine(), openFiles()
 	code := m.Run()
 	if flag.Lookup("test.fuzz").Value.String() != "" {
