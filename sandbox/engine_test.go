@@ -952,3 +952,18 @@ func TestLimitsAtTheirEnds(t *testing.T) {
 	_, err = sb.Exec(ctx, "true")
 	is.NoErr(err)
 }
+
+// A name that is taken is refused, and whoever has it is left alone.
+func TestNameTaken(t *testing.T) {
+	e, cli := engine(t)
+	name := fmt.Sprint("drydock-test-", time.Now().UnixNano())
+	first := open(t, sandbox.Options{Name: name})
+	for _, lease := range []time.Duration{0, time.Minute} {
+		is := is.New(t)
+		_, err := sandbox.Open(context.Background(), &sandbox.Options{Engine: e, Image: busybox, Name: name, Lease: lease})
+		is.True(errors.Is(err, dockercli.ErrNameInUse))
+		_, err = first.Exec(context.Background(), "true")
+		is.NoErr(err)
+		is.Equal(containers(t, cli, name), 1)
+	}
+}

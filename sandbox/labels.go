@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"crypto/rand"
 	"fmt"
 	"os"
 	"strconv"
@@ -16,6 +17,8 @@ const (
 	LabelFormat = "io.drydock.format"
 	// LabelKind is what the object is: "sandbox", "runtime" (an image) or "volume".
 	LabelKind = "io.drydock.kind"
+	// LabelID is random, and tells a sandbox's container from others of its name.
+	LabelID = "io.drydock.id"
 	// LabelOwner is the process that opened a sandbox, as BOOTID:PID:START: the host's
 	// boot id, the pid, and its start in clock ticks since boot. Where the host has no
 	// /proc, boot id and start are empty.
@@ -64,6 +67,7 @@ func containerLabels() map[string]string {
 	return map[string]string{
 		LabelFormat:  labelFormat,
 		LabelKind:    "sandbox",
+		LabelID:      rand.Text(),
 		LabelOwner:   owner(),
 		LabelCreated: time.Now().UTC().Format(time.RFC3339),
 	}

@@ -88,10 +88,7 @@ func open(ctx context.Context, opts *Options) (*Sandbox, error) {
 		return nil, err
 	}
 	sb.claim = claim
-	sb.live()
-	if sweepDue(c.Engine) {
-		sb.background.Go(sb.sweep)
-	}
+	sb.live(sweepDue(c.Engine))
 	c.Logger.InfoContext(ctx, "sandbox opened", "name", spec.Name, "image", spec.Image, "user", spec.User)
 	return sb, nil
 }
@@ -123,7 +120,7 @@ func attach(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
 	}
 	c.WorkDir = string(sb.hello.Dir)
 	sb.claim = claimKnown(sb.hello.UID)
-	sb.live()
+	sb.live(false)
 	c.Logger.InfoContext(ctx, "sandbox attached", "name", name)
 	return sb, nil
 }
@@ -187,10 +184,13 @@ func (sb *Sandbox) startError(err error) error {
 	return fmt.Errorf("the guest did not answer: %w", err)
 }
 
-// live begins the life of a sandbox that is ready. It ends with its channel, whoever
-// ends that.
-func (sb *Sandbox) live() {
+// live begins the life of a sandbox that is ready, and with sweep removes what others left
+// behind. It ends with its channel, whoever ends that.
+func (sb *Sandbox) live(sweep bool) {
 	sb.life, sb.endLife = context.WithCancel(context.Background())
+	if sweep {
+		sb.background.Go(sb.sweep)
+	}
 	go func() {
 		<-sb.ch.Done()
 		sb.end()
@@ -233,13 +233,28 @@ func (sb *Sandbox) end() {
 func (sb *Sandbox) removeContainer() {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	err := sb.c.Engine.Remove(ctx, sb.spec.Name)
+	err := sb.c.removeOwn(ctx, sb.spec)
 	if err != nil {
 		sb.c.Logger.Warn("a container could not be removed", "name", sb.spec.Name, "error", err)
 	}
 	sb.mu.Lock()
 	defer sb.mu.Unlock()
 	sb.left = err
+}
+
+// removeOwn removes a container, and no other that has its name: a start that failed may
+// have failed because there is one.
+func (c *config) removeOwn(ctx context.Context, spec *Container) error {
+	id, ok := spec.Labels[LabelID]
+	if !ok {
+		return c.Engine.Remove(ctx, spec.Name) // one that was attached to
+	}
+	all, err := c.Engine.List(ctx, LabelID, id)
+	errs := []error{err}
+	for _, own := range all {
+		errs = append(errs, c.Engine.Remove(ctx, own.Name))
+	}
+	return errors.Join(errs...)
 }
 
 // Close ends the sandbox: the guest and all that runs in it, the container and its tmpfs
