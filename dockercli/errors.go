@@ -18,6 +18,7 @@ var (
 	ErrInvalidName     = errors.New("invalid name")
 	ErrNoSuchContainer = errors.New("no such container")
 	ErrNoSuchImage     = errors.New("no such image")
+	ErrNoSuchUser      = errors.New("no such user in the container")
 	ErrNoSuchNetwork   = errors.New("no such network")
 	ErrNoSuchVolume    = errors.New("no such volume")
 	ErrNameInUse       = errors.New("the name is in use")
@@ -127,6 +128,7 @@ var wordings = []struct {
 	{ErrNoSuchContainer, []string{"no container with name or id"}},
 	{ErrNoSuchVolume, []string{"no such volume"}},
 	{ErrNoSuchVolume, []string{"no volume with name"}},
+	{ErrNoSuchUser, []string{"unable to find user"}},
 	{ErrNoSuchNetwork, []string{"no such network"}},
 	{ErrNoSuchNetwork, []string{"network not found"}},
 	{ErrNoSuchNetwork, []string{"network ", " not found"}},
