@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +33,9 @@ type Command struct {
 	Env []string
 	// Dir is where it starts; a relative one is below the work dir. Default: the work dir.
 	Dir string
+	// User runs it as another user: "uid", "uid:gid" or a name that the image knows, and
+	// one of Options.Users. Default: the sandbox's user.
+	User string
 	// Stdin is read until its end or the command's. A Read that blocks does not hold Wait
 	// up; it is left behind to return. Default: empty.
 	Stdin io.Reader
@@ -41,13 +45,27 @@ type Command struct {
 	Stdout, Stderr io.Writer
 	// Capture is how many bytes of a captured stream are kept. Default: DefaultCapture.
 	Capture int
-	// Timeout ends it and its process group: SIGTERM, Grace, SIGKILL. Default: none but
-	// that of the context.
+	// Terminal gives it a pseudo-terminal of that size in place of three pipes. All that it
+	// writes then comes on Stdout, and the end of Stdin is a Ctrl-D. TERM is
+	// "xterm-256color" unless Env says otherwise. Default: none.
+	Terminal *Size
+	// Ulimits are resource limits of its processes by name, such as "cpu" (seconds),
+	// "fsize" and "as" (bytes), "nofile". They can only be lower than those of the
+	// sandbox. It then takes some 3 ms longer to start.
+	Ulimits map[string]Ulimit
+	// MaxOutput is how many bytes it may write to stdout and stderr together; more than
+	// that ends it with OutputLimit, as a Timeout does. Default: no limit.
+	MaxOutput int64
+	// Timeout ends it and all processes that came of it, whatever session or parent they
+	// have by now: SIGTERM, Grace, SIGKILL. Default: none but that of the context.
 	Timeout time.Duration
 	// Grace is the time between the two signals; a negative one leaves SIGTERM out.
 	// Default: DefaultGrace.
 	Grace time.Duration
 
+	control  bool // it has a control socket as descriptor 3, see call.Control
+	join     bool // stderr goes where stdout goes
+	pipes    [3]*pipe
 	sb       *Sandbox
 	ctx      context.Context // of Start, for the cause when it ends
 	call     *channel.Call
@@ -108,18 +126,27 @@ func (c *Command) start(ctx context.Context) error {
 	if limit == 0 {
 		limit = DefaultCapture
 	}
-	if c.Stdout == nil {
+	if c.Stdout == nil && c.pipes[1] == nil {
 		c.out = newCapture(limit)
 		r.Stdout = c.out.write
 	}
-	if c.Stderr == nil {
+	if c.Stderr == nil && c.pipes[2] == nil {
 		c.err = newCapture(limit)
 		r.Stderr = c.err.write
 	}
-	if c.call, err = c.sb.ch.Start(r); err != nil {
+	ch, err := c.sb.channelOf(ctx, c.User)
+	if err != nil {
+		return err
+	}
+	if c.call, err = ch.Start(r); err != nil {
 		return err
 	}
 	c.ctx = ctx
+	for i, stream := range []*wire.Stream{c.call.Stream, c.call.Stream, c.call.Stderr} {
+		if c.pipes[i] != nil {
+			c.pipes[i].open(stream)
+		}
+	}
 	c.wait = sync.OnceValues(c.waitOnce)
 	if c.Stdin != nil {
 		go c.feed()
@@ -127,7 +154,7 @@ func (c *Command) start(ctx context.Context) error {
 	if c.Stdout != nil {
 		c.copy(c.Stdout, c.call.Stream)
 	}
-	if c.Stderr != nil && !x.Join {
+	if c.Stderr != nil && !x.Join && c.Terminal == nil {
 		c.copy(c.Stderr, c.call.Stderr)
 	}
 	if ctx.Done() != nil {
@@ -143,8 +170,19 @@ func (c *Command) start(ctx context.Context) error {
 // request checks the fields and makes the message of them.
 func (c *Command) request() (*wire.Exec, error) {
 	x := &wire.Exec{
-		Stdin: c.Stdin != nil, Join: c.Stdout != nil && sameWriter(c.Stdout, c.Stderr),
+		Stdin: c.Stdin != nil || c.pipes[0] != nil, Join: c.join || c.Stdout != nil && sameWriter(c.Stdout, c.Stderr),
+		Control: c.control, MaxOutput: c.MaxOutput,
 		Dir: []byte(c.Dir), Timeout: int64(c.Timeout), Grace: int64(c.grace()),
+	}
+	if c.Terminal != nil {
+		x.Terminal = &wire.Size{Rows: c.Terminal.Rows, Cols: c.Terminal.Cols}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Ulimits)) {
+		u := c.Ulimits[name]
+		if err := checkUlimit(name, u); err != nil {
+			return nil, err
+		}
+		x.Limits = append(x.Limits, wire.Limit{Name: name, Soft: u.Soft, Hard: u.Hard})
 	}
 	if len(c.Args) == 0 || c.Args[0] == "" {
 		return nil, errors.New("empty command")
@@ -166,6 +204,9 @@ func (c *Command) request() (*wire.Exec, error) {
 	}
 	if c.Timeout < 0 {
 		return nil, fmt.Errorf("timeout %v is negative", c.Timeout)
+	}
+	if c.MaxOutput < 0 {
+		return nil, fmt.Errorf("output limit %d is negative", c.MaxOutput)
 	}
 	if c.Capture < 0 {
 		return nil, fmt.Errorf("capture limit %d is negative", c.Capture)
@@ -245,7 +286,32 @@ func (c *Command) atEnd(f func()) {
 	c.release = append(c.release, f)
 }
 
-// Kill ends the command and its process group with SIGKILL; Wait then returns Canceled.
+// Signal sends a signal to the command's process group, which is itself and the children
+// that have not left it. A command that has ended gets none, which is no error.
+func (c *Command) Signal(s Signal) error {
+	return c.tell("signal", wire.Signal{Number: int(s)}, s > 0 && s <= 64)
+}
+
+// Resize tells a command with a Terminal another size.
+func (c *Command) Resize(s Size) error {
+	return c.tell("resize", wire.Signal{Size: &wire.Size{Rows: s.Rows, Cols: s.Cols}}, c.Terminal != nil)
+}
+
+func (c *Command) tell(op string, m wire.Signal, valid bool) error {
+	switch {
+	case c.call == nil:
+		return &Error{Op: op, Name: c.name(), Err: errors.New("the command was not started")}
+	case !valid:
+		return &Error{Op: op, Name: c.name(), Code: string(wire.CodeInvalid), Err: errors.New("there is no such signal, or no terminal")}
+	}
+	if err := c.call.Signal(m); err != nil {
+		return c.sb.failure(op, c.name(), err)
+	}
+	return nil
+}
+
+// Kill ends the command and all processes that came of it with SIGKILL; Wait then
+// returns Canceled.
 func (c *Command) Kill() error {
 	if c.call == nil {
 		return &Error{Op: "kill", Name: c.name(), Err: errors.New("the command was not started")}
@@ -296,10 +362,14 @@ func (c *Command) waitOnce() (*Result, error) {
 	}
 	if err != nil {
 		r.Outcome, r.ExitCode, r.Rung = Lost, -1, RungNone
+		err = c.sb.failure("exec", c.name(), err)
+		if errors.Is(err, ErrEngine) {
+			r.Outcome = EngineFault
+		}
 		if c.gaveUp.Load() {
 			r.Rung = RungContainer
 		}
-		return r, c.sb.failure("exec", c.name(), err)
+		return r, err
 	}
 	r.fill(&x)
 	if cause := context.Cause(c.ctx); r.Outcome == Canceled && cause != nil {
@@ -315,21 +385,4 @@ func (c *Command) waitOnce() (*Result, error) {
 func sameWriter(a, b io.Writer) (same bool) {
 	defer func() { _ = recover() }()
 	return a == b
-}
-
-// signalNames are those of Linux, whatever the host is: signal(7).
-var signalNames = [...]string{1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP",
-	6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2",
-	13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 16: "SIGSTKFLT", 17: "SIGCHLD", 18: "SIGCONT",
-	19: "SIGSTOP", 20: "SIGTSTP", 21: "SIGTTIN", 22: "SIGTTOU", 23: "SIGURG", 24: "SIGXCPU",
-	25: "SIGXFSZ", 26: "SIGVTALRM", 27: "SIGPROF", 28: "SIGWINCH", 29: "SIGIO", 30: "SIGPWR", 31: "SIGSYS"}
-
-func signalName(n int) string {
-	switch {
-	case n == 0:
-		return ""
-	case n > 0 && n < len(signalNames):
-		return signalNames[n]
-	}
-	return fmt.Sprintf("signal %d", n)
 }

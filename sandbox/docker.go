@@ -61,16 +61,20 @@ func (e *cliEngine) StartDetached(ctx context.Context, c *Container) error {
 	return noImage(c.Image, err)
 }
 
-func (e *cliEngine) Connect(ctx context.Context, name string) (Conn, error) {
+func (e *cliEngine) Connect(ctx context.Context, name, user string) (Conn, error) {
 	info, err := e.c.Info(ctx)
 	if err != nil {
 		return nil, err
 	}
-	o := &dockercli.ExecOptions{}
+	o := &dockercli.ExecOptions{User: user}
+	args := []string{connectPath, "connect"}
+	if user != "" {
+		args = []string{guestPath, "user"}
+	}
 	if info.Engine == dockercli.Podman {
 		o.DetachKeys = new(string) // as for run
 	}
-	p, err := e.c.StartExec(ctx, name, []string{connectPath, "connect"}, o)
+	p, err := e.c.StartExec(ctx, name, args, o)
 	if err != nil {
 		return nil, err
 	}
@@ -258,8 +262,14 @@ func (c *cliConn) Close()                { _ = c.p.Close() }
 
 func (c *cliConn) Wait() error {
 	err := c.p.Wait(context.Background())
-	if errors.Is(err, dockercli.ErrNoSuchImage) {
-		return fmt.Errorf("%w: %w", ErrNoImage, err)
+	for from, to := range map[error]error{
+		dockercli.ErrNoSuchImage: ErrNoImage,
+		dockercli.ErrNoSuchUser:  ErrUser,
+		dockercli.ErrUnreachable: ErrEngine,
+	} {
+		if errors.Is(err, from) {
+			return fmt.Errorf("%w: %w", to, err)
+		}
 	}
 	return err
 }

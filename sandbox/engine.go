@@ -17,8 +17,10 @@ type Engine interface {
 	Start(ctx context.Context, c *Container) (Conn, error)
 	// StartDetached creates and starts a container and returns when it runs.
 	StartDetached(ctx context.Context, c *Container) error
-	// Connect runs the guest's connect in a running container.
-	Connect(ctx context.Context, name string) (Conn, error)
+	// Connect runs the guest's connect in a running container, or for a user that is not
+	// empty a guest of that user's. One that the image does not know shows as ErrUser from
+	// Conn.Wait.
+	Connect(ctx context.Context, name, user string) (Conn, error)
 	// List returns the containers that have a label of that value, running or not.
 	List(ctx context.Context, label, value string) ([]Listed, error)
 	// Remove ends and removes a container with its anonymous volumes. One that does not
@@ -82,6 +84,7 @@ type Container struct {
 	Memory  int64  // bytes
 	CPUs    float64
 	PIDs    int64
+	Procs   int64 // for the guest: how many its user may have, or 0
 	Network string
 }
 

@@ -151,7 +151,7 @@ func TestIsolation(t *testing.T) {
 	h := all[0].HostConfig
 	is.Equal(h.Memory, int64(256<<20))
 	is.Equal(h.MemorySwap, int64(256<<20))
-	is.Equal(h.PidsLimit, int64(99))
+	is.Equal(h.PidsLimit, int64(99+32)) // with the guest's room
 	info, err := engines(cli).Info(ctx)
 	is.NoErr(err)
 	is.Equal(h.NanoCpus, int64(info.CPUs)*1e9) // clamped to what there is

@@ -21,6 +21,11 @@ var (
 	// ErrLost: the sandbox ended by itself: its container was removed or killed, its
 	// memory ran out with the guest's, or the connection to its engine broke.
 	ErrLost = errors.New("sandbox lost")
+	// ErrEngine: the engine failed, or cannot be reached any more.
+	ErrEngine = errors.New("the engine failed")
+	// ErrUser: a command asked for a user that Options.Users does not name, or the image
+	// does not know.
+	ErrUser = errors.New("user not available")
 	// ErrNoImage: an image is not on the engine and must not or cannot be fetched.
 	ErrNoImage = errors.New("image not found")
 	// ErrNoVolume: there is no volume of that name.
@@ -42,7 +47,7 @@ type Error struct {
 	// permission, read_only, is_dir, not_dir, not_empty, name_too_long, loop, no_space,
 	// busy, cross_device, not_regular, too_large, no_match, many_matches, changed,
 	// arguments_too_long, command_not_found,
-	// not_executable, no_memory, invalid (an option or an argument), unsupported, aborted, io.
+	// not_executable, no_memory, no_job, invalid (an option or an argument), unsupported, aborted, io.
 	Code string
 	Err  error
 }
@@ -68,6 +73,7 @@ var codeErrors = map[wire.Code]error{
 	wire.CodeReadOnly:    fs.ErrPermission,
 	wire.CodeInvalid:     fs.ErrInvalid,
 	wire.CodeTooLarge:    ErrTooLarge,
+	wire.CodeNoJob:       ErrNoJob,
 	wire.CodeNoMatch:     ErrNoMatch,
 	wire.CodeManyMatches: ErrManyMatches,
 	wire.CodeChanged:     ErrChanged,
@@ -87,13 +93,14 @@ func (sb *Sandbox) failure(op, name string, err error) error {
 	e := &Error{Op: op, Name: name, Err: err}
 	var remote *wire.Error
 	var violation *wire.ProtocolError
+	var ended *channel.EndError
 	switch {
 	case errors.As(err, &remote):
 		e.Code = string(remote.Code)
 		e.Err = errors.New(printable(remote.Text))
 	case errors.Is(err, channel.ErrClosed):
 		e.Err = ErrClosed
-	case errors.As(err, &violation), errors.Is(err, channel.ErrSilent), errors.Is(err, errStuck),
+	case errors.As(err, &violation), errors.As(err, &ended), errors.Is(err, channel.ErrSilent), errors.Is(err, errStuck),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		// The reason is known once the container is gone, which takes bounded time.
 		<-sb.over

@@ -250,7 +250,7 @@ func ExampleSandbox_Stats() {
 		log.Fatal(err)
 	}
 	fmt.Println(stats.MemoryLimit>>20, "MiB,", stats.PIDsLimit, "processes, in use:", stats.Memory > 0, stats.PIDs > 0)
-	// Output: 128 MiB, 50 processes, in use: true true
+	// Output: 128 MiB, 82 processes, in use: true true
 }
 
 func ExampleProgress() {

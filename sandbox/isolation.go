@@ -7,6 +7,10 @@ import (
 	"slices"
 )
 
+// guestPIDs is the room above Options.PIDs for the guest: half for the threads that it
+// has, half for starting commands while others have used up theirs.
+const guestPIDs = 32
+
 // container is the container that a configuration asks for. What every one of them has
 // is in the engine's adapter.
 func (c *config) container(tag string, id identity, info EngineInfo) *Container {
@@ -26,10 +30,15 @@ func (c *config) container(tag string, id identity, info EngineInfo) *Container 
 		Mounts:  c.Mounts,
 		Memory:  c.Memory,
 		CPUs:    cpus,
-		PIDs:    c.PIDs,
+		PIDs:    c.PIDs + guestPIDs,
 		Network: c.Network,
 		Ulimits: c.Ulimits,
 		Runtime: c.OCIRuntime,
+	}
+	if id.own {
+		// Nobody else on the host has that uid, so its quota is the sandbox's: jobs get no more
+		// than PIDs of it, with what the guest has.
+		spec.Procs = c.PIDs + guestPIDs/2
 	}
 	if c.Lease > 0 {
 		spec.Args = append(spec.Args, c.Lease.String())

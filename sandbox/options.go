@@ -52,6 +52,9 @@ type Options struct {
 	// User is "uid", "uid:gid" or a name that the image knows. Default: an unprivileged
 	// user of the sandbox's own (see the package documentation).
 	User string
+	// Users are those that a Command may ask for by Command.User, such as "root" or
+	// "1000:1000", beside User. Like all they have no capabilities.
+	Users []string
 	// Mounts are host directories and named volumes.
 	Mounts []Mount
 
@@ -60,7 +63,8 @@ type Options struct {
 	Memory int64
 	// CPUs is how many. Default: DefaultCPUs, and never more than the engine has.
 	CPUs float64
-	// PIDs is how many processes and threads. Default: DefaultPIDs.
+	// PIDs is how many processes and threads the commands may have. The container's limit is
+	// 32 higher, for the guest. Default: DefaultPIDs.
 	PIDs int64
 
 	// Tmpfs are further file systems in memory, by path, of so many bytes each. They are the
@@ -79,8 +83,9 @@ type Options struct {
 
 	// Lease is how long the sandbox waits for somebody to Attach after the process that
 	// opened it, or attached to it, has gone without Close: give it a Name to be found
-	// by. Such a sandbox takes about 0.1 s longer to open. Default: 0, it ends with the
-	// process.
+	// by. Background jobs go on meanwhile; commands whose result nobody can hear any more
+	// are ended, as by their Timeout. Such a sandbox takes about 0.1 s longer to open.
+	// Default: 0, it ends with the process.
 	Lease time.Duration
 
 	// StartTimeout bounds the start of the container, pulls and builds not counted.
@@ -166,7 +171,7 @@ func (o *Options) resolve() (*config, error) {
 	case c.StartTimeout < 0:
 		return nil, fmt.Errorf("start timeout %v is negative", c.StartTimeout)
 	}
-	c.Mounts = slices.Clone(c.Mounts)
+	c.Mounts, c.Users = slices.Clone(c.Mounts), slices.Clone(c.Users)
 	if err := c.checkLimits(); err != nil {
 		return nil, err
 	}
@@ -203,13 +208,13 @@ func (c *config) checkLimits() error {
 		}
 	}
 	for name, u := range c.Ulimits {
-		switch {
-		case !ulimitName.MatchString(name):
-			return fmt.Errorf("ulimit %q: write a name such as nofile", name)
-		case name == "core":
-			return errors.New("ulimit core: core files are always off")
-		case u.Soft < -1 || u.Hard < -1 || u.Hard >= 0 && (u.Soft > u.Hard || u.Soft == -1):
-			return fmt.Errorf("ulimit %s of %d:%d: soft must not exceed hard, -1 is unlimited", name, u.Soft, u.Hard)
+		if err := checkUlimit(name, u); err != nil {
+			return err
+		}
+	}
+	for _, user := range c.Users {
+		if err := checkUser(user); err != nil || user == "" {
+			return cmp.Or(err, errors.New("an empty name in Users"))
 		}
 	}
 	c.Network = cmp.Or(c.Network, "none")
@@ -221,6 +226,20 @@ func (c *config) checkLimits() error {
 	}
 	if c.OCIRuntime != "" && !simpleName.MatchString(c.OCIRuntime) {
 		return fmt.Errorf("OCI runtime %q: write the engine's name of it, such as runsc", c.OCIRuntime)
+	}
+	return nil
+}
+
+func checkUlimit(name string, u Ulimit) error {
+	switch {
+	case !ulimitName.MatchString(name):
+		return fmt.Errorf("ulimit %q: write a name such as nofile", name)
+	case name == "core":
+		return errors.New("ulimit core: core files are always off")
+	case name == "locks":
+		return errors.New("ulimit locks: it marks the processes of a command, and limits nothing")
+	case u.Soft < -1 || u.Hard < -1 || u.Hard >= 0 && (u.Soft > u.Hard || u.Soft == -1):
+		return fmt.Errorf("ulimit %s of %d:%d: soft must not exceed hard, -1 is unlimited", name, u.Soft, u.Hard)
 	}
 	return nil
 }

@@ -83,6 +83,7 @@ func (c *config) settle(ctx context.Context, info EngineInfo) (identity, *uidCla
 	var claim *uidClaim
 	if !id.own {
 		claim = claimKnown(id.uid)
+		id.own = claim != nil
 	} else {
 		if claim, err = claimUID(); err != nil {
 			return identity{}, nil, err

@@ -19,8 +19,16 @@ const (
 	TimedOut Outcome = "timed_out"
 	// Canceled: the context ended or Kill was called, and it was ended, as far as Rung.
 	Canceled Outcome = "canceled"
+	// OutputLimit: it wrote more than MaxOutput and was ended, as far as Rung.
+	OutputLimit Outcome = "output_limit"
+	// OutOfMemory: the kernel killed processes of the sandbox to keep it within its memory
+	// limit, and the command died by SIGKILL or with the exit code 137. See Suspected.
+	OutOfMemory Outcome = "out_of_memory"
 	// Lost: the sandbox ended under it. An error goes with it.
 	Lost Outcome = "lost"
+	// EngineFault: the engine failed or could not be reached any more, and what became of
+	// the command is not known. An error goes with it.
+	EngineFault Outcome = "engine_fault"
 )
 
 // Rung is how far the ladder TERM, grace, KILL, container had to be climbed.
@@ -29,8 +37,8 @@ type Rung string
 // The rungs.
 const (
 	RungNone      Rung = "none"      // nothing had to be done
-	RungTerm      Rung = "term"      // SIGTERM to the process group was enough
-	RungKill      Rung = "kill"      // SIGKILL to the process group
+	RungTerm      Rung = "term"      // SIGTERM to all its processes was enough
+	RungKill      Rung = "kill"      // SIGKILL to those that were left
 	RungContainer Rung = "container" // the guest did not answer: the sandbox was ended
 )
 
@@ -43,6 +51,9 @@ type Result struct {
 	// Signal is the name of the signal that ended the command, such as "SIGKILL", or "".
 	Signal string
 	Rung   Rung
+	// Suspected goes with OutOfMemory: other commands ran at the same time, and the memory
+	// may have been taken from one of those.
+	Suspected bool
 
 	// Stdout and Stderr are what it wrote, where nothing else was said to take it. Of
 	// more than the capture limit the first and the last half are kept, with a line
@@ -68,8 +79,15 @@ type Result struct {
 func (r *Result) OK() bool { return r.Outcome == Exited && r.ExitCode == 0 }
 
 func (r *Result) fill(x *wire.Exited) {
-	r.ExitCode, r.Signal, r.Rung = x.Code, signalName(x.Signal), RungNone
+	r.ExitCode, r.Rung = x.Code, RungNone
+	if x.Signal != 0 {
+		r.Signal = Signal(x.Signal).String()
+	}
 	switch {
+	case x.OverLimit:
+		r.Outcome = OutputLimit
+	case x.OutOfMemory:
+		r.Outcome, r.Suspected = OutOfMemory, x.Others
 	case x.TimedOut:
 		r.Outcome = TimedOut
 	case x.Canceled:

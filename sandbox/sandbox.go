@@ -37,6 +37,8 @@ type Sandbox struct {
 	err  error      // why it ended
 	left error      // why its container may still be there
 	last wire.Stats // for the share of the cpus since then
+
+	users map[string]*userChannel
 }
 
 // Open starts a sandbox. It pulls and builds what is missing, unless Options.Offline
@@ -94,7 +96,7 @@ func open(ctx context.Context, opts *Options) (*Sandbox, error) {
 }
 
 // Attach returns a sandbox with a Lease that another process opened and left behind: its
-// files and the processes in it are as they were. Of opts, Engine, StartTimeout and
+// files and background jobs are as they were. Of opts, Engine, StartTimeout and
 // Logger count. Whoever is attached already loses it, with ErrLost. A sandbox that does
 // not run, or has no lease, is an error.
 func Attach(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
@@ -148,14 +150,13 @@ func start(ctx context.Context, c *config, spec *Container, again bool) (*Sandbo
 		}
 		fallthrough
 	default:
-		sb.conn, err = c.Engine.Connect(ctx, spec.Name)
+		sb.conn, err = c.Engine.Connect(ctx, spec.Name, "")
 	}
 	if err != nil {
 		return nil, undo(err)
 	}
-	env := map[string]string{"HOME": Home, "USER": "sandbox", "LOGNAME": "sandbox"}
-	maps.Copy(env, c.Env)
-	sb.ch = channel.Open(sb.conn.Stdin(), sb.conn.Stdout(), wire.HostHello{Dir: []byte(c.WorkDir), Env: envBytes(env), Again: again})
+	sb.ch = channel.Open(sb.conn.Stdin(), sb.conn.Stdout(),
+		wire.HostHello{Dir: []byte(c.WorkDir), Env: envBytes(sb.env()), Again: again, Procs: spec.Procs})
 	if sb.hello, err = sb.ch.Ready(ctx); err == nil {
 		return sb, nil
 	}
@@ -163,7 +164,7 @@ func start(ctx context.Context, c *config, spec *Container, again bool) (*Sandbo
 		err = cause
 	} else {
 		// The guest's stdout ended: what the engine says of it is the better reason.
-		err = sb.startError(err)
+		err = startError(sb.conn, err)
 	}
 	sb.ch.Close()
 	sb.conn.Close()
@@ -171,12 +172,19 @@ func start(ctx context.Context, c *config, spec *Container, again bool) (*Sandbo
 	return nil, undo(err)
 }
 
+// env is the environment that commands get over the image's.
+func (sb *Sandbox) env() map[string]string {
+	env := map[string]string{"HOME": Home, "USER": "sandbox", "LOGNAME": "sandbox"}
+	maps.Copy(env, sb.c.Env)
+	return env
+}
+
 // startError is why a container ended before its guest said hello.
-func (sb *Sandbox) startError(err error) error {
+func startError(conn Conn, err error) error {
 	const patience = 5 * time.Second // the process may say hello to nobody and live on
 	select {
-	case <-sb.conn.Done():
-		if e := sb.conn.Wait(); e != nil {
+	case <-conn.Done():
+		if e := conn.Wait(); e != nil {
 			return e
 		}
 	case <-time.After(patience):
@@ -276,7 +284,7 @@ func (sb *Sandbox) Close() error {
 	return nil
 }
 
-// Detach leaves a sandbox that has a Lease: it and the processes in it go on, and for the
+// Detach leaves a sandbox that has a Lease: it and its background jobs go on, and for the
 // time of the lease another process, or this one, can Attach to it. Operations under way
 // fail with ErrClosed here, as later ones do. Without a lease it is Close.
 func (sb *Sandbox) Detach() error {
@@ -323,7 +331,20 @@ func (sb *Sandbox) Alive() bool { return sb.ch.Err() == nil }
 
 // Idle returns for how long no operation has been under way; it is 0 while one is, such
 // as a command that runs or a file that is being written.
-func (sb *Sandbox) Idle() time.Duration { return sb.ch.Idle() }
+func (sb *Sandbox) Idle() time.Duration {
+	idle := sb.ch.Idle()
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	for _, u := range sb.users {
+		select {
+		case <-u.ready:
+			idle = min(idle, u.ch.Idle()) // one that failed is not in the list
+		default:
+			idle = 0
+		}
+	}
+	return idle
+}
 
 func randomName() string { return "drydock-" + strings.ToLower(rand.Text()[:12]) }
 

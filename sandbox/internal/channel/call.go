@@ -12,8 +12,8 @@ type Call struct {
 	c *Channel
 	// Stream carries the call's bytes in both directions.
 	Stream *wire.Stream
-	// Stderr is the second stream of a command, nil for other calls.
-	Stderr *wire.Stream
+	// Stderr and Control are the second and third stream of a command, nil for other calls.
+	Stderr, Control *wire.Stream
 
 	done  chan struct{}
 	reply []byte
@@ -41,10 +41,11 @@ func (c *Channel) Start(r *Request) (*Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	id := c.lastID.Add(2)
+	id := c.lastID.Add(wire.CallStreams)
 	call := &Call{c: c, done: make(chan struct{}), Stream: c.mux.Open(id, r.Stdout)}
 	if r.Op == wire.OpExec {
 		call.Stderr = c.mux.Open(id+1, r.Stderr)
+		call.Control = c.mux.Open(id+2, nil)
 	}
 	c.mu.Lock()
 	if c.err != nil {
@@ -73,6 +74,7 @@ func (call *Call) closeStreams() {
 	call.c.mux.Close(call.Stream.ID())
 	if call.Stderr != nil {
 		call.c.mux.Close(call.Stderr.ID())
+		call.c.mux.Close(call.Control.ID())
 	}
 }
 
@@ -107,9 +109,9 @@ func (call *Call) Cancel(now bool) {
 	_ = call.c.mux.Send(wire.KindCancel, call.Stream.ID(), payload)
 }
 
-// Signal asks the guest to send a signal to the call's job.
-func (call *Call) Signal(number int) error {
-	payload, _ := json.Marshal(wire.Signal{Number: number})
+// Signal asks the guest to send a signal to the call's job, or to change its terminal.
+func (call *Call) Signal(signal wire.Signal) error {
+	payload, _ := json.Marshal(signal)
 	return call.c.mux.Send(wire.KindSignal, call.Stream.ID(), payload)
 }
 

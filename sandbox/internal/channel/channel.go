@@ -39,7 +39,7 @@ type Channel struct {
 	hello wire.GuestHello
 	nonce string
 
-	lastID atomic.Uint32 // of a call; its second stream has the next number
+	lastID atomic.Uint32 // of a call; its other streams have the next numbers
 
 	mu    sync.Mutex
 	calls map[uint32]*Call
@@ -161,6 +161,8 @@ func (c *Channel) read(r *wire.Reader) error {
 			err = c.readReply(h, r)
 		case wire.KindPong:
 			err = r.Discard(h.Len)
+		case wire.KindBye:
+			err = c.readBye(h, r)
 		default:
 			err = &wire.ProtocolError{Reason: fmt.Sprintf("a guest sent a frame of kind %d", h.Kind)}
 		}
@@ -230,6 +232,19 @@ func (c *Channel) readReply(h wire.Header, r *wire.Reader) error {
 	}
 	call.finish(nil, e)
 	return nil
+}
+
+// EndError is why a guest said that it ends.
+type EndError struct{ Reason string }
+
+func (e *EndError) Error() string { return e.Reason }
+
+func (c *Channel) readBye(h wire.Header, r *wire.Reader) error {
+	reason, err := r.Payload(h)
+	if err != nil {
+		return err
+	}
+	return &EndError{string(reason)}
 }
 
 // beat pings the guest and ends a channel on which nothing comes back.

@@ -483,7 +483,7 @@ func TestFail(t *testing.T) {
 		<-call.Done()
 		is.Equal(call.Result(nil), lost) // the first reason stands
 		is.Equal(call.Await(context.Background()), nil)
-		is.Equal(call.Signal(9), lost)
+		is.Equal(call.Signal(wire.Signal{Number: 9}), lost)
 		call.Cancel(true) // no effect, no panic
 		_, err := call.Stream.Write([]byte("x"))
 		is.Equal(err, lost)
@@ -530,7 +530,7 @@ func TestCancelAndSignal(t *testing.T) {
 
 		call := start(is, c, wire.OpExec)
 		asked = <-got
-		is.NoErr(call.Signal(15))
+		is.NoErr(call.Signal(wire.Signal{Number: 15}))
 		f = <-got
 		is.Equal(f.Kind, wire.KindSignal)
 		is.Equal(f.Stream, asked.Stream)

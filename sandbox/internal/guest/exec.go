@@ -5,27 +5,36 @@ package guest
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// exec runs a command and returns when its first process has ended and all that it
-// wrote until then has been sent.
-func (c *call) exec(m *wire.Exec) (any, error) {
+// process is a command that was started, and what moves its bytes.
+type process struct {
+	*job
+	m     *wire.Exec
+	files *files
+	limit <-chan time.Time
+	pumps []*pump
+}
+
+// launch starts a command. begin starts the job, unless the wish for it is gone.
+func (g *guest) launch(m *wire.Exec, begin func(path string, argv []string, attr *syscall.ProcAttr) (*job, error)) (*process, error) {
 	argv := make([]string, len(m.Args))
 	for i, a := range m.Args {
 		argv[i] = string(a)
 	}
-	env := mergeEnv(c.s.env, m.Env)
-	dir := c.s.abs(string(m.Dir))
+	env := mergeEnv(g.env, m.Env)
+	if m.Terminal != nil && envValue(env, "TERM") == "" {
+		env = mergeEnv(env, [][]byte{[]byte("TERM=xterm-256color")})
+	}
+	dir := g.abs(string(m.Dir))
 	if info, err := os.Stat(dir); err != nil {
 		return nil, describe("working directory", err)
 	} else if !info.IsDir() {
@@ -35,66 +44,87 @@ func (c *call) exec(m *wire.Exec) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := openPipes(m)
+	f, err := openFiles(m)
 	if err != nil {
+		g.jobs.tampered()
 		return nil, err
 	}
-	j, err := c.startJob(path, argv, &syscall.ProcAttr{
-		Dir:   dir,
-		Env:   env,
-		Files: p.child[:],
-		Sys:   &syscall.SysProcAttr{Setsid: true},
-	})
-	p.closeChild()
+	attr := &syscall.ProcAttr{Dir: dir, Env: env, Files: f.child,
+		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: f.terminal != nil}}
+	program, args, report, err := limited(m.Limits, path, argv, attr)
+	p := &process{m: m, files: f}
+	if err == nil {
+		p.job, err = begin(program, args, attr)
+	}
+	f.closeChild()
+	if report != nil {
+		// Nothing else of the command has started where the limits could not be set.
+		if failed := limitFailure(report, attr); err == nil && failed != nil {
+			p.job.finish(ending{why: canceled, now: true})
+			<-p.job.exited
+			err = failed
+		}
+	}
 	if err != nil {
-		p.closeOurs()
+		f.closeOurs()
 		return nil, describe(path, err)
 	}
+	return p, nil
+}
 
-	if p.stdin != nil {
-		go feed(p.stdin, c.stream)
+// pump starts to move output. stderr is nil where it is joined.
+func (p *process) pump(stdout, stderr taker) {
+	var allowed *allowance
+	if p.m.MaxOutput > 0 {
+		allowed = &allowance{over: func() { p.job.finish(ending{why: overLimit}) }}
+		allowed.left.Store(p.m.MaxOutput)
 	}
-	pumps := []*pump{newPump(p.stdout, c.stream)}
-	if p.stderr != nil {
-		pumps = append(pumps, newPump(p.stderr, c.stderr))
+	p.pumps = append(p.pumps, newPump(p.files.stdout, stdout, allowed, p.files.terminal != nil))
+	if p.files.stderr != nil {
+		p.pumps = append(p.pumps, newPump(p.files.stderr, stderr, allowed, false))
 	}
-	var limit <-chan time.Time
-	if m.Timeout > 0 {
-		t := time.NewTimer(time.Duration(m.Timeout))
-		defer t.Stop()
-		limit = t.C
+	if p.m.Timeout > 0 {
+		p.limit = time.After(time.Duration(p.m.Timeout))
 	}
-	x := j.wait(limit, time.Duration(m.Grace))
-	for _, p := range pumps {
+}
+
+// end waits for the command's end, and until all that it wrote until then is taken.
+func (p *process) end() *wire.Exited {
+	x := p.job.wait(p.limit, time.Duration(p.m.Grace))
+	for _, p := range p.pumps {
 		p.leaderGone()
 	}
-	drain(j, x, pumps, limit)
-	return x, nil
+	p.drain(x)
+	return x
 }
 
 // drain waits until all that the job wrote has been taken by its reader. Whoever ends the
 // job, now or before, is to hear how that went also where nobody takes its output: a pump
 // that waits for the reader would wait for ever.
-func drain(j *job, x *wire.Exited, pumps []*pump, limit <-chan time.Time) {
+func (p *process) drain(x *wire.Exited) {
 	var enough <-chan time.Time
 	if x.Rung != "" {
 		enough = time.After(unreadGrace)
 	}
-	for _, p := range pumps {
+	limit := p.limit
+	for _, one := range p.pumps {
 		for waiting := true; waiting; {
 			select {
-			case <-p.drained:
+			case <-one.drained:
 				waiting = false
-				x.Unread = x.Unread || p.lost
+				x.Unread = x.Unread || one.lost
 			case <-limit:
-				limit, x.TimedOut = nil, !x.Canceled
+				limit = nil
+				because(x, timedOut)
 				enough = time.After(unreadGrace)
-			case <-j.stop:
-				x.Canceled = !x.TimedOut
-				enough = time.After(unreadGrace)
+			case e := <-p.job.stop:
+				if e.why != overLimit {
+					enough = time.After(unreadGrace)
+				}
+				because(x, e.why)
 			case <-enough:
-				for _, p := range pumps {
-					p.s.Abort(errAborted)
+				for _, p := range p.pumps {
+					p.to.Abort(errAborted)
 				}
 			}
 		}
@@ -103,6 +133,51 @@ func drain(j *job, x *wire.Exited, pumps []*pump, limit <-chan time.Time) {
 
 // unreadGrace is how long the output of a command that was ended waits for its reader.
 const unreadGrace = 2 * time.Second
+
+// exec runs a command and returns when its first process has ended and all that it
+// wrote until then has been sent.
+func (c *call) exec(m *wire.Exec) (any, error) {
+	p, err := c.s.launch(m, c.startJob)
+	if err != nil {
+		return nil, err
+	}
+	if f := p.files; f.terminal != nil {
+		c.terminal(f.terminal)
+		if m.Stdin {
+			go feedTerminal(f.terminal, c.stream)
+		}
+	} else if f.stdin != nil {
+		go feed(f.stdin, c.stream)
+	}
+	if p.files.control != nil {
+		defer c.join(p.files.control)()
+	}
+	p.pump(c.stream, c.stderr)
+	return p.end(), nil
+}
+
+// join connects the control socket with its stream, and returns what ends it.
+func (c *call) join(control *os.File) (leave func()) {
+	go func() {
+		if _, err := c.control.WriteTo(control); err != nil {
+			c.control.CloseRead()
+		}
+		if raw, err := control.SyscallConn(); err == nil {
+			// On a closed socket there is nothing left to shut.
+			_ = raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_WR) })
+		}
+	}()
+	p := newPump(control, c.control, nil, false)
+	return func() {
+		p.leaderGone()
+		select {
+		case <-p.drained:
+		case <-time.After(unreadGrace):
+			c.control.Abort(errAborted)
+			<-p.drained
+		}
+	}
+}
 
 // startJob starts the call's job unless the call was canceled before.
 func (c *call) startJob(path string, argv []string, attr *syscall.ProcAttr) (*job, error) {
@@ -116,134 +191,6 @@ func (c *call) startJob(path string, argv []string, attr *syscall.ProcAttr) (*jo
 	return j, err
 }
 
-// wait returns how the job ended. A timeout or a cancel climbs the ladder: TERM to the
-// process group, then after grace KILL.
-func (j *job) wait(limit <-chan time.Time, grace time.Duration) *wire.Exited {
-	x := &wire.Exited{Code: -1}
-	var next <-chan time.Time
-	kill := func() {
-		j.signal(int(syscall.SIGKILL))
-		x.Rung, next = "kill", nil
-	}
-	end := func(now bool) {
-		switch {
-		case x.Rung == "kill":
-		case now || grace <= 0:
-			kill()
-		case x.Rung == "":
-			j.signal(int(syscall.SIGTERM))
-			// A stopped process would not see the TERM before it goes on.
-			j.signal(int(syscall.SIGCONT))
-			x.Rung = "term"
-			t := time.NewTimer(grace)
-			next = t.C
-		}
-	}
-	for running := true; running; {
-		select {
-		case <-j.exited:
-			running = false
-		case <-limit:
-			x.TimedOut = !x.Canceled
-			end(false)
-		case now := <-j.stop:
-			x.Canceled = !x.TimedOut
-			end(now)
-		case <-next:
-			kill()
-		}
-	}
-	if x.Rung == "term" {
-		// The leader heeded TERM; what it left behind in its group did not.
-		j.signal(int(syscall.SIGKILL))
-	}
-	if j.status.Signaled() {
-		x.Signal = int(j.status.Signal())
-	} else {
-		x.Code = j.status.ExitStatus()
-	}
-	x.Elapsed = j.ended.Sub(j.started).Nanoseconds()
-	x.User, x.System = j.usage.Utime.Nano(), j.usage.Stime.Nano()
-	x.Peak = j.peak()
-	return x
-}
-
-// pipes are the three standard files of a command: child's ends and ours.
-type pipes struct {
-	child                 [3]uintptr
-	opened                []int // the child's ends, until they are closed here
-	stdin, stdout, stderr *os.File
-}
-
-func openPipes(m *wire.Exec) (_ *pipes, err error) {
-	p := &pipes{}
-	defer func() {
-		if err != nil {
-			p.closeChild()
-			p.closeOurs()
-			err = describe("pipe", err)
-		}
-	}()
-	if m.Stdin {
-		p.stdin, p.child[0], err = p.open(true)
-	} else {
-		var fd int
-		// Write access too: a program that writes to its stdin by mistake is not to fail.
-		fd, err = syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
-		if err == nil {
-			p.opened = append(p.opened, fd)
-			p.child[0] = uintptr(fd)
-		}
-	}
-	if err != nil {
-		return p, err
-	}
-	if p.stdout, p.child[1], err = p.open(false); err != nil {
-		return p, err
-	}
-	if m.Join {
-		p.child[2] = p.child[1]
-		return p, nil
-	}
-	p.stderr, p.child[2], err = p.open(false)
-	return p, err
-}
-
-// open makes a pipe whose read end, or write end, is the child's. Our end does not
-// block: a blocked thread for each pipe would run into the pids limit.
-func (p *pipes) open(childReads bool) (ours *os.File, child uintptr, err error) {
-	var fds [2]int
-	if err := syscall.Pipe2(fds[:], syscall.O_CLOEXEC); err != nil {
-		return nil, 0, err
-	}
-	c, o := fds[1], fds[0]
-	if childReads {
-		c, o = o, c
-	}
-	p.opened = append(p.opened, c)
-	if err := syscall.SetNonblock(o, true); err != nil {
-		syscall.Close(o)
-		return nil, 0, err
-	}
-	return os.NewFile(uintptr(o), "pipe"), uintptr(c), nil
-}
-
-func (p *pipes) closeChild() {
-	for _, fd := range p.opened {
-		syscall.Close(fd)
-	}
-	p.opened = nil
-}
-
-// closeOurs is for a command that did not start; else the pumps and feed close them.
-func (p *pipes) closeOurs() {
-	for _, f := range []*os.File{p.stdin, p.stdout, p.stderr} {
-		if f != nil {
-			f.Close()
-		}
-	}
-}
-
 // feed copies the host's bytes to a command's stdin until either end closes.
 func feed(stdin *os.File, s *wire.Stream) {
 	if _, err := s.WriteTo(stdin); err != nil {
@@ -252,81 +199,14 @@ func feed(stdin *os.File, s *wire.Stream) {
 	stdin.Close()
 }
 
-// pump moves what a command writes to a stream. When the command's first process has
-// ended it takes what is in the pipe by then and is drained; what children that were
-// left behind write later is read and dropped, so that it neither holds the result back,
-// nor shows up elsewhere, nor kills them.
-type pump struct {
-	f       *os.File
-	s       *wire.Stream
-	lost    bool // the reader left; the command goes on without it
-	drained chan struct{}
-}
-
-func newPump(f *os.File, s *wire.Stream) *pump {
-	p := &pump{f: f, s: s, drained: make(chan struct{})}
-	go func() {
-		defer f.Close()
-		ended := p.run()
-		close(p.drained)
-		if !ended {
-			io.Copy(io.Discard, f)
-		}
-	}()
-	return p
-}
-
-// leaderGone wakes the pump where it waits for more.
-func (p *pump) leaderGone() { _ = p.f.SetReadDeadline(time.Unix(1, 0)) }
-
-// run reports whether the pipe's end was reached.
-func (p *pump) run() (ended bool) {
-	buf := wire.NewBuffer()
-	defer buf.Free()
-	for {
-		n, err := p.f.Read(buf.Data())
-		p.send(buf, n)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			break
-		}
-		if err != nil {
-			return true
-		}
+// feedTerminal is feed for a terminal, which has no end that could be closed.
+func feedTerminal(terminal *os.File, s *wire.Stream) {
+	if _, err := s.WriteTo(terminal); err != nil {
+		s.CloseRead()
+		return
 	}
-	// The deadline hides what is in the pipe: lift it, and read without waiting.
-	raw, err := p.f.SyscallConn()
-	if err != nil || p.f.SetReadDeadline(time.Time{}) != nil {
-		return true
-	}
-	// Only what is there by now: children that go on writing would never let it end.
-	var left int32
-	if err := raw.Control(func(fd uintptr) {
-		syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCINQ, uintptr(unsafe.Pointer(&left)))
-	}); err != nil {
-		return true
-	}
-	for left > 0 {
-		var n int
-		var errno error
-		if err := raw.Read(func(fd uintptr) bool {
-			n, errno = syscall.Read(int(fd), buf.Data()[:min(int(left), wire.MaxData)])
-			return true
-		}); err != nil {
-			return true
-		}
-		if n <= 0 {
-			return errno == nil
-		}
-		p.send(buf, n)
-		left -= int32(n)
-	}
-	return false
-}
-
-func (p *pump) send(buf *wire.Buffer, n int) {
-	if n > 0 && !p.lost {
-		p.lost = p.s.WriteBuffer(buf, n) != nil
-	}
+	// A terminal that is gone has no reader for it either.
+	_, _ = terminal.WriteString(endOfInput)
 }
 
 // lookPath finds a program as a shell would, and says why where it does not.

@@ -336,23 +336,24 @@ func TestLadder(t *testing.T) {
 		is.NoErr(call.Result(&r)) // sees its TERM
 		is.Equal(r.Rung, "term")
 	})
-	t.Run("the whole group", func(t *testing.T) {
+	t.Run("the whole tree", func(t *testing.T) {
 		is := is.New(t)
-		wait := s.fifo(is, "group")
-		// The leader heeds TERM; its child does not and holds the FIFO.
-		x := sh(`exec 9>group; sh -c "trap '' TERM; echo ready; exec sleep 100" & wait`)
-		x.Grace = int64(time.Minute)
+		wait := s.fifo(is, "tree")
+		// The leader heeds TERM; a child that left its group does not and holds the FIFO.
+		x := sh(`exec 9>tree; setsid sh -c "trap '' TERM; echo ready; exec sleep 100" & wait`)
+		x.Grace = int64(100 * time.Millisecond)
 		call := s.ready(is, x)
 		call.Cancel(false)
 		var r wire.Exited
 		is.NoErr(call.Result(&r))
-		is.Equal(r.Rung, "term")
-		is.Equal(wait(), "") // ends once all of them are gone
+		is.Equal(r.Signal, int(syscall.SIGTERM)) // the leader's own end
+		is.Equal(r.Rung, "kill")                 // what the rest needed
+		is.Equal(wait(), "")                     // ends once all of them are gone
 	})
 	t.Run("signal", func(t *testing.T) {
 		is := is.New(t)
 		call := s.ready(is, sh(`trap 'echo usr1; exit 4' USR1; echo ready; while :; do sleep 0.01; done`))
-		is.NoErr(call.Signal(int(syscall.SIGUSR1)))
+		is.NoErr(call.Signal(wire.Signal{Number: int(syscall.SIGUSR1)}))
 		out, err := io.ReadAll(call.Stream)
 		is.NoErr(err)
 		is.Equal(string(out), "usr1\n")
@@ -360,7 +361,7 @@ func TestLadder(t *testing.T) {
 		is.NoErr(call.Result(&r))
 		is.Equal(r.Code, 4)
 		is.True(!r.Canceled)
-		is.NoErr(call.Signal(9))                      // to a call that is over: no harm
+		is.NoErr(call.Signal(wire.Signal{Number: 9})) // to a call that is over: no harm
 		is.Equal(s.output(is, "echo fine"), "fine\n") // to anybody
 	})
 	t.Run("a file operation", func(t *testing.T) {
@@ -402,7 +403,7 @@ func TestPumpTakesWhatIsThere(t *testing.T) {
 	is.NoErr(err)
 	// As leaderGone does, and before the pump has read.
 	is.NoErr(f.SetReadDeadline(time.Unix(1, 0)))
-	p := newPump(f, m.Open(1, nil))
+	p := newPump(f, m.Open(1, nil), nil, false)
 	<-p.drained
 	is.Equal(sent.Bytes(), wire.AppendFrame(nil, wire.KindData, 1, []byte("before"))) // no more than that
 	is.NoErr(child.Close())
@@ -449,7 +450,7 @@ func TestBackground(t *testing.T) {
 		s.output(is, `exec 9>orphans; for i in 1 2 3 4 5; do (setsid sh -c 'sh -c "sleep 0.02; echo \$PPID >&9" & ' &) ; done`)
 		is.Equal(strings.Count(wait(), "\n"), 5) // they ran on
 		eventually(is, func() bool {
-			return !slices.ContainsFunc(childrenOf(s.pid), func(p process) bool { return p.state == "Z" })
+			return !slices.ContainsFunc(childrenOf(s.pid), func(p procInfo) bool { return p.state == "Z" })
 		}) // no zombie is left
 	})
 }

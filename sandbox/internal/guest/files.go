@@ -19,14 +19,14 @@ import (
 
 // abs is the path from the root. It is not cleaned: where a/.. leads is for the kernel
 // to say, because a may be a symlink.
-func (s *server) abs(path string) string {
+func (g *guest) abs(path string) string {
 	switch {
 	case path == "":
-		return s.dir
+		return g.dir
 	case strings.HasPrefix(path, "/"):
 		return path
 	}
-	return s.dir + "/" + path
+	return g.dir + "/" + path
 }
 
 // openRegular opens a file for reading, and nothing that could block or has no end.

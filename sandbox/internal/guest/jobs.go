@@ -3,6 +3,7 @@
 package guest
 
 import (
+	"errors"
 	"os"
 	"os/signal"
 	"runtime"
@@ -17,29 +18,56 @@ import (
 // One loop owns wait; a second waiter would steal from it.
 type jobs struct {
 	started chan struct{} // wakes the reaper that found no child
+	limits  *ownLimits
+	oom     *oomCounter
+	procs   int64        // what each job gets as its RLIMIT_NPROC, where it is not 0
+	end     func(string) // ends the sandbox, for a reason
 
 	// mu is held from before a fork until the child is registered, and around a kill, so
 	// no pid is looked up before it is known or signalled after it was reaped.
 	mu      sync.Mutex
 	running map[int]*job
+	lastTag uint64
+	canary  int      // its pid, or 0
 	score   *os.File // the own oom_score_adj, open since before it became root's
 }
 
-// job is a command's first process and its process group.
+// job is a command's first process, its process group, and the tree of all that came of
+// it: see tree.go.
 type job struct {
 	all     *jobs
 	pid     int
+	tag     uint64
 	started time.Time
 	floor   int64 // peak memory of the parent at the fork, which the child's figure includes
+	kills   int64 // of the out-of-memory killer, before the start
 
-	exited chan struct{} // closed by the reaper, after the fields below are set
-	ended  time.Time
-	status syscall.WaitStatus
-	usage  syscall.Rusage
+	others bool // another job ran at the same time; guarded by jobs.mu
 
-	// stop carries cancels to the ladder: false begins with TERM, true with KILL.
-	stop chan bool
+	exited      chan struct{} // closed by the reaper, after the fields below are set
+	ended       time.Time
+	status      syscall.WaitStatus
+	usage       syscall.Rusage
+	outOfMemory bool
+
+	// stop carries the wishes that the job end.
+	stop chan ending
 }
+
+// ending is why a job is to end.
+type ending struct {
+	why   cause
+	now   bool          // without TERM
+	grace time.Duration // where it is not the command's own
+}
+
+type cause int
+
+const (
+	timedOut cause = iota + 1
+	canceled
+	overLimit
+)
 
 // startJobs makes this process as safe from its jobs as one user's processes can be from
 // each other, and starts the reaper.
@@ -56,15 +84,20 @@ func startJobs() (*jobs, error) {
 	// What the engine's runtime may have left open is no business of any command.
 	const closeRange, cloexec = 436, 4 // close_range(2); kernels before 5.11 do not know it
 	_, _, _ = syscall.RawSyscall(closeRange, 3, ^uintptr(0), cloexec)
-	a := &jobs{started: make(chan struct{}, 1), running: make(map[int]*job)}
+	a := &jobs{started: make(chan struct{}, 1), running: make(map[int]*job), end: func(string) {}}
 	// The score file belongs to root once the process is not dumpable: open it before.
 	score, err := os.OpenFile("/proc/self/oom_score_adj", os.O_WRONLY, 0)
 	if err == nil {
 		a.score = score
 	}
+	a.oom = openOOMCounter("/sys/fs/cgroup/")
+	a.limits = readOwnLimits()
 	if err := undumpable(); err != nil {
 		return nil, err
 	}
+	reserveThreads()
+	// Where it cannot be started a kill of everything else goes unnoticed, no more.
+	a.canary, _ = startCanary()
 	go a.reap()
 	return a, nil
 }
@@ -78,29 +111,77 @@ func undumpable() error {
 	return nil
 }
 
+// guestThreads is how many threads the guest starts with. It needs them for the reaper,
+// the signals, the poller, garbage collection and the system calls that block.
+const guestThreads = 16
+
+// reserveThreads makes the runtime start threads while there is room: at a full pids
+// limit a Go program that needs another one dies.
+func reserveThreads() {
+	var there, gone sync.WaitGroup
+	release := make(chan struct{})
+	for range guestThreads {
+		there.Add(1)
+		gone.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread() // without it the thread would end with the goroutine
+			there.Done()
+			<-release
+		})
+	}
+	there.Wait()
+	close(release)
+	gone.Wait()
+}
+
 // jobScore is the oom_score_adj of commands: when memory runs out the kernel takes one
 // of them, not the guest.
 const jobScore = 500
 
+// stuckFork is how long a child may take from its fork to its exec before it is taken
+// for one that another job has stopped.
+const stuckFork = time.Second
+
 // start forks and executes path. The caller keeps the files and closes them.
 func (a *jobs) start(path string, argv []string, attr *syscall.ProcAttr) (*job, error) {
-	j := &job{all: a, exited: make(chan struct{}), stop: make(chan bool, 2)}
+	j := &job{all: a, exited: make(chan struct{}), stop: make(chan ending, 4)}
 	var self syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &self); err == nil {
 		j.floor = self.Maxrss
 	}
+	j.kills = a.oom.kills()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.lastTag++
+	j.tag = a.lastTag
+	if err := setTag(j.tag); err != nil {
+		a.tampered()
+		return nil, err
+	}
 	// The child inherits the score; setting it from here after the fork would be a race
 	// with the child's own first allocations.
 	a.setScore(jobScore)
+	watch := time.AfterFunc(stuckFork, func() { a.resume(j.tag) })
 	j.started = time.Now()
 	pid, err := syscall.ForkExec(path, argv, attr)
+	watch.Stop()
 	a.setScore(0)
 	if err != nil {
+		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.EMFILE) {
+			a.tampered()
+		}
 		return nil, err
 	}
+	if a.procs > 0 {
+		// Beside the container's limit, which the guest shares: this one leaves it room.
+		_ = prlimit(pid, rlimitNproc, &syscall.Rlimit{Cur: uint64(a.procs), Max: uint64(a.procs)}, nil)
+	}
 	j.pid = pid
+	if j.others = len(a.running) > 0; j.others {
+		for _, other := range a.running {
+			other.others = true
+		}
+	}
 	a.running[pid] = j
 	select {
 	case a.started <- struct{}{}:
@@ -113,6 +194,14 @@ func (a *jobs) setScore(n int) {
 	if a.score != nil {
 		// Where the engine's own limit forbids it the job is as likely a victim as the guest.
 		_, _ = a.score.WriteAt([]byte(strconv.Itoa(n)), 0)
+	}
+}
+
+// tampered ends the sandbox if a job has changed the guest's own limits: it cannot do its
+// part then, and its errors would be taken for those of the command.
+func (a *jobs) tampered() {
+	if name := a.limits.changed(); name != "" {
+		a.end("a process in the sandbox changed the resource limit " + name + " of the guest")
 	}
 }
 
@@ -159,11 +248,26 @@ func (a *jobs) reapOne(pid int) {
 			break
 		}
 	}
-	if j := a.running[pid]; j != nil {
-		delete(a.running, pid)
-		j.ended, j.status, j.usage = now, status, usage
-		close(j.exited)
+	if pid == a.canary {
+		a.canary = 0
+		a.end("a process in the sandbox killed all others")
 	}
+	j := a.running[pid]
+	if j == nil {
+		return
+	}
+	delete(a.running, pid)
+	j.ended, j.status, j.usage = now, status, usage
+	if status.Signaled() && status.Signal() == syscall.SIGKILL || status.ExitStatus() == 128+int(syscall.SIGKILL) {
+		j.outOfMemory = a.oom.kills() > j.kills
+		j.others = j.others || a.leftBehind(j.tag)
+		if a.canary != 0 && a.canaryDying() {
+			// Its end is reaped next; no result is to be sent of a job that went with it.
+			a.end("a process in the sandbox killed all others")
+		}
+	}
+	a.tampered()
+	close(j.exited)
 }
 
 // signal sends a signal to the job's process group. Once the leader is reaped only the
@@ -175,11 +279,11 @@ func (j *job) signal(number int) {
 	_ = syscall.Kill(-j.pid, syscall.Signal(number))
 }
 
-// cancel starts the ladder, or ends the job at once.
-func (j *job) cancel(now bool) {
+// finish asks for the end of the job.
+func (j *job) finish(e ending) {
 	select {
-	case j.stop <- now:
-	default: // two are waiting already, which says all there is to say
+	case j.stop <- e:
+	default: // others are waiting already, which says all there is to say
 	}
 }
 

@@ -4,6 +4,7 @@ package guest
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"syscall"
 )
@@ -13,6 +14,8 @@ import (
 //	guest init                   serve the host on stdin and stdout, and end with it
 //	guest init LEASE             serve one host after the other, and end LEASE after the last
 //	guest connect                join stdin and stdout to such a guest
+//	guest user                   serve the host beside PID 1, for the commands of another user
+//	guest limit FD LIMITS PATH ARGS...   become a command with resource limits
 //	guest own UID GID DIR        give a new volume to the user it is for
 //	guest prepare WORKDIR HOME   at build time: make the image ready to run as any user
 func Main() {
@@ -23,6 +26,12 @@ func Main() {
 		err = Serve(polled(os.Stdin), polled(os.Stdout))
 	case len(args) == 2 && args[0] == "init":
 		err = serveLease(args[1])
+	case len(args) == 1 && args[0] == "user":
+		err = serveUser(polled(os.Stdin), polled(os.Stdout))
+	case len(args) > 4 && args[0] == "limit":
+		if becomeLimited(args[1], args[2], args[3], args[4:]) != nil {
+			os.Exit(1) // the guest has heard why
+		}
 	case len(args) == 1 && args[0] == "connect":
 		if err = undumpable(); err == nil {
 			err = connect(polled(os.Stdin), polled(os.Stdout))
@@ -32,12 +41,36 @@ func Main() {
 	case len(args) == 3 && args[0] == "prepare":
 		err = prepare(args[1], args[2])
 	default:
-		err = fmt.Errorf("usage: guest init [LEASE] | guest connect | guest own UID GID DIR | guest prepare WORKDIR HOME")
+		err = fmt.Errorf("usage: guest init [LEASE] | guest connect | guest user | guest limit | guest own UID GID DIR | guest prepare WORKDIR HOME")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "drydock guest:", err)
 		os.Exit(1)
 	}
+}
+
+// serveUser serves a host that runs commands as another user. This guest is not PID 1: it
+// adopts the orphans of its own jobs, and ends what is left of them with itself.
+func serveUser(r io.Reader, w io.Writer) error {
+	const setChildSubreaper = 36 // prctl(2)
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, setChildSubreaper, 1, 0); errno != 0 {
+		return os.NewSyscallError("prctl", errno)
+	}
+	g, err := newGuest()
+	if err != nil {
+		return err
+	}
+	g.beside = true
+	err = g.serve(r, w, func() {})
+	for tag := range g.jobs.lastTag {
+		j := &job{tag: tag + 1}
+		j.kill()
+	}
+	g.jobs.endCanary()
+	if err == errBye {
+		err = nil
+	}
+	return err
 }
 
 // polled is the file in a form that waits in the runtime's poller and not in a system

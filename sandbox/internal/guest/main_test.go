@@ -100,13 +100,14 @@ func smallMounts(dir string) error {
 	return syscall.Mount(file, filepath.Join(dir, "mounted"), "", syscall.MS_BIND, "")
 }
 
-type process struct {
+type procInfo struct {
 	pid   int
 	state string
 }
 
-// childrenOf reads the children of a process from /proc, zombies included.
-func childrenOf(parent int) (children []process) {
+// childrenOf reads the children of a process from /proc, zombies included, but not the
+// canary.
+func childrenOf(parent int) (children []procInfo) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, name := range stats {
 		b, err := os.ReadFile(name)
@@ -116,9 +117,13 @@ func childrenOf(parent int) (children []process) {
 		// pid (name) state ppid: the name may hold anything.
 		pid, _, _ := strings.Cut(string(b), " ")
 		f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+		args, _ := os.ReadFile("/proc/" + pid + "/cmdline")
+		if bytes.HasPrefix(args, []byte("drydock-canary\x00")) {
+			continue // the guest's own
+		}
 		if len(f) > 1 && f[1] == strconv.Itoa(parent) {
 			n, _ := strconv.Atoi(pid)
-			children = append(children, process{n, f[0]})
+			children = append(children, procInfo{n, f[0]})
 		}
 	}
 	return children

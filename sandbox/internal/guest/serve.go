@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,11 +23,16 @@ var errAborted = &wire.Error{Code: wire.CodeAborted, Text: "canceled by the host
 // guest is what lasts as long as the sandbox.
 type guest struct {
 	jobs *jobs
-	dir  string   // where relative paths start
-	env  []string // of every command
+	background
+	dir string   // where relative paths start
+	env []string // of every command
 
+	beside  bool // another guest is PID 1
 	started time.Time
 	editing sync.Mutex // one edit reads and writes at a time
+
+	hosts sync.Mutex
+	host  *server // the one that was greeted last
 }
 
 // server answers one host.
@@ -39,14 +46,17 @@ type server struct {
 
 // call is one request that is being answered.
 type call struct {
-	s      *server
-	id     uint32
-	stream *wire.Stream // the bytes of a file; stdin and stdout of a command
-	stderr *wire.Stream // of a command
+	s       *server
+	id      uint32
+	stream  *wire.Stream // the bytes of a file; stdin and stdout of a command
+	stderr  *wire.Stream // of a command, as is control
+	control *wire.Stream
 
 	mu       sync.Mutex
-	job      *job // of a command, once it runs
+	job      *job     // of a command, once it runs
+	tty      *os.File // its terminal
 	canceled bool
+	quit     chan struct{} // closed by a cancel
 }
 
 // errBye is the host's wish that the sandbox ends.
@@ -55,7 +65,32 @@ var errBye = errors.New("the host said bye")
 // newGuest protects the process and starts the reaper.
 func newGuest() (*guest, error) {
 	jobs, err := startJobs()
-	return &guest{jobs: jobs, started: time.Now()}, err
+	if err != nil {
+		return nil, err
+	}
+	g := &guest{jobs: jobs, started: time.Now()}
+	jobs.end = g.end
+	return g, nil
+}
+
+// end tells the host why the sandbox ends, and ends it. It does not return.
+func (g *guest) end(reason string) {
+	fmt.Fprintln(os.Stderr, "drydock guest:", reason)
+	g.hosts.Lock()
+	host := g.host
+	g.hosts.Unlock()
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		if host != nil {
+			_ = host.mux.Send(wire.KindBye, 0, []byte(reason))
+		}
+	}()
+	select {
+	case <-said:
+	case <-time.After(time.Second): // it does not read
+	}
+	os.Exit(1)
 }
 
 // Serve answers the host until r ends, which is the end of the sandbox: when PID 1
@@ -65,6 +100,7 @@ func Serve(r io.Reader, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	defer g.jobs.endCanary()
 	if err := g.serve(r, w, func() {}); err != errBye {
 		return err
 	}
@@ -79,14 +115,17 @@ func (g *guest) serve(r io.Reader, w io.Writer, greeted func()) error {
 	if err := s.greet(frames); err != nil {
 		return err
 	}
+	g.hosts.Lock()
+	g.host = s
+	g.hosts.Unlock()
 	greeted()
+	defer s.abandon()
 	for {
 		h, err := frames.Next()
 		if err == nil {
 			err = s.handle(h, frames)
 		}
 		if err != nil {
-			// Commands go on where the guest does; what they write has no reader.
 			s.mux.Fail(err)
 			if err == io.EOF {
 				err = nil
@@ -113,9 +152,11 @@ func (s *server) greet(r *wire.Reader) error {
 		return fmt.Errorf("hello: %w", err)
 	}
 	if !hello.Again {
-		s.dir = string(hello.Dir)
+		s.dir, s.jobs.procs = string(hello.Dir), hello.Procs
 		s.env = mergeEnv(os.Environ(), hello.Env)
-		if err := writeAccounts(os.Getuid(), os.Getgid(), envValue(s.env, "HOME")); err != nil {
+		if s.beside {
+			// PID 1 has written them.
+		} else if err := writeAccounts(os.Getuid(), os.Getgid(), envValue(s.env, "HOME")); err != nil {
 			return err
 		}
 	}
@@ -160,7 +201,7 @@ func (s *server) handle(h wire.Header, r *wire.Reader) error {
 			return err
 		}
 		if c := s.find(h.Stream); c != nil {
-			c.signal(m.Number)
+			c.signal(&m)
 		}
 	case wire.KindPing:
 		go s.mux.Send(wire.KindPong, 0, payload)
@@ -172,6 +213,17 @@ func (s *server) handle(h wire.Header, r *wire.Reader) error {
 	return nil
 }
 
+// abandon ends the calls of a host that has gone, whose results nobody will hear.
+// Background jobs go on.
+func (s *server) abandon() {
+	s.mu.Lock()
+	calls := slices.Collect(maps.Values(s.calls))
+	s.mu.Unlock()
+	for _, c := range calls {
+		c.cancel(false)
+	}
+}
+
 func (s *server) find(id uint32) *call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,9 +233,10 @@ func (s *server) find(id uint32) *call {
 // start opens the call's streams, so that the bytes which follow the request find them,
 // and answers in a goroutine.
 func (s *server) start(id uint32, op wire.Op, args []byte) {
-	c := &call{s: s, id: id, stream: s.mux.Open(id, nil)}
+	c := &call{s: s, id: id, stream: s.mux.Open(id, nil), quit: make(chan struct{})}
 	if op == wire.OpExec {
 		c.stderr = s.mux.Open(id+1, nil)
+		c.control = s.mux.Open(id+2, nil)
 	}
 	s.mu.Lock()
 	s.calls[id] = c
@@ -229,6 +282,18 @@ func (c *call) do(op wire.Op, args []byte) (last []byte, v any, err error) {
 		v, err = answer(args, c.s.edit)
 	case wire.OpStats:
 		v, err = c.s.stats()
+	case wire.OpJobStart:
+		v, err = answer(args, c.jobStart)
+	case wire.OpJobs:
+		last, err = c.jobList()
+	case wire.OpJobRead:
+		v, err = answer(args, c.jobRead)
+	case wire.OpJobWait:
+		v, err = answer(args, c.jobWait)
+	case wire.OpJobSignal:
+		v, err = answer(args, c.jobSignal)
+	case wire.OpJobStop:
+		v, err = answer(args, c.jobStop)
 	case wire.OpRealPath:
 		v, err = answer(args, c.s.realPath)
 	case wire.OpGlob:
@@ -279,6 +344,7 @@ func (c *call) reply(last []byte, v any, err error) {
 	c.s.mux.Close(c.id)
 	if c.stderr != nil {
 		c.s.mux.Close(c.id + 1)
+		c.s.mux.Close(c.id + 2)
 	}
 	if err != nil {
 		// Nobody reads any more; the read loop will see the end, too.
@@ -287,14 +353,17 @@ func (c *call) reply(last []byte, v any, err error) {
 }
 
 // cancel ends the call: a command through the ladder, or at once; anything else where
-// it next reads or writes its stream.
+// it next reads or writes its stream, or waits.
 func (c *call) cancel(now bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.canceled = true
+	if !c.canceled {
+		c.canceled = true
+		close(c.quit)
+	}
 	switch {
 	case c.job != nil:
-		c.job.cancel(now)
+		c.job.finish(ending{why: canceled, now: now})
 	case c.stderr == nil:
 		c.stream.Abort(errAborted)
 	}
@@ -307,11 +376,22 @@ func (c *call) aborted() bool {
 	return c.canceled
 }
 
-func (c *call) signal(number int) {
+// terminal notes the terminal of the call's command.
+func (c *call) terminal(tty *os.File) {
 	c.mu.Lock()
-	j := c.job
+	defer c.mu.Unlock()
+	c.tty = tty
+}
+
+func (c *call) signal(m *wire.Signal) {
+	c.mu.Lock()
+	j, tty := c.job, c.tty
 	c.mu.Unlock()
-	if j != nil {
-		j.signal(number)
+	if j != nil && m.Number > 0 {
+		j.signal(m.Number)
+	}
+	if tty != nil && m.Size != nil {
+		// One that was closed meanwhile needs no size.
+		_ = resize(tty, *m.Size)
 	}
 }

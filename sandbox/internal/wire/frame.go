@@ -27,7 +27,7 @@ import (
 // only adds operations, which an older guest answers with CodeUnsupported.
 const (
 	Major = 1
-	Minor = 0
+	Minor = 1
 )
 
 const (
@@ -55,10 +55,10 @@ const (
 	KindCredit                 // uint32: that many more bytes may be sent
 	KindReset                  // the receiver wants no more bytes of the stream in that direction
 	KindCancel                 // host to guest: JSON Cancel: stop the call, its reply still comes
-	KindSignal                 // host to guest: JSON Signal: send a signal to the call's job
+	KindSignal                 // host to guest: JSON Signal: for the call's job
 	KindPing                   // host to guest: answer with a Pong of the same payload
 	KindPong                   // guest to host
-	KindBye                    // host to guest: end now, whatever the lease
+	KindBye                    // host to guest: end now, whatever the lease; guest to host: why it ends
 	kindEnd
 )
 
@@ -69,8 +69,10 @@ func (k Kind) limit() int {
 		return MaxData
 	case KindCredit:
 		return 4
-	case KindReset, KindBye:
+	case KindReset:
 		return 0
+	case KindBye:
+		return 1 << 10
 	case KindPing, KindPong:
 		return 64
 	}

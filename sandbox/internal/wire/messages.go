@@ -15,6 +15,9 @@ type HostHello struct {
 	Env [][]byte
 	// Again: the host comes back, and Dir and Env stay as they are.
 	Again bool `json:",omitempty"`
+	// Procs bounds the processes and threads of the user that all jobs run as, who is the
+	// sandbox's own; 0 is no bound but that of the container.
+	Procs int64 `json:",omitempty"`
 }
 
 // GuestHello is the guest's first frame, sent when it is ready for calls.
@@ -25,6 +28,9 @@ type GuestHello struct {
 	Arch         string
 	Dir          []byte
 }
+
+// CallStreams is how many stream numbers a call takes, beginning with its own.
+const CallStreams = 3
 
 // Op is what a call asks for: the first byte of its payload.
 type Op byte
@@ -45,10 +51,17 @@ const (
 	OpGlob                    // Glob -> Searched; one JSON FileInfo a line on the call's stream
 	OpGrep                    // Grep -> Searched; one JSON GrepLine a line on the call's stream
 	OpStats                   // nothing -> Stats
+	OpJobStart                // JobStart -> Job
+	OpJobs                    // nothing -> nothing; one JSON Job a line on the call's stream
+	OpJobRead                 // JobRead -> JobReadDone; bytes on the call's stream
+	OpJobWait                 // JobWait -> JobWaited
+	OpJobSignal               // JobSignal -> nothing
+	OpJobStop                 // JobStop -> Job
 )
 
 // Exec starts a program. The call's stream carries stdin to it and stdout from it, the
-// stream of the next number stderr.
+// stream of the next number stderr, and the one after that what goes through its control
+// socket.
 type Exec struct {
 	Path  []byte   // looked up in the command's PATH where it has no slash
 	Args  [][]byte // Args[0] included
@@ -56,9 +69,28 @@ type Exec struct {
 	Dir   []byte   `json:",omitempty"`
 	Stdin bool     `json:",omitempty"` // without it stdin is /dev/null
 	Join  bool     `json:",omitempty"` // stderr goes where stdout goes
+	// Control gives it a stream socket as descriptor 3.
+	Control bool `json:",omitempty"`
+	// Terminal makes stdin, stdout and stderr one pseudo-terminal of that size.
+	Terminal *Size `json:",omitempty"`
+	// Limits are resource limits of its processes.
+	Limits []Limit `json:",omitempty"`
+	// MaxOutput is how many bytes it may write to stdout and stderr before it is ended; 0
+	// is no limit.
+	MaxOutput int64 `json:",omitempty"`
 	// Timeout in nanoseconds starts the ladder TERM, Grace, KILL; 0 is no limit.
 	Timeout int64 `json:",omitempty"`
 	Grace   int64
+}
+
+// Size is that of a terminal, in characters.
+type Size struct{ Rows, Cols uint16 }
+
+// Limit is a resource limit: the name as in setrlimit(2), in small letters and without
+// RLIMIT_. -1 is unlimited.
+type Limit struct {
+	Name       string
+	Soft, Hard int64
 }
 
 // Cancel ends a job as a timeout does.
@@ -67,9 +99,10 @@ type Cancel struct {
 	Now bool `json:",omitempty"`
 }
 
-// Signal asks for a signal to the job's process group.
+// Signal asks for a signal to the job's process group, or for another size of its terminal.
 type Signal struct {
-	Number int
+	Number int   `json:",omitempty"`
+	Size   *Size `json:",omitempty"`
 }
 
 // Exited is how a command ended.
@@ -78,15 +111,88 @@ type Exited struct {
 	Code int
 	// Signal is the number of the signal that ended it, or 0.
 	Signal int `json:",omitempty"`
-	// TimedOut and Canceled say why the ladder was climbed; Rung is how far: term or kill.
-	TimedOut bool   `json:",omitempty"`
-	Canceled bool   `json:",omitempty"`
-	Rung     string `json:",omitempty"`
+	// TimedOut, Canceled and OverLimit say why the ladder was climbed; Rung is how far:
+	// term or kill.
+	TimedOut  bool   `json:",omitempty"`
+	Canceled  bool   `json:",omitempty"`
+	OverLimit bool   `json:",omitempty"`
+	Rung      string `json:",omitempty"`
+	// OutOfMemory: it died as the kernel makes processes die to get memory back, and the
+	// kernel did so while it ran. Others: so did another job, which may have been the one.
+	OutOfMemory bool `json:",omitempty"`
+	Others      bool `json:",omitempty"`
 	// Unread: output was dropped because its reader had left, or did not take it in time.
 	Unread bool `json:",omitempty"`
 	// Times in nanoseconds; Peak in bytes, 0 where it is not known.
 	Elapsed, User, System int64
 	Peak                  int64
+}
+
+// JobStart starts a command that outlives the call. Exec.Join is implied.
+type JobStart struct {
+	Exec
+	Name string `json:",omitempty"`
+	Keep int    // bytes of output
+}
+
+// Job describes a background job.
+type Job struct {
+	ID       int
+	Name     string `json:",omitempty"`
+	Args     [][]byte
+	PID      int
+	Started  int64   // nanoseconds since 1970
+	Exited   *Exited `json:",omitempty"` // nil while it runs
+	Terminal bool    `json:",omitempty"`
+	Stdin    bool    `json:",omitempty"` // it is open
+	// First is the offset of the oldest byte of output that is kept, Next that of the
+	// byte after the newest.
+	First, Next int64
+}
+
+// JobRead asks for the output of a job from an offset on; where that is no longer kept,
+// from the oldest byte that is.
+type JobRead struct {
+	ID   int
+	From int64
+	// Follow goes on to the job's end.
+	Follow bool `json:",omitempty"`
+	// Input: the call's stream carries the job's stdin, whose end closes it.
+	Input bool `json:",omitempty"`
+}
+
+// JobReadDone ends a read of a job's output.
+type JobReadDone struct {
+	First int64 // the offset of the first byte sent
+	Job   Job
+}
+
+// JobWait waits for the end of a job, or for a line of its output that a regular
+// expression matches, from an offset on.
+type JobWait struct {
+	ID      int
+	Pattern []byte `json:",omitempty"`
+	From    int64  `json:",omitempty"`
+}
+
+// JobWaited ends a wait.
+type JobWaited struct {
+	Job   Job
+	Found bool   `json:",omitempty"`
+	Line  []byte `json:",omitempty"` // without its end
+	Next  int64  `json:",omitempty"` // the offset after the line
+}
+
+// JobSignal sends a signal to a job, or changes the size of its terminal.
+type JobSignal struct {
+	ID int
+	Signal
+}
+
+// JobStop ends a job by the ladder and waits for its end.
+type JobStop struct {
+	ID    int
+	Grace int64 // nanoseconds; 0 is KILL at once
 }
 
 // Path names a file.
@@ -269,6 +375,7 @@ const (
 	CodeNoCommand   Code = "command_not_found" // not CodeNotExist, which may be its work dir
 	CodeNotExec     Code = "not_executable"
 	CodeNoMemory    Code = "no_memory" // or no room for another process
+	CodeNoJob       Code = "no_job"
 	CodeInvalid     Code = "invalid"
 	CodeUnsupported Code = "unsupported"
 	CodeAborted     Code = "aborted"

@@ -1,0 +1,353 @@
+//go:build linux
+
+package guest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// background are the jobs that outlive the calls which start them.
+type background struct {
+	mu   sync.Mutex
+	last int
+	jobs map[int]*bgJob
+}
+
+// bgJob is a command in the background. Its fields but the guarded ones do not change.
+type bgJob struct {
+	id      int
+	name    string
+	process *process
+	ring    *ring
+	ended   chan struct{} // closed after exited is set
+	exited  *wire.Exited
+
+	input chan struct{} // held by the one call that writes to stdin
+	mu    sync.Mutex
+	stdin *os.File // nil once it is closed
+}
+
+// What the list keeps of jobs that have ended: the newest ones.
+const (
+	maxEnded      = 100
+	maxEndedBytes = 4 << 20
+	maxKeep       = 16 << 20
+)
+
+func (c *call) jobStart(m *wire.JobStart) (any, error) {
+	if m.Keep <= 0 || m.Keep > maxKeep {
+		return nil, &wire.Error{Code: wire.CodeInvalid, Text: fmt.Sprintf("a job keeps 1 to %d bytes of output, not %d", maxKeep, m.Keep)}
+	}
+	g := c.s.guest
+	m.Join = true
+	b := &g.background
+	p, err := g.launch(&m.Exec, g.jobs.start)
+	if err != nil {
+		return nil, err
+	}
+	j := &bgJob{name: m.Name, process: p, ring: newRing(m.Keep), ended: make(chan struct{}),
+		input: make(chan struct{}, 1), stdin: p.files.stdin}
+	b.mu.Lock()
+	b.last++
+	j.id = b.last
+	if b.jobs == nil {
+		b.jobs = make(map[int]*bgJob)
+	}
+	b.jobs[j.id] = j
+	b.mu.Unlock()
+	p.pump(j.ring, nil)
+	go func() {
+		x := p.end()
+		j.closeStdin()
+		j.ring.close()
+		j.exited = x
+		close(j.ended)
+		b.forget()
+	}()
+	if c.aborted() {
+		// Nobody has got its number.
+		p.job.finish(ending{why: canceled, now: true})
+		return nil, errAborted
+	}
+	return j.describe(), nil
+}
+
+// forget drops the oldest jobs that have ended, beyond what the list keeps.
+func (b *background) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	count, size := 0, 0
+	for _, id := range slices.Backward(slices.Sorted(maps.Keys(b.jobs))) {
+		j := b.jobs[id]
+		select {
+		case <-j.ended:
+		default:
+			continue
+		}
+		first, next := j.ring.span()
+		count, size = count+1, size+int(next-first)
+		if count > maxEnded || size > maxEndedBytes && count > 1 {
+			delete(b.jobs, id)
+		}
+	}
+}
+
+func (b *background) find(id int) (*bgJob, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if j := b.jobs[id]; j != nil {
+		return j, nil
+	}
+	return nil, &wire.Error{Code: wire.CodeNoJob, Text: fmt.Sprintf("there is no job %d", id)}
+}
+
+func (j *bgJob) describe() *wire.Job {
+	m := j.process.m
+	d := &wire.Job{ID: j.id, Name: j.name, Args: m.Args, PID: j.process.pid,
+		Started: j.process.started.UnixNano(), Terminal: m.Terminal != nil}
+	d.First, d.Next = j.ring.span()
+	select {
+	case <-j.ended:
+		d.Exited = j.exited
+	default:
+		j.mu.Lock()
+		d.Stdin = j.stdin != nil
+		j.mu.Unlock()
+	}
+	return d
+}
+
+// jobList returns the jobs by their numbers, one JSON Job a line.
+func (c *call) jobList() ([]byte, error) {
+	b := &c.s.background
+	b.mu.Lock()
+	jobs := slices.SortedFunc(maps.Values(b.jobs), func(x, y *bgJob) int { return x.id - y.id })
+	b.mu.Unlock()
+	l := &listing{c: c}
+	for _, j := range jobs {
+		if err := l.add(j.describe()); err != nil {
+			return nil, err
+		}
+	}
+	return l.last()
+}
+
+// jobRead sends output from an offset on.
+func (c *call) jobRead(m *wire.JobRead) (any, error) {
+	j, err := c.s.background.find(m.ID)
+	if err != nil {
+		return nil, err
+	}
+	if m.Input {
+		leave, err := c.jobInput(j)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
+	done := &wire.JobReadDone{First: -1}
+	_, until := j.ring.span()
+	buf := wire.NewBuffer()
+	defer buf.Free()
+	for offset := m.From; ; {
+		got, at, more := j.ring.from(buf.Data()[:0], offset, wire.MaxData)
+		if done.First < 0 {
+			done.First = at
+		}
+		if !m.Follow && at+int64(len(got)) > until {
+			got = got[:max(0, until-at)]
+		}
+		if len(got) > 0 {
+			if err := c.stream.WriteBuffer(buf, len(got)); err != nil {
+				return nil, err
+			}
+		}
+		offset = at + int64(len(got))
+		switch {
+		case more == nil:
+			<-j.ended
+			done.Job = *j.describe()
+			return done, nil
+		case !m.Follow && offset >= until:
+			done.Job = *j.describe()
+			return done, nil
+		case len(got) > 0:
+			continue
+		}
+		select {
+		case <-more:
+		case <-c.quit:
+			return nil, errAborted
+		}
+	}
+}
+
+// jobInput feeds the call's stream to a job until leave is called.
+func (c *call) jobInput(j *bgJob) (leave func(), err error) {
+	select {
+	case j.input <- struct{}{}:
+	default:
+		return nil, &wire.Error{Code: wire.CodeBusy, Text: fmt.Sprintf("another call writes to job %d", j.id)}
+	}
+	j.mu.Lock()
+	stdin := j.stdin
+	j.mu.Unlock()
+	if stdin == nil {
+		<-j.input
+		return nil, &wire.Error{Code: wire.CodeInvalid, Text: fmt.Sprintf("job %d has no stdin, or it was closed", j.id)}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, err := c.stream.WriteTo(stdin)
+		switch {
+		case err != nil:
+			c.stream.CloseRead()
+		case c.aborted():
+		case j.process.files.terminal != nil:
+			_, _ = stdin.WriteString(endOfInput)
+		default:
+			j.closeStdin()
+		}
+	}()
+	return func() {
+		c.stream.Abort(errAborted)
+		_ = stdin.SetWriteDeadline(time.Unix(1, 0))
+		<-done
+		_ = stdin.SetWriteDeadline(time.Time{})
+		<-j.input
+	}, nil
+}
+
+// closeStdin is the end of what a job can read. A terminal is its output, too, and stays.
+func (j *bgJob) closeStdin() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.stdin != nil && j.process.files.terminal == nil {
+		j.stdin.Close()
+	}
+	j.stdin = nil
+}
+
+// jobWait waits for the end of a job, or for a line.
+func (c *call) jobWait(m *wire.JobWait) (any, error) {
+	j, err := c.s.background.find(m.ID)
+	if err != nil {
+		return nil, err
+	}
+	if m.Pattern == nil {
+		select {
+		case <-j.ended:
+			return &wire.JobWaited{Job: *j.describe()}, nil
+		case <-c.quit:
+			return nil, errAborted
+		}
+	}
+	re, err := regexp.Compile(string(m.Pattern))
+	if err != nil {
+		return nil, &wire.Error{Code: wire.CodeInvalid, Text: err.Error()}
+	}
+	// line is the part of the last line that is there, up to what a line may have.
+	const longest = 64 << 10
+	var line []byte
+	for offset := m.From; ; {
+		got, at, more := j.ring.from(nil, offset, longest)
+		if at != offset {
+			line = nil // its beginning is gone
+		}
+		offset = at
+		for len(got) > 0 {
+			end := bytes.IndexByte(got, '\n')
+			part := got
+			if end >= 0 {
+				part = got[:end]
+			}
+			if line = append(line, part...); len(line) > longest {
+				line = line[len(line)-longest:]
+			}
+			offset += int64(len(part))
+			if end >= 0 {
+				offset++
+				got = got[end+1:]
+			} else {
+				got = nil
+			}
+			text := bytes.TrimSuffix(line, []byte("\r"))
+			// A prompt matches without an end of line.
+			if re.Match(text) {
+				return &wire.JobWaited{Job: *j.describe(), Found: true, Line: text, Next: offset}, nil
+			}
+			if end >= 0 {
+				line = nil
+			}
+		}
+		if more == nil {
+			<-j.ended
+			return &wire.JobWaited{Job: *j.describe()}, nil
+		}
+		if _, next := j.ring.span(); next > offset {
+			continue
+		}
+		select {
+		case <-more:
+		case <-c.quit:
+			return nil, errAborted
+		}
+	}
+}
+
+func (c *call) jobSignal(m *wire.JobSignal) (any, error) {
+	j, err := c.s.background.find(m.ID)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-j.ended:
+		return nil, &wire.Error{Code: wire.CodeNoJob, Text: fmt.Sprintf("job %d has ended", m.ID)}
+	default:
+	}
+	if m.Number > 0 {
+		j.process.signal(m.Number)
+	}
+	if m.Size != nil {
+		if j.process.files.terminal == nil {
+			return nil, &wire.Error{Code: wire.CodeInvalid, Text: fmt.Sprintf("job %d has no terminal", m.ID)}
+		}
+		if err := resize(j.process.files.terminal, *m.Size); err != nil && !errors.Is(err, os.ErrClosed) {
+			return nil, describe("terminal", err)
+		}
+	}
+	return nil, nil
+}
+
+func (c *call) jobStop(m *wire.JobStop) (any, error) {
+	j, err := c.s.background.find(m.ID)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-j.ended:
+		// What it left behind is to end, too.
+		j.process.signalTree(syscall.SIGKILL)
+		return j.describe(), nil
+	default:
+	}
+	j.process.finish(ending{why: canceled, now: m.Grace <= 0, grace: time.Duration(m.Grace)})
+	select {
+	case <-j.ended:
+		return j.describe(), nil
+	case <-c.quit:
+		return nil, errAborted
+	}
+}

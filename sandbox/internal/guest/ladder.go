@@ -1,0 +1,89 @@
+//go:build linux
+
+package guest
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// wait returns how the job ended. A timeout, a cancel or too much output climbs the
+// ladder: TERM to all processes of the job, then after grace KILL to those that are left.
+func (j *job) wait(limit <-chan time.Time, grace time.Duration) *wire.Exited {
+	x := &wire.Exited{Code: -1}
+	select {
+	case <-j.exited:
+	case <-limit:
+		j.climb(x, ending{why: timedOut}, grace)
+	case e := <-j.stop:
+		j.climb(x, e, grace)
+	}
+	// A process that cannot be killed, such as one that waits for a dead disk, is the end of
+	// the host's patience and then of the sandbox.
+	<-j.exited
+	if j.status.Signaled() {
+		x.Signal = int(j.status.Signal())
+	} else {
+		x.Code = j.status.ExitStatus()
+	}
+	x.Elapsed = j.ended.Sub(j.started).Nanoseconds()
+	x.User, x.System = j.usage.Utime.Nano(), j.usage.Stime.Nano()
+	x.Peak = j.peak()
+	if x.Rung == "" && j.outOfMemory {
+		x.OutOfMemory, x.Others = true, j.others
+	}
+	return x
+}
+
+// climb ends the job and all that came of it.
+func (j *job) climb(x *wire.Exited, e ending, grace time.Duration) {
+	because(x, e.why)
+	if e.grace > 0 {
+		grace = e.grace
+	}
+	if !e.now && grace > 0 {
+		x.Rung = "term"
+		// A stopped process would not see the TERM before it goes on.
+		j.signalTree(syscall.SIGTERM, syscall.SIGCONT)
+		if j.endsWithin(grace) {
+			return
+		}
+	}
+	x.Rung = "kill"
+	j.kill()
+}
+
+// endsWithin waits until the whole tree has ended, and reports false when it has not
+// within d or is to end at once. Of children whose parent is not the guest nobody tells
+// it, so it looks, less and less often.
+func (j *job) endsWithin(d time.Duration) bool {
+	over := time.NewTimer(d)
+	defer over.Stop()
+	exited := j.exited
+	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
+		select {
+		case <-over.C:
+			return j.gone()
+		case e := <-j.stop:
+			if e.now {
+				return j.gone()
+			}
+		case <-exited:
+			exited = nil
+		case <-time.After(pause):
+		}
+		if exited == nil && j.gone() {
+			return true
+		}
+	}
+}
+
+// because notes why a job was ended; the first reason counts.
+func because(x *wire.Exited, why cause) {
+	if x.TimedOut || x.Canceled || x.OverLimit {
+		return
+	}
+	x.TimedOut, x.Canceled, x.OverLimit = why == timedOut, why == canceled, why == overLimit
+}

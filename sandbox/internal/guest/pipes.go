@@ -1,0 +1,116 @@
+//go:build linux
+
+package guest
+
+import (
+	"os"
+	"syscall"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// files are the standard files of a command, and its control socket: the child's ends
+// and ours.
+type files struct {
+	child                          []uintptr
+	opened                         []int // the child's ends, until they are closed here
+	stdin, stdout, stderr, control *os.File
+	terminal                       *os.File // where it has one; then also stdin and stdout
+}
+
+func openFiles(m *wire.Exec) (_ *files, err error) {
+	f := &files{child: make([]uintptr, 3, 5)}
+	defer func() {
+		if err != nil {
+			f.closeChild()
+			f.closeOurs()
+			err = describe("pipe", err)
+		}
+	}()
+	if m.Terminal != nil {
+		err = f.openTerminal(*m.Terminal)
+	} else {
+		err = f.openPipes(m)
+	}
+	if err == nil && m.Control {
+		err = f.openControl()
+	}
+	return f, err
+}
+
+func (f *files) openPipes(m *wire.Exec) (err error) {
+	if m.Stdin {
+		f.stdin, f.child[0], err = f.pipe(true)
+	} else {
+		var fd int
+		// Write access too: a program that writes to its stdin by mistake is not to fail.
+		fd, err = syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
+		if err == nil {
+			f.opened = append(f.opened, fd)
+			f.child[0] = uintptr(fd)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if f.stdout, f.child[1], err = f.pipe(false); err != nil {
+		return err
+	}
+	if m.Join {
+		f.child[2] = f.child[1]
+		return nil
+	}
+	f.stderr, f.child[2], err = f.pipe(false)
+	return err
+}
+
+// pipe makes a pipe whose read end, or write end, is the child's. Our end does not
+// block: a blocked thread for each pipe would run into the pids limit.
+func (f *files) pipe(childReads bool) (ours *os.File, child uintptr, err error) {
+	var fds [2]int
+	if err := syscall.Pipe2(fds[:], syscall.O_CLOEXEC); err != nil {
+		return nil, 0, err
+	}
+	c, o := fds[1], fds[0]
+	if childReads {
+		c, o = o, c
+	}
+	f.opened = append(f.opened, c)
+	if err := syscall.SetNonblock(o, true); err != nil {
+		syscall.Close(o)
+		return nil, 0, err
+	}
+	return os.NewFile(uintptr(o), "pipe"), uintptr(c), nil
+}
+
+func (f *files) openControl() error {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	f.opened = append(f.opened, fds[1])
+	f.child = append(f.child, uintptr(fds[1]))
+	if err := syscall.SetNonblock(fds[0], true); err != nil {
+		syscall.Close(fds[0])
+		return err
+	}
+	f.control = os.NewFile(uintptr(fds[0]), "control")
+	return nil
+}
+
+func (f *files) closeChild() {
+	for _, fd := range f.opened {
+		syscall.Close(fd)
+	}
+	f.opened = nil
+}
+
+// closeOurs is for a command that did not start; else whoever reads and writes them
+// closes them.
+func (f *files) closeOurs() {
+	for _, file := range []*os.File{f.stdin, f.stdout, f.stderr, f.control} {
+		if file != nil {
+			file.Close() // of the two names of a terminal the second is closed already
+		}
+	}
+}

@@ -1,0 +1,170 @@
+//go:build linux
+
+package guest
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// A job's processes are found by a tag that they cannot lose by accident: the soft limit
+// RLIMIT_LOCKS, which Linux has not used since 2.4.25, is the job's number. Children
+// inherit it, whatever session or group they move to, whoever becomes their parent and
+// whichever variables they clear. The guest sets its own before each fork.
+
+// Resource limits by number: asm-generic/resource.h.
+const (
+	rlimitNproc = 6
+	rlimitLocks = 10
+)
+
+// setTag gives the next child its tag.
+func setTag(tag uint64) error {
+	var r syscall.Rlimit
+	if err := prlimit(0, rlimitLocks, nil, &r); err != nil {
+		return os.NewSyscallError("prlimit", err)
+	}
+	r.Cur = tag
+	return os.NewSyscallError("prlimit", prlimit(0, rlimitLocks, &r, nil))
+}
+
+// prlimit sets and gets a limit of a process, 0 being this one. It is permitted for every
+// process of the same user.
+func prlimit(pid, resource int, set, old *syscall.Rlimit) error {
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, uintptr(pid), uintptr(resource),
+		uintptr(unsafe.Pointer(set)), uintptr(unsafe.Pointer(old)), 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// each calls f with the pid and the tag of every process but this one that has a tag and
+// is alive. It stops where f returns false.
+func each(f func(pid int, tag uint64) bool) error {
+	d, err := os.Open("/proc")
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	self := os.Getpid()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil || pid == self {
+			continue
+		}
+		var r syscall.Rlimit
+		if prlimit(pid, rlimitLocks, nil, &r) != nil || r.Cur == 0 || r.Cur == ^uint64(0) {
+			continue
+		}
+		if !f(pid, r.Cur) {
+			break
+		}
+	}
+	return nil
+}
+
+// tree returns the pids of a job's processes that are not dead.
+func tree(tag uint64) (pids []int, err error) {
+	err = each(func(pid int, t uint64) bool {
+		if t == tag && alive(pid) {
+			pids = append(pids, pid)
+		}
+		return true
+	})
+	return pids, err
+}
+
+// alive reports whether a process is more than an entry that waits to be reaped. The
+// first thread of a process may have ended before the others: it is then shown as a
+// zombie with more than one thread.
+func alive(pid int) bool {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return false
+	}
+	// pid (name) state ppid ... : the name may hold anything. The state is field 3, the
+	// number of threads field 20.
+	f := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
+	if len(f) < 18 {
+		return true
+	}
+	dead := f[0][0] == 'Z' || f[0][0] == 'X'
+	return !dead || string(f[17]) != "1" && string(f[17]) != "0"
+}
+
+// leftBehind reports whether a process of another job runs, such as one that was started
+// in the background.
+func (a *jobs) leftBehind(tag uint64) (found bool) {
+	err := each(func(pid int, t uint64) bool {
+		found = t != tag && pid != a.canary && alive(pid)
+		return !found
+	})
+	return found || err != nil
+}
+
+// resume continues the processes of a job that are stopped: a child between fork and exec
+// which another job stopped would hold up every start.
+func (a *jobs) resume(tag uint64) {
+	pids, _ := tree(tag)
+	for _, pid := range pids {
+		_ = syscall.Kill(pid, syscall.SIGCONT)
+	}
+}
+
+// signalTree sends a signal to all processes of the job. That a pid is used again
+// between the look at it and the signal would take the kernel a round through all its
+// numbers in that time.
+func (j *job) signalTree(signals ...syscall.Signal) {
+	pids, _ := tree(j.tag)
+	for _, pid := range pids {
+		for _, s := range signals {
+			_ = syscall.Kill(pid, s)
+		}
+	}
+}
+
+// gone reports whether no process of the job is left. A scan can miss a child whose
+// number is below that of a parent which ended meanwhile, so it takes two.
+func (j *job) gone() bool {
+	for range 2 {
+		if pids, err := tree(j.tag); len(pids) > 0 || err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// kill ends every process of the job and returns when none is left.
+func (j *job) kill() {
+	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 20*time.Millisecond) {
+		// Stop them all before the first dies: each that dies makes room below the pids limit
+		// for those that still fork. What is stopped does not.
+		stopped := make(map[int]bool)
+		for more := true; more; {
+			more = false
+			pids, _ := tree(j.tag)
+			for _, pid := range pids {
+				if !stopped[pid] {
+					stopped[pid], more = true, true
+					_ = syscall.Kill(pid, syscall.SIGSTOP)
+				}
+			}
+		}
+		for pid := range stopped {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		if len(stopped) == 0 && j.gone() {
+			return
+		}
+		time.Sleep(pause)
+	}
+}

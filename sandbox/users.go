@@ -1,0 +1,96 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/drydock-go/drydock/sandbox/internal/channel"
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// userChannel is the way to a second guest, which runs the commands of another user: with
+// every capability dropped PID 1 could neither become that user nor end its processes.
+type userChannel struct {
+	ready chan struct{} // closed when ch or err is set
+	conn  Conn
+	ch    *channel.Channel
+	err   error
+}
+
+// channelOf returns the channel for a user's commands, "" being the sandbox's own.
+func (sb *Sandbox) channelOf(ctx context.Context, user string) (*channel.Channel, error) {
+	if user == "" {
+		return sb.ch, nil
+	}
+	if !slices.Contains(sb.c.Users, user) {
+		return nil, fmt.Errorf("%w: %q is not one of Options.Users", ErrUser, user)
+	}
+	sb.mu.Lock()
+	u := sb.users[user]
+	if u == nil {
+		u = &userChannel{ready: make(chan struct{})}
+		if sb.users == nil {
+			sb.users = make(map[string]*userChannel)
+		}
+		sb.users[user] = u
+		// It outlives this call, and ends with the sandbox.
+		go sb.openUser(u, user)
+	}
+	sb.mu.Unlock()
+	select {
+	case <-u.ready:
+		return u.ch, u.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// openUser starts the guest of a user. A failure is not remembered.
+func (sb *Sandbox) openUser(u *userChannel, user string) {
+	defer close(u.ready)
+	ctx, cancel := context.WithTimeoutCause(sb.life, sb.c.StartTimeout,
+		fmt.Errorf("the guest of user %s did not start within %v", user, sb.c.StartTimeout))
+	defer cancel()
+	u.ch, u.conn, u.err = sb.connectUser(ctx, user)
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	if u.err != nil {
+		delete(sb.users, user)
+		return
+	}
+	sb.background.Go(func() {
+		select {
+		case <-u.ch.Done():
+			// Only that user's processes can have ended it, and its commands are lost.
+			go sb.lose(fmt.Errorf("%w: of user %s: %w", errGuestGone, user, u.ch.Err()))
+		case <-sb.life.Done():
+		}
+		u.ch.Close()
+		u.conn.Close()
+		u.ch.Wait()
+	})
+}
+
+var errGuestGone = errors.New("a guest is gone")
+
+func (sb *Sandbox) connectUser(ctx context.Context, user string) (*channel.Channel, Conn, error) {
+	conn, err := sb.c.Engine.Connect(ctx, sb.spec.Name, user)
+	if err != nil {
+		return nil, nil, err
+	}
+	ch := channel.Open(conn.Stdin(), conn.Stdout(), wire.HostHello{Dir: []byte(sb.c.WorkDir), Env: envBytes(sb.env())})
+	if _, err = ch.Ready(ctx); err == nil {
+		return ch, conn, nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	} else {
+		err = startError(conn, err)
+	}
+	ch.Close()
+	conn.Close()
+	ch.Wait()
+	return nil, nil, err
+}
