@@ -3,6 +3,7 @@ package channel
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
@@ -14,6 +15,8 @@ type Call struct {
 	Stream *wire.Stream
 	// Stderr and Control are the second and third stream of a command, nil for other calls.
 	Stderr, Control *wire.Stream
+
+	quiet bool // guarded by c.mu
 
 	done  chan struct{}
 	reply []byte
@@ -75,6 +78,24 @@ func (call *Call) closeStreams() {
 	if call.Stderr != nil {
 		call.c.mux.Close(call.Stderr.ID())
 		call.c.mux.Close(call.Control.ID())
+	}
+}
+
+// Quiet says that nothing is under way in the call for now, or that something is again:
+// Idle does not count it meanwhile.
+func (call *Call) Quiet(quiet bool) {
+	c := call.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if call.quiet == quiet || c.calls[call.Stream.ID()] != call {
+		return
+	}
+	call.quiet = quiet
+	c.last = time.Now()
+	if quiet {
+		c.quiet++
+	} else {
+		c.quiet--
 	}
 }
 

@@ -43,6 +43,7 @@ type Channel struct {
 
 	mu    sync.Mutex
 	calls map[uint32]*Call
+	quiet int       // how many of them count as idle, see Call.Quiet
 	last  time.Time // when a call last ended
 	err   error
 
@@ -107,7 +108,7 @@ func (c *Channel) Err() error {
 func (c *Channel) Idle() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.calls) > 0 {
+	if len(c.calls) > c.quiet {
 		return 0
 	}
 	return time.Since(c.last)
@@ -209,7 +210,12 @@ func (c *Channel) readReply(h wire.Header, r *wire.Reader) error {
 	c.mu.Lock()
 	call := c.calls[h.Stream]
 	delete(c.calls, h.Stream)
-	c.last = time.Now()
+	if call != nil && call.quiet {
+		call.quiet = false
+		c.quiet--
+	} else {
+		c.last = time.Now()
+	}
 	c.mu.Unlock()
 	if call == nil {
 		return &wire.ProtocolError{Reason: fmt.Sprintf("reply to call %d, which is not open", h.Stream)}

@@ -1,0 +1,109 @@
+package interpreter
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+)
+
+// MaxMessage is the longest message in bytes: two forms of an image, and their base64.
+const MaxMessage = 64 << 20
+
+// Message is what an interpreter says: one JSON object on a line.
+type Message struct {
+	// Ready is its version: it can run code.
+	Ready string
+	// Display is something it shows, by MIME type. Value: of the last expression.
+	Display map[string][]byte
+	Value   bool
+	// Done is the number of the run that has ended, with Exit as its exit code, the seconds
+	// of cpu that it took, and what it raised. Asked: the report had to be asked for.
+	Done         uint32
+	Asked        bool
+	Exit         int
+	User, System float64
+	Exception    *Exception
+}
+
+// Exception is what code raised.
+type Exception struct {
+	Name, Value, Text string
+	Traceback         []Frame
+}
+
+// Frame is a line of a traceback, the innermost last.
+type Frame struct {
+	File     string
+	Line     int
+	Function string
+	Text     string
+}
+
+// Bounds of what a message may hold.
+const (
+	maxForms  = 16
+	maxFrames = 200
+	maxText   = 2 << 20
+)
+
+// Messages decodes what comes from r, and calls f with each message until r ends. It
+// returns an error for one that no interpreter of ours sends.
+func Messages(r io.Reader, f func(*Message)) error {
+	in := bufio.NewReaderSize(r, 32<<10)
+	var line []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		if len(line)+len(part) > MaxMessage {
+			return fmt.Errorf("a message of more than %d bytes", MaxMessage)
+		}
+		line = append(line, part...)
+		switch err {
+		case nil:
+		case bufio.ErrBufferFull:
+			continue
+		case io.EOF:
+			return nil
+		default:
+			return err
+		}
+		m := &Message{}
+		if err := json.Unmarshal(line, m); err != nil {
+			return fmt.Errorf("message: %w", err)
+		}
+		m.check()
+		f(m)
+		if line = line[:0]; cap(line) > 1<<20 {
+			line = nil
+		}
+	}
+}
+
+var mimeType = regexp.MustCompile(`^[a-z]{1,20}/[a-z0-9][a-z0-9.+-]{0,80}$`)
+
+// signatures are how the files of these types begin.
+var signatures = map[string][]byte{
+	"image/png":  []byte("\x89PNG\r\n\x1a\n"),
+	"image/jpeg": []byte("\xff\xd8\xff"),
+}
+
+// check drops what is not what its name says, and what is too much.
+func (m *Message) check() {
+	for kind, data := range m.Display {
+		if !mimeType.MatchString(kind) || !bytes.HasPrefix(data, signatures[kind]) || len(m.Display) > maxForms ||
+			kind == "application/json" && !json.Valid(data) {
+			delete(m.Display, kind)
+		}
+	}
+	m.Exit &= 0xff
+	if e := m.Exception; e != nil {
+		e.Name, e.Value, e.Text = cut(e.Name), cut(e.Value), cut(e.Text)
+		if len(e.Traceback) > maxFrames {
+			e.Traceback = e.Traceback[:maxFrames]
+		}
+	}
+}
+
+func cut(text string) string { return text[:min(len(text), maxText)] }
