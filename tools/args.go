@@ -164,6 +164,9 @@ func decodeObject(tool, prefix string, params []param, raw json.RawMessage) (val
 }
 
 func names(params []param) string {
+	if len(params) == 0 {
+		return "no parameters"
+	}
 	var list []string
 	for _, p := range params {
 		if p.required {

@@ -6,15 +6,20 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
+
+	"github.com/drydock-go/drydock/sandbox"
 )
 
 // Request is a call that somebody has to allow.
 type Request struct {
 	Tool      string
 	Operation Operation
-	// Path is the real path that the call is about, or "" of execute.
+	// Path is the real path that the call is about, or "" where it is about a command.
 	Path string
-	// Command is the shell command of execute, or "".
+	// Command is the shell command of execute and start_job, and that of the job which
+	// another started and this call is about; of python it is "python3 -c" with the code,
+	// quoted for the shell. Else it is "".
 	Command string
 	// Args are the call's arguments as they were understood, defaults filled in.
 	Args json.RawMessage
@@ -27,16 +32,18 @@ type Decision struct {
 	// Allow lets this call be made.
 	Allow bool
 	// Always, with Allow, lets the Set make such calls without asking from now on: those
-	// of the same operation on the same real path, or of exactly the same command. What a
-	// rule denies stays denied.
+	// of the same operation on the same real path, of exactly the same command or code, or
+	// of the same tool on the same job. What a rule denies stays denied.
 	Always bool
 	// Reason is told to the model with a denial.
 	Reason string
 }
 
-// grant is what was allowed always.
+// grant is what was allowed always: an operation on a path or of a command, else the use
+// of a tool.
 type grant struct {
 	op   Operation
+	tool string
 	what string
 }
 
@@ -47,7 +54,8 @@ func (c *call) permit(ctx context.Context, real string) error {
 		return err
 	}
 	action := c.policy.path(c.tool.op, work, real)
-	return c.decide(ctx, action, Request{Path: real}, grant{c.tool.op, real})
+	what := fmt.Sprintf("%s of %s", c.tool.op, show(real))
+	return c.decide(ctx, action, what, Request{Path: real}, grant{op: c.tool.op, what: real})
 }
 
 // permitCommand does so for a command and the files that it redirects to.
@@ -77,14 +85,32 @@ func (c *call) permitCommand(ctx context.Context, command string) error {
 			action, reason = a, fmt.Sprintf("the rules say to %s about the redirection to %s", a, real)
 		}
 	}
-	return c.decide(ctx, action, Request{Command: command, Reason: reason}, grant{OpExecute, command})
+	return c.decide(ctx, action, "this command", Request{Command: command, Reason: reason}, grant{op: OpExecute, what: command})
 }
 
-func (c *call) decide(ctx context.Context, action Action, r Request, g grant) error {
-	what := fmt.Sprintf("%s of %s", c.tool.op, show(r.Path))
-	if c.tool.op == OpExecute {
-		what = "this command"
+// permitPython does so for code. What was allowed always is not the command of the same
+// text: that runs without what earlier code has left.
+func (c *call) permitPython(ctx context.Context, code string) error {
+	action, reason := c.policy.python(code)
+	r := Request{Command: "python3 -c " + quote(code), Reason: reason}
+	return c.decide(ctx, action, "this code", r, grant{tool: c.tool.Name, what: code})
+}
+
+// permitJob does so for a background job. What this Set has started was permitted then;
+// another's is as permitted as it would be to start it.
+func (c *call) permitJob(ctx context.Context, info *sandbox.JobInfo) error {
+	if c.jobState(info.ID).own {
+		return nil
 	}
+	command := jobCommand(info)
+	action, _, reason := c.policy.command(command)
+	what := fmt.Sprintf("%s of job %d", c.tool.Name, info.ID)
+	return c.decide(ctx, action, what, Request{Command: command, Reason: reason}, grant{tool: c.tool.Name, what: strconv.Itoa(info.ID)})
+}
+
+// decide ends the call with a stopped error unless it is allowed; what is the call for the
+// model.
+func (c *call) decide(ctx context.Context, action Action, what string, r Request, g grant) error {
 	why := ""
 	if r.Reason != "" {
 		why = " (" + r.Reason + ")"
@@ -169,7 +195,7 @@ func (c *call) hidden(work, real string, contents bool) bool {
 	if action == Ask && contents && !c.asked {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return !c.grants[grant{OpRead, real}]
+		return !c.grants[grant{op: OpRead, what: real}]
 	}
 	return action == Deny
 }

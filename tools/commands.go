@@ -298,8 +298,8 @@ func (p *commandParser) endCommand(line bool) error {
 }
 
 // runsOthers are programs and builtins that run what their arguments say, so that a rule
-// for the program inside does not see it. No list of them can be complete: interpreters
-// and build tools do the same.
+// for the program inside does not see it; Python with -c is one of them, too. No list of
+// them can be complete: other interpreters and build tools do the same.
 var runsOthers = strings.Fields(`. ash awk bash builtin busybox chroot command dash doas env eval exec
 	find flock ionice nice nohup nsenter parallel script setsid sh source ssh stdbuf su sudo taskset
 	time timeout toybox trap unshare watch xargs zsh`)
@@ -349,16 +349,82 @@ func (p *policy) simple(words []word) (Action, *rule) {
 	return stricter(least, p.defaults[OpExecute]), nil
 }
 
+// unclear is what is decided about what the rules cannot judge.
+func (p *policy) unclear() Action {
+	if p.defaults[OpExecute] == Deny {
+		return Deny
+	}
+	return Ask
+}
+
+// program decides as simple does, and sees that a rule which allows a program that runs
+// others is really for it. reason says what could not be judged.
+func (p *policy) program(words []word) (action Action, reason string) {
+	action, by := p.simple(words)
+	name := path.Base(words[0].text)
+	others := slices.Contains(runsOthers, name) || isPython.MatchString(name) && slices.ContainsFunc(words[1:], isCode)
+	if action == Allow && others && (by == nil || by.first != words[0].text) {
+		return p.unclear(), "the rules cannot judge what " + name + " runs"
+	}
+	return action, ""
+}
+
+// Code that Python is given as an argument is judged as that of the python tool is.
+var isPython = regexp.MustCompile(`^python[0-9.]*$`)
+
+// isCode reports whether a word is an option that code follows, or may become one.
+func isCode(w word) bool { return w.open || pythonCode.MatchString(w.text) }
+
+var pythonCode = regexp.MustCompile(`^-[A-Za-z]*c`)
+
+// python decides about code of the python tool, for which the rules are those for the
+// command python3 -c CODE. What a rule asks or denies about python it does about this, too.
+func (p *policy) python(code string) (action Action, reason string) {
+	if action, ok := p.uniform(OpExecute); ok {
+		return action, ""
+	}
+	words := []word{{text: "python3"}, {text: "-c"}, {text: code}}
+	action, reason = p.program(words)
+	words[0].text = "python"
+	if other, by := p.simple(words); by != nil && stricter(action, other) != action {
+		return other, ""
+	}
+	return action, reason
+}
+
+// possiblePython reports whether some code can be allowed to run.
+func (p *policy) possiblePython(canAsk bool) bool {
+	can := func(a Action) bool { return a == Allow || canAsk && a == Ask }
+	if action, ok := p.uniform(OpExecute); ok {
+		return can(action)
+	}
+	words := []word{{text: "python3"}, {text: "-c"}, {text: "CODE", open: true}}
+	for i := range p.rules {
+		r := &p.rules[i]
+		if !r.covers(OpExecute) || !r.matchesCommand(words, false) {
+			continue
+		}
+		action := r.Action
+		if action == Allow && r.first != words[0].text {
+			action = p.unclear()
+		}
+		if can(action) {
+			return true
+		}
+		if r.matchesCommand(words, true) {
+			return false // whatever the code is
+		}
+	}
+	return can(stricter(p.defaults[OpExecute], p.unclear()))
+}
+
 // command decides about a shell command, apart from the files that it redirects to, which
 // are returned for the rules of paths. reason says what could not be judged.
 func (p *policy) command(text string) (action Action, redirects []redirect, reason string) {
 	if action, ok := p.uniform(OpExecute); ok {
 		return action, nil, ""
 	}
-	unclear := Ask
-	if p.defaults[OpExecute] == Deny {
-		unclear = Deny
-	}
+	unclear := p.unclear()
 	commands, err := parseCommand(text)
 	if err != nil {
 		return unclear, nil, "the rules cannot judge " + err.Error()
@@ -367,9 +433,9 @@ func (p *policy) command(text string) (action Action, redirects []redirect, reas
 	moved := false
 	for _, c := range commands {
 		name := path.Base(c.words[0].text)
-		decided, by := p.simple(c.words)
-		if decided == Allow && slices.Contains(runsOthers, name) && (by == nil || by.first != c.words[0].text) {
-			decided, reason = unclear, "the rules cannot judge what "+name+" runs"
+		decided, why := p.program(c.words)
+		if why != "" {
+			reason = why
 		}
 		for _, r := range c.redirects {
 			if moved && !path.IsAbs(r.path) {

@@ -1,6 +1,7 @@
 // Package tools is what an agent calls: ls, read_file, write_file, edit_file (or
-// hashline_edit), glob, grep and execute on one sandbox, each with a JSON Schema, errors
-// that tell a model what to do next, and permissions that are asked before anything is done.
+// hashline_edit), glob, grep, execute, background jobs and python on one sandbox, each with
+// a JSON Schema, errors that tell a model what to do next, and permissions that are asked
+// before anything is done.
 //
 //	set, err := tools.New(sb, &tools.Options{
 //		Permissions: tools.Default(),
@@ -9,6 +10,7 @@
 //	if err != nil {
 //		return err
 //	}
+//	defer set.Close()
 //	for _, t := range set.Tools() {
 //		offer(t.Name, t.Description, t.Schema) // to the model
 //	}
@@ -27,6 +29,18 @@
 // edit compares and writes in one step. write_file and hashline_edit do so in two, between
 // which a command in the sandbox can write the same file.
 //
+// # Jobs and Python
+//
+// start_job starts a command that goes on after the call: a server, a long build.
+// job_output returns what it has written since the Set last asked, or waits for a line of
+// it; list_jobs and stop_job do what they say. Jobs end with the sandbox and not with the
+// Set. Those that another Set or the caller has started are there, too.
+//
+// python keeps one interpreter for a Set, started by the first call, so that variables last
+// from one call to the next; a result says when they are gone. Figures are the Result's
+// images, and tables are in its JSON as HTML besides. Close ends the interpreter, which
+// otherwise ends with the sandbox.
+//
 // # Permissions
 //
 // Rules, of which the first that matches decides, allow, ask about or deny operations by
@@ -42,6 +56,11 @@
 // redirection opens are subject to the rules of read and write. Where execute is allowed or
 // asked about without any rule, nothing is parsed.
 //
+// Code of python is judged as the command python3 -c CODE, which is a program that runs
+// others: a rule that allows it has to be one for python3. Whoever is asked sees the code.
+// A job is judged when it is started. One that the Set did not start is subject to the
+// same rules when it is read or stopped, and is not listed where they deny its command.
+//
 // # Trust
 //
 // The model and what runs in the sandbox are not trusted; the caller, its Ask and the
@@ -54,10 +73,11 @@
 // the sandbox.
 //
 // What tools return has been made by untrusted programs: text is bounded, valid UTF-8 and,
-// of execute, without escape sequences, but it can hold instructions to the model.
+// of commands, jobs and Python, without escape sequences, but it can hold instructions to
+// the model, and HTML what is meant for a browser.
 //
 // # What it does not do
 //
-// It speaks to no model and knows no SDK. It keeps no transcript. It runs no jobs in the
-// background other than what the shell's & leaves behind.
+// It speaks to no model and knows no SDK. It keeps no transcript. It writes nothing to the
+// stdin of a job or of Python.
 package tools

@@ -19,13 +19,17 @@ import (
 // only the tests that need none.
 func openEngine(t *testing.T) *sandbox.Sandbox {
 	t.Helper()
+	return openOn(t, &sandbox.Options{Image: "localhost/drydock/busybox:1"})
+}
+
+func openOn(t *testing.T, opts *sandbox.Options) *sandbox.Sandbox {
+	t.Helper()
 	cli := os.Getenv("DRYDOCK_TEST_ENGINE")
 	if cli == "" {
 		t.Skip("DRYDOCK_TEST_ENGINE names no engine: run scripts/test")
 	}
-	sb, err := sandbox.Open(context.Background(), &sandbox.Options{
-		Image: "localhost/drydock/busybox:1", Engine: sandbox.Docker(&dockercli.Client{Path: cli}),
-	})
+	opts.Engine = sandbox.Docker(&dockercli.Client{Path: cli})
+	sb, err := sandbox.Open(context.Background(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +102,7 @@ func TestEngine(t *testing.T) {
 
 	start := time.Now()
 	r = use("execute", `{"command":"echo begun; sleep 60","timeout_seconds":1}`)
-	is.Equal(r.Text, "begun\n[timed out after 1 s and was killed: run it in the background, with COMMAND >out.log 2>&1 &, or raise timeout_seconds up to 600]")
+	is.Equal(r.Text, "begun\n[timed out after 1 s and was killed: run it in the background with start_job, or raise timeout_seconds up to 600]")
 	is.True(time.Since(start) < 10*time.Second)
 	r = use("execute", `{"command":"yes 0123456789 | head -c 1000000; echo END"}`)
 	is.True(strings.HasPrefix(r.Text, "0123456789\n") && strings.Contains(r.Text, "END\n[970404 bytes of output were dropped"))
@@ -114,6 +118,112 @@ func TestEngineHashLine(t *testing.T) {
 	is.Equal(use("execute", `{"command":"cat a"}`).Text, "two\nthree")
 	use("execute", `{"command":"echo x >>a"}`)
 	is.True(strings.HasPrefix(use("hashline_edit", `{"path":"a","edits":[{"op":"delete","anchor":"1:360d"}]}`).Text, "a has changed since you read it"))
+}
+
+func TestEngineJobs(t *testing.T) {
+	is := is.New(t)
+	sb := openEngine(t)
+	opts := &tools.Options{Permissions: tools.Permissive(), Env: []string{"WHO=tools"}, Dir: "/tmp"}
+	use := caller(t, sb, opts)
+
+	r := use("start_job", `{"command":"nope --all"}`)
+	is.True(strings.HasSuffix(r.Text, "not found\n[job 1 has ended: exit code 127: a program was not found]"))
+	is.True(r.IsError)
+	start := time.Now()
+	r = use("start_job", `{"name":"web","command":"echo \"$WHO in $PWD\"; while [ ! -e go ]; do sleep 0.1; done; echo ready >&2; read x; sleep 1000 & sleep 1000"}`)
+	is.Equal(r.Text, "job 2 was started\ntools in /tmp\n[job 2 runs: use job_output for what it writes, stop_job to end it]")
+	is.True(time.Since(start) < 5*time.Second)
+	r = use("job_output", `{"id":2,"wait_for":"^rea.y$","wait_seconds":1}`)
+	is.Equal(r.Text, "(no new output)\n[no line matched wait_for within 1 s: call job_output again to wait on]\n[job 2 runs]")
+	use("execute", `{"command":"touch go"}`)
+	r = use("job_output", `{"id":2,"wait_for":"^rea.y$"}`)
+	is.Equal(r.Text, "ready\n[the line that matches: ready]\n[job 2 runs]")
+	is.Equal(use("job_output", `{"id":2}`).Text, "(no new output)\n[job 2 runs]")
+	is.Equal(use("job_output", `{"id":2,"offset":6}`).Text, "in /tmp\nready\n[job 2 runs]")
+	is.True(strings.HasPrefix(use("list_jobs", `{}`).Text, "job 2 (web) runs for "))
+	r = use("stop_job", `{"id":2}`)
+	is.Equal(r.Text, "job 2 has ended: stopped by SIGTERM")
+	is.Equal(use("execute", `{"command":"ps | grep -c '[s]leep 1000'"}`).Text, "0\n[exit code 1]")
+	is.Equal(use("job_output", `{"id":3}`).Text, "there is no job 3, or it has ended long ago: use list_jobs for those that there are")
+
+	// One that does not heed SIGTERM, and more output than is kept.
+	use("start_job", `{"command":"trap '' TERM; yes 0123456789 | head -c 1000000; echo END; while :; do sleep 1; done"}`)
+	r = use("job_output", `{"id":3,"wait_for":"END"}`)
+	is.True(strings.Contains(r.Text, "END]\n"))
+	is.True(len(r.Text) <= tools.DefaultMaxOutput)
+	r = use("job_output", `{"id":3,"offset":0}`)
+	is.True(strings.HasPrefix(r.Text, "[737860 bytes before this are no longer kept]\n"))
+	is.True(strings.HasSuffix(r.Text, "for them]\n[job 3 runs]"))
+	is.Equal(use("stop_job", `{"id":3}`).Text, "job 3 has ended: stopped by SIGKILL, because SIGTERM did not end it within 2s")
+	r = use("job_output", `{"id":3,"wait_for":"never"}`)
+	is.True(r.IsError)
+
+	// Another Set reads for itself, and has to be allowed to.
+	is.True(strings.HasPrefix(caller(t, sb, opts)("job_output", `{"id":2}`).Text, "tools in /tmp\nready\n"))
+	other := caller(t, sb, &tools.Options{Permissions: &tools.Permissions{Default: tools.Deny, Rules: []tools.Rule{{Operation: tools.OpExecute, Pattern: "echo *", Action: tools.Allow}}}})
+	is.Equal(other("list_jobs", `{}`).Text, "no jobs: start one with start_job")
+	is.True(strings.HasPrefix(other("job_output", `{"id":2}`).Text, "permission denied: job_output of job 2 is not allowed here"))
+
+	r = use("python", `{"code":"1"}`)
+	is.Equal(r.Text, "this sandbox has no python3: python cannot be used here; use execute with the shell and the programs that there are")
+}
+
+func TestEnginePython(t *testing.T) {
+	is := is.New(t)
+	sb := openOn(t, &sandbox.Options{Runtime: "python-minimal"})
+	set, err := tools.New(sb, &tools.Options{Permissions: tools.Permissive(), Env: []string{"WHO=tools"}})
+	is.NoErr(err)
+	use := func(args string) *tools.Result {
+		t.Helper()
+		r, err := set.Call(context.Background(), "python", json.RawMessage(args))
+		if err != nil {
+			t.Fatalf("%s: %v", args, err)
+		}
+		return r
+	}
+	is.Equal(use(`{"code":"import os, sys\nx = 41\nprint('out')\nos.environ['WHO'], os.getcwd()"}`).Text, "out\n('tools', '/workspace')")
+	r := use(`{"code":"for i in range(100): print('out', end='', file=sys.stdout); print('err', end='', file=sys.stderr); print(); print(file=sys.stderr)"}`)
+	is.Equal(strings.Count(r.Text+"\n", "out\n"), 100) // lines are whole, in whatever order
+	is.Equal(strings.Count(r.Text+"\n", "err\n"), 100)
+	is.Equal(use(`{"code":"x += 1; x"}`).Text, "42")
+	r = use(`{"code":"{}['key']"}`)
+	is.True(r.IsError)
+	is.True(strings.HasPrefix(r.Text, "Traceback (most recent call last):\n") && strings.HasSuffix(r.Text, "KeyError: 'key'"))
+	r = use(`{"code":"class Table:\n  def _repr_html_(self): return '<table>'\n  def __repr__(self): return 'a table'\nTable()"}`)
+	is.Equal(r.Text, "a table")
+	is.True(strings.Contains(string(r.JSON), `"html":"<table>"`))
+	r = use(`{"code":"import base64\nclass Figure:\n  def _repr_png_(self): return base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAAAAAC4HznGAAAADklEQVR4nGNgQAX/4SwABJEBAMTZEgEAAAAASUVORK5CYII=')\nFigure()"}`)
+	is.Equal(len(r.Images), 1)
+	is.True(strings.HasSuffix(r.Text, ", 3 x 2 pixels]"))
+
+	// A timeout that an interrupt meets keeps the variables, and one that it does not loses them.
+	r = use(`{"code":"import time\nprint('begun', flush=True)\ntime.sleep(60)","timeout_seconds":1}`)
+	is.True(r.IsError)
+	is.True(strings.HasPrefix(r.Text, "begun\nTraceback"))
+	is.True(strings.Contains(r.Text, "[timed out after 1 s and was interrupted; variables and imports are kept; "))
+	is.Equal(use(`{"code":"x"}`).Text, "42")
+	r = use(`{"code":"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass","timeout_seconds":1}`)
+	is.True(strings.Contains(r.Text, "[timed out after 1 s and was killed; Python has ended with its variables: "))
+	r = use(`{"code":"'x' in globals()"}`)
+	is.Equal(r.Text, "[Python was started anew before this: variables and imports of earlier calls are gone]\nFalse")
+	is.Equal(use(`{"code":"x = 1"}`).Text, "(no output)")
+	is.Equal(use(`{"restart":true}`).Text, "Python was started anew: there are no variables")
+	is.True(strings.HasSuffix(use(`{"code":"x"}`).Text, "NameError: name 'x' is not defined"))
+	is.True(strings.Contains(use(`{"code":"import os; os._exit(3)"}`).Text, "[exit code 3; Python has ended with its variables: "))
+	use(`{"code":"x"}`)
+
+	// More output than there is room for, and the last of it.
+	r = use(`{"code":"print('0123456789' * 100000)\nraise ValueError('bad')"}`)
+	is.True(len(r.Text) <= tools.DefaultMaxOutput)
+	is.True(strings.Contains(r.Text, "\nValueError: bad\n["))
+
+	is.NoErr(set.Close())
+	is.NoErr(set.Close())
+	procs, err := sb.Exec(context.Background(), "cat /proc/[0-9]*/comm")
+	is.NoErr(err)
+	is.True(!strings.Contains(string(procs.Stdout), "python"))
+	_, err = set.Call(context.Background(), "python", json.RawMessage(`{"code":"1"}`))
+	is.True(err != nil)
 }
 
 // A closed sandbox is no result.

@@ -84,6 +84,56 @@ func ExampleTool_Call() {
 	// Output: exec: sandbox lost
 }
 
+func ExampleSet_Call_jobs() {
+	sb := tools.NewFake(nil)
+	sb.Run = func(_ context.Context, c *sandbox.Command) (*sandbox.Result, error) {
+		fmt.Fprintln(c.Stdout, "listening on port 8000")
+		return nil, nil // it goes on
+	}
+	set, _ := tools.New(sb, &tools.Options{Permissions: tools.Permissive()})
+	call(set, "start_job", `{"command": "python3 -m http.server", "name": "web"}`)
+	call(set, "job_output", `{"id": 1, "wait_for": "listening on port [0-9]+"}`)
+	call(set, "stop_job", `{"id": 1}`)
+	call(set, "job_output", `{"id": 2}`)
+	// Output:
+	// job 1 was started
+	// listening on port 8000
+	// [job 1 runs: use job_output for what it writes, stop_job to end it]
+	// (no new output)
+	// [the line that matches: listening on port 8000]
+	// [job 1 runs]
+	// job 1 has ended: stopped by SIGTERM
+	// there is no job 2, or it has ended long ago: use list_jobs for those that there are
+}
+
+func ExampleSet_Call_python() {
+	sb := tools.NewFake(nil)
+	sb.Python = tools.Prints("hello\n", sandbox.Execution{Displays: []sandbox.Display{
+		{Data: map[string][]byte{"text/plain": []byte("42")}, Value: true},
+	}})
+	set, _ := tools.New(sb, &tools.Options{Permissions: tools.Permissive()})
+	defer set.Close()
+	call(set, "python", `{"code": "print('hello')\n6 * 7"}`)
+	// Output:
+	// hello
+	// 42
+}
+
+func ExampleSet_Close() {
+	sb := tools.NewFake(nil)
+	sb.Python = tools.Prints("", sandbox.Execution{})
+	set, _ := tools.New(sb, &tools.Options{Permissions: tools.Permissive()})
+	call(set, "python", `{"code": "x = 1"}`)
+	fmt.Println(set.Close(), set.Close())
+	call(set, "python", `{"code": "x"}`)
+	call(set, "ls", `{}`) // the others need no interpreter
+	// Output:
+	// (no output)
+	// <nil> <nil>
+	// broken: tools: python was called after Close
+	// (empty directory)
+}
+
 func ExamplePermissions() {
 	set, err := tools.New(open(nil), &tools.Options{Permissions: &tools.Permissions{
 		Default: tools.Deny,

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/drydock-go/drydock/sandbox"
 )
@@ -14,59 +13,57 @@ import (
 var runCommand = (*sandbox.Command).Run
 
 func executeTool(o *Options) Tool {
-	longest := int(o.MaxTimeout / time.Second)
-	usual := max(1, int(o.Timeout/time.Second))
+	usual, longest := o.seconds()
 	return Tool{
 		Name: "execute", op: OpExecute, Destructive: true, run: (*call).execute,
-		Description: fmt.Sprintf("Run a shell command (/bin/sh -c) in the sandbox and return what it writes to stdout and stderr, in that order, and its exit code where that is not 0. Each call is a shell of its own, without a terminal and with empty stdin: cd and variables do not last. A command is killed after timeout_seconds (%d unless given); start a server or another long one in the background with its output in a file: COMMAND >out.log 2>&1 &", usual),
+		Description: fmt.Sprintf("Run a shell command (/bin/sh -c) in the sandbox and return what it writes to stdout and stderr, in that order, and its exit code where that is not 0. Each call is a shell of its own, without a terminal and with empty stdin: cd and variables do not last. A command is killed after timeout_seconds (%d unless given); start a server or another long one with start_job.", usual),
 		params: []param{
-			{name: "command", kind: "string", about: "The command.", want: "the shell command", required: true, min: 1, max: 100_000},
+			commandParam("The command."),
 			{name: "timeout_seconds", kind: "integer", about: "Seconds after which it is killed.", want: "the seconds", def: usual, min: 1, max: longest},
 		},
 	}
 }
 
-func (c *call) execute(ctx context.Context) (*Result, error) {
-	command, seconds := c.args.str("command"), c.args.num("timeout_seconds")
+// seconds are Timeout and MaxTimeout, for parameters.
+func (o *Options) seconds() (usual, longest int) {
+	return max(1, int(o.Timeout/time.Second)), int(o.MaxTimeout / time.Second)
+}
+
+func commandParam(about string) param {
+	return param{name: "command", kind: "string", about: about, want: "the shell command", required: true, min: 1, max: 100_000}
+}
+
+// command returns the shell command of a call that may run it.
+func (c *call) command(ctx context.Context) (string, error) {
+	command := c.args.str("command")
 	if strings.TrimSpace(command) == "" {
-		return nil, stop(`parameter "command" has only white space in it: give the shell command as a string`)
+		return "", stop(`parameter "command" has only white space in it: give the shell command as a string`)
 	}
-	if err := c.permitCommand(ctx, command); err != nil {
+	return command, c.permitCommand(ctx, command)
+}
+
+func (c *call) execute(ctx context.Context) (*Result, error) {
+	seconds := c.args.num("timeout_seconds")
+	command, err := c.command(ctx)
+	if err != nil {
 		return nil, err
 	}
 	out := &headTail{limit: c.o.MaxOutput - reserve}
-	cmd := c.sb.Command("/bin/sh", "-c", command)
-	cmd.Env, cmd.Dir = c.o.Env, c.o.Dir
+	cmd := c.shell(command)
 	cmd.Stdout, cmd.Stderr = out, out // one writer keeps the order
 	cmd.Timeout = time.Duration(seconds) * time.Second
 	r, err := runCommand(cmd, ctx)
 	if err != nil {
-		e := (*sandbox.Error)(nil)
-		if asError(err, &e) && r == nil {
-			switch e.Code {
-			case "command_not_found":
-				return nil, stop("this sandbox has no /bin/sh: no command can be run")
-			case "arguments_too_long":
-				return nil, stop("the command is too long: write it to a file%s and run that", c.hint("write_file", " with write_file"))
-			}
+		if r == nil {
+			return nil, c.noShell(ctx, err)
 		}
 		return nil, c.failure(ctx, "/bin/sh", err)
 	}
 	var p strings.Builder
-	text := plain(out.String())
-	if len(text) > out.limit+100 { // bytes that are no UTF-8 take three times the room
-		again := &headTail{limit: out.limit, dropped: out.dropped}
-		_, _ = again.Write([]byte(text))
-		text, out = again.String(), again
-	}
-	if text != "" {
-		p.WriteString(strings.TrimSuffix(text, "\n"))
-		p.WriteByte('\n')
-	} else {
-		p.WriteString("(no output)\n")
-	}
-	if out.dropped > 0 {
-		fmt.Fprintf(&p, "[%d bytes of output were dropped in the middle: write it to a file and %ssearch that, or let the command print less]\n", out.dropped, c.hint("read_file", "use read_file, or "))
+	text, dropped := out.text()
+	writeOutput(&p, text)
+	if dropped > 0 {
+		fmt.Fprintf(&p, "[%d bytes of output were dropped in the middle: write it to a file and %ssearch that, or let the command print less]\n", dropped, c.hint("read_file", "use read_file, or "))
 	}
 	if text := c.outcome(r, seconds); text != "" {
 		fmt.Fprintf(&p, "[%s]\n", text)
@@ -77,16 +74,62 @@ func (c *call) execute(ctx context.Context) (*Result, error) {
 		Signal   string `json:"signal,omitempty"`
 		Millis   int64  `json:"duration_ms"`
 		Dropped  int64  `json:"dropped_bytes,omitempty"`
-	}{string(r.Outcome), r.ExitCode, r.Signal, r.Duration.Milliseconds(), out.dropped})}, nil
+	}{string(r.Outcome), r.ExitCode, r.Signal, r.Duration.Milliseconds(), dropped})}, nil
+}
+
+// shell is the command that runs a line of shell.
+func (c *call) shell(command string) *sandbox.Command {
+	cmd := c.sb.Command("/bin/sh", "-c", command)
+	cmd.Env, cmd.Dir = c.o.Env, c.o.Dir
+	return cmd
+}
+
+// noShell is failure for a shell command that could not be started.
+func (c *call) noShell(ctx context.Context, err error) error {
+	if e := (*sandbox.Error)(nil); asError(err, &e) {
+		switch e.Code {
+		case "command_not_found":
+			return stop("this sandbox has no /bin/sh: no command can be run")
+		case "arguments_too_long":
+			return stop("the command is too long: write it to a file%s and run that", c.hint("write_file", " with write_file"))
+		}
+	}
+	return c.failure(ctx, "/bin/sh", err)
+}
+
+// writeOutput writes what a program wrote, ending with the end of a line.
+func writeOutput(p *strings.Builder, text string) {
+	if text == "" {
+		text = "(no output)"
+	}
+	p.WriteString(strings.TrimSuffix(text, "\n"))
+	p.WriteByte('\n')
 }
 
 // outcome says how a command ended where it did not exit with code 0.
 func (c *call) outcome(r *sandbox.Result, seconds int) string {
+	switch {
+	case r.OK():
+		return ""
+	case r.Outcome == sandbox.TimedOut:
+		return fmt.Sprintf("timed out after %d s and was killed: run it in the background with start_job", seconds) + c.longer(seconds)
+	}
+	return ending(r)
+}
+
+// longer recommends a longer time, where there is one.
+func (c *call) longer(seconds int) string {
+	if most := int(c.o.MaxTimeout / time.Second); seconds < most {
+		return fmt.Sprintf(", or raise timeout_seconds up to %d", most)
+	}
+	return ""
+}
+
+// ending says how a command ended.
+func ending(r *sandbox.Result) string {
 	switch r.Outcome {
 	case sandbox.Exited:
 		switch r.ExitCode {
-		case 0:
-			return ""
 		case 126:
 			return "exit code 126: the program cannot be executed"
 		case 127:
@@ -100,65 +143,18 @@ func (c *call) outcome(r *sandbox.Result, seconds int) string {
 			return "killed by SIGKILL, perhaps because memory ran out"
 		}
 		return "killed by " + r.Signal
-	case sandbox.TimedOut:
-		text := fmt.Sprintf("timed out after %d s and was killed: run it in the background, with COMMAND >out.log 2>&1 &", seconds)
-		if most := int(c.o.MaxTimeout / time.Second); seconds < most {
-			text += fmt.Sprintf(", or raise timeout_seconds up to %d", most)
+	case sandbox.OutOfMemory:
+		if r.Suspected {
+			return "killed, probably because the memory of the sandbox ran out"
 		}
-		return text
+		return "killed because the memory of the sandbox ran out"
+	case sandbox.TimedOut:
+		return "timed out and was killed"
+	case sandbox.Canceled:
+		if r.Rung == sandbox.RungKill {
+			return "stopped by SIGKILL"
+		}
+		return "stopped by SIGTERM"
 	}
 	return "ended: " + string(r.Outcome)
-}
-
-// headTail keeps the first and the last half of what is written to it.
-type headTail struct {
-	limit   int
-	head    []byte
-	tail    []byte // at most twice what is kept of it
-	dropped int64
-}
-
-func (h *headTail) Write(b []byte) (int, error) {
-	n := len(b)
-	if room := h.limit/2 - len(h.head); room > 0 {
-		take := min(room, len(b))
-		h.head, b = append(h.head, b[:take]...), b[take:]
-	}
-	keep := h.limit - h.limit/2
-	if len(b) > keep {
-		h.dropped += int64(len(h.tail) + len(b) - keep)
-		h.tail = append(h.tail[:0], b[len(b)-keep:]...)
-		return n, nil
-	}
-	if h.tail = append(h.tail, b...); len(h.tail) > 2*keep {
-		h.dropped += int64(len(h.tail) - keep)
-		h.tail = append(h.tail[:0], h.tail[len(h.tail)-keep:]...)
-	}
-	return n, nil
-}
-
-// String returns what was kept, and settles dropped. It cuts no character in two.
-func (h *headTail) String() string {
-	if over := len(h.tail) - (h.limit - h.limit/2); over > 0 {
-		h.dropped += int64(over)
-		h.tail = h.tail[over:]
-	}
-	if h.dropped == 0 {
-		return string(h.head) + string(h.tail)
-	}
-	head, tail := h.head, h.tail
-	for i := 1; i < utf8.UTFMax && i <= len(head); i++ {
-		if start := len(head) - i; utf8.RuneStart(head[start]) {
-			if !utf8.FullRune(head[start:]) {
-				head = head[:start]
-			}
-			break
-		}
-	}
-	for i := 0; i < utf8.UTFMax-1 && len(tail) > 0 && !utf8.RuneStart(tail[0]); i++ {
-		tail = tail[1:]
-	}
-	h.dropped += int64(len(h.head) - len(head) + len(h.tail) - len(tail))
-	h.head, h.tail = head, tail
-	return fmt.Sprintf("%s\n[... %d bytes dropped ...]\n%s", head, h.dropped, tail)
 }

@@ -26,14 +26,18 @@ import (
 type Fake struct {
 	// Run plays a shell command: it writes to stdout, and returns how that ended.
 	Run func(ctx context.Context, c *sandbox.Command) (*sandbox.Result, error)
+	// Python plays code: it writes to o.Stdout. Default: there is no python3.
+	Python func(ctx context.Context, code string, o *sandbox.ExecutionOptions) (*sandbox.Execution, error)
 	// Err is returned by every operation, as by a sandbox that is lost.
 	Err error
 	// OnEdit is called in Edit and WriteFile before anything is changed.
 	OnEdit func(name string)
 
-	mu    sync.Mutex
-	nodes map[string]*node
-	clock int64
+	mu     sync.Mutex
+	nodes  map[string]*node
+	clock  int64
+	jobs   []*FakeJob
+	python struct{ starts, restarts, closes int }
 }
 
 type node struct {
@@ -53,6 +57,25 @@ func init() {
 			return f.(*Fake).run(ctx, c)
 		}
 		return real(c, ctx)
+	}
+	realJob, realFind, realPython := background, findJob, startPython
+	background = func(ctx context.Context, c *sandbox.Command, o *sandbox.JobOptions) (job, error) {
+		if f, ok := fakes.LoadAndDelete(c); ok {
+			return f.(*Fake).start(ctx, c, o)
+		}
+		return realJob(ctx, c, o)
+	}
+	findJob = func(sb Sandbox, id int) job {
+		if f, ok := sb.(*Fake); ok {
+			return f.job(id)
+		}
+		return realFind(sb, id)
+	}
+	startPython = func(ctx context.Context, sb Sandbox, o *sandbox.InterpreterOptions) (interpreter, error) {
+		if f, ok := sb.(*Fake); ok {
+			return f.startPython(ctx, o)
+		}
+		return realPython(ctx, sb, o)
 	}
 }
 

@@ -39,7 +39,7 @@ type match struct {
 func (c *call) grep(ctx context.Context) (*Result, error) {
 	name, mode, limit := c.args.str("path"), c.args.str("output_mode"), c.args.num("limit")
 	if _, err := regexp.Compile(c.args.str("pattern")); err != nil {
-		return nil, stop("pattern does not compile: %v: the syntax is RE2, in which . ( ) [ { + * ? | ^ $ and \\ mean something; put a backslash before one that is to be found as it is", err)
+		return nil, badRegexp("pattern", err)
 	}
 	real, err := c.resolve(ctx, name)
 	if err != nil {

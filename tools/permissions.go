@@ -12,8 +12,9 @@ import (
 type Operation string
 
 // The operations. Each is that of the tool of its name; OpRead is read_file's, OpWrite
-// write_file's, and OpEdit edit_file's and hashline_edit's. What grep and glob find is
-// subject to OpRead as well.
+// write_file's, OpEdit edit_file's and hashline_edit's, and OpExecute that of start_job and
+// the tools for jobs, and of python, too. What grep and glob find is subject to OpRead as
+// well.
 const (
 	OpRead    Operation = "read"
 	OpWrite   Operation = "write"
@@ -66,7 +67,8 @@ type Rule struct {
 	// further words, or none. Each of the commands in a list or a pipe is matched apart,
 	// and the strictest decision is that of them all. "git *" matches git and all its
 	// subcommands, and no "git status; rm x". A rule that asks or denies sees through the
-	// directory of a program: "rm *" is for /bin/rm as well.
+	// directory of a program: "rm *" is for /bin/rm as well. Code of the tool python is
+	// matched as the command python3 -c CODE, with the code as one word.
 	Pattern string
 	Action  Action
 }

@@ -75,7 +75,8 @@ func toolNames(s *Set) string {
 
 // What is denied outright is not there, and neither is what would be asked of nobody.
 func TestPresets(t *testing.T) {
-	const all = "ls read_file write_file edit_file glob grep execute"
+	const executes = " execute start_job job_output list_jobs stop_job python"
+	const all = "ls read_file write_file edit_file glob grep" + executes
 	const looks = "ls read_file glob grep"
 	denyWrites := &Permissions{Default: Allow, Rules: []Rule{{OpWrite, "*.md", Allow}, {OpWrite, "", Deny}, {OpEdit, "/**", Deny}, {OpEdit, "x", Allow}}}
 	for _, test := range []struct {
@@ -93,7 +94,7 @@ func TestPresets(t *testing.T) {
 		{"strict", Strict(), true, all},
 		{"strict, nobody to ask", Strict(), false, ""},
 		{"zero", &Permissions{}, true, all},
-		{"by rules", denyWrites, false, "ls read_file write_file glob grep execute"},
+		{"by rules", denyWrites, false, "ls read_file write_file glob grep" + executes},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			is := is.New(t)

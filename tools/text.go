@@ -44,6 +44,9 @@ func display(work, name string) string {
 	return path.Clean(name)
 }
 
+// quote is text as a word of the shell.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
 // cutText returns at most n bytes of text, ending with a whole character.
 func cutText(text string, n int) string {
 	if len(text) <= n {

@@ -35,6 +35,9 @@ type Sandbox interface {
 	Glob(ctx context.Context, pattern string, opts *sandbox.GlobOptions) (*sandbox.GlobResult, error)
 	Grep(ctx context.Context, pattern string, opts *sandbox.GrepOptions) (*sandbox.GrepResult, error)
 	Command(name string, args ...string) *sandbox.Command
+	Job(id int) *sandbox.Job
+	Jobs(ctx context.Context) ([]sandbox.JobInfo, error)
+	Interpreter(ctx context.Context, lang sandbox.Language, opts *sandbox.InterpreterOptions) (*sandbox.Interpreter, error)
 }
 
 var _ Sandbox = (*sandbox.Sandbox)(nil)
@@ -57,13 +60,14 @@ type Options struct {
 	// MaxOutput bounds the text of a Result in bytes; at least 1,000.
 	// Default: DefaultMaxOutput.
 	MaxOutput int
-	// Timeout is that of a command which gives none, MaxTimeout the longest one that it
-	// can give. Default: DefaultTimeout and DefaultMaxTimeout.
+	// Timeout is that of a call of execute, python and job_output's wait_for which gives
+	// none, MaxTimeout the longest one that it can give. Jobs have no timeout.
+	// Default: DefaultTimeout and DefaultMaxTimeout.
 	Timeout, MaxTimeout time.Duration
-	// Dir is where commands start. Default: the sandbox's work dir, where relative paths
-	// begin in any case.
+	// Dir is where commands, jobs and Python start. Default: the sandbox's work dir, where
+	// relative paths begin in any case.
 	Dir string
-	// Env is set for commands, as KEY=VALUE.
+	// Env is set for commands, jobs and Python, as KEY=VALUE.
 	Env []string
 }
 
@@ -122,12 +126,15 @@ type Set struct {
 	seen   map[string]string
 	locks  map[string]*pathLock
 	grants map[grant]bool
+	jobs   map[int]*jobState
+	python pythonState
+	closed bool
 }
 
 // New returns the tools for a sandbox. A tool that the permissions deny whatever its
 // arguments is not among them. A rule that does not compile is an error.
 func New(sb Sandbox, opts *Options) (*Set, error) {
-	s := &Set{sb: sb, seen: map[string]string{}, locks: map[string]*pathLock{}, grants: map[grant]bool{}}
+	s := &Set{sb: sb, seen: map[string]string{}, locks: map[string]*pathLock{}, grants: map[grant]bool{}, jobs: map[int]*jobState{}}
 	if opts != nil {
 		s.o = *opts
 	}
@@ -179,9 +186,13 @@ func New(sb Sandbox, opts *Options) (*Set, error) {
 	} else {
 		all = append(all, editTool())
 	}
-	all = append(all, globTool(), grepTool(), executeTool(o))
+	all = append(all, globTool(), grepTool(), executeTool(o), startJobTool(), jobOutputTool(o), listJobsTool(), stopJobTool(), pythonTool(o))
 	for _, t := range all {
-		if !s.policy.possible(t.op, o.Ask != nil) {
+		possible := s.policy.possible(t.op, o.Ask != nil)
+		if t.Name == "python" {
+			possible = s.policy.possiblePython(o.Ask != nil)
+		}
+		if !possible {
 			s.gone = append(s.gone, t.Name)
 			continue
 		}
@@ -189,6 +200,22 @@ func New(sb Sandbox, opts *Options) (*Set, error) {
 		s.tools = append(s.tools, t)
 	}
 	return s, nil
+}
+
+// Close ends the Set's Python with all that came of it; a call of python under way ends as
+// one that was interrupted. Background jobs go on. A Set that is not closed keeps its
+// Python until the sandbox ends. Close may be called any number of times, and all other
+// tools can be used after it.
+func (s *Set) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	in := s.python.in
+	s.python.in = nil
+	s.mu.Unlock()
+	if in == nil {
+		return nil
+	}
+	return in.Close()
 }
 
 // Tools returns the tools, in an order that does not change.

@@ -66,7 +66,7 @@ func TestBadInput(t *testing.T) {
 		<-never
 		return Decision{Allow: true}, nil
 	}})
-	const none = "the tools are ls, read_file, write_file, edit_file, glob, grep, execute"
+	const none = "the tools are ls, read_file, write_file, edit_file, glob, grep, execute, start_job, job_output, list_jobs, stop_job, python"
 	for _, test := range []struct {
 		name string
 		set  *Set
@@ -147,7 +147,7 @@ func TestSchemas(t *testing.T) {
 	is := is.New(t)
 	for _, hashline := range []bool{false, true} {
 		s := newSet(t, NewFake(nil), &Options{Permissions: Permissive(), HashLine: hashline})
-		is.Equal(len(s.Tools()), 7)
+		is.Equal(len(s.Tools()), 12)
 		for _, tool := range s.Tools() {
 			var v map[string]any
 			is.NoErr(json.Unmarshal(tool.Schema, &v))
@@ -410,7 +410,7 @@ func TestExecute(t *testing.T) {
 		{"not found", "", sandbox.Result{Outcome: sandbox.Exited, ExitCode: 127}, "(no output)\n[exit code 127: a program was not found]"},
 		{"signal", "", sandbox.Result{Outcome: sandbox.Signaled, ExitCode: -1, Signal: "SIGSEGV"}, "(no output)\n[killed by SIGSEGV]"},
 		{"killed", "", sandbox.Result{Outcome: sandbox.Signaled, ExitCode: -1, Signal: "SIGKILL"}, "(no output)\n[killed by SIGKILL, perhaps because memory ran out]"},
-		{"timeout", "so far", sandbox.Result{Outcome: sandbox.TimedOut, ExitCode: -1}, "so far\n[timed out after 30 s and was killed: run it in the background, with COMMAND >out.log 2>&1 &, or raise timeout_seconds up to 600]"},
+		{"timeout", "so far", sandbox.Result{Outcome: sandbox.TimedOut, ExitCode: -1}, "so far\n[timed out after 30 s and was killed: run it in the background with start_job, or raise timeout_seconds up to 600]"},
 		{"escapes", "\x1b[31mred\x1b[0m\x1b]0;title\x07 \x9b\r\n\xff", sandbox.Result{Outcome: sandbox.Exited}, "red \uFFFD\n\uFFFD"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -459,7 +459,8 @@ func TestErrors(t *testing.T) {
 	calls := []struct{ tool, args string }{
 		{"ls", `{}`}, {"read_file", `{"path":"a"}`}, {"write_file", `{"path":"a","content":""}`},
 		{"edit_file", `{"path":"a","old_string":"x","new_string":"y"}`}, {"glob", `{"pattern":"*"}`},
-		{"grep", `{"pattern":"x"}`}, {"execute", `{"command":"x"}`},
+		{"grep", `{"pattern":"x"}`}, {"execute", `{"command":"x"}`}, {"start_job", `{"command":"x"}`}, {"job_output", `{"id":1}`},
+		{"list_jobs", `{}`}, {"stop_job", `{"id":1}`}, {"python", `{"code":"1"}`},
 	}
 	cause := errors.New("the user left")
 	canceled, cancel := context.WithCancelCause(context.Background())
