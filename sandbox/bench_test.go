@@ -5,8 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -119,6 +123,136 @@ func BenchmarkWriteFile(b *testing.B) {
 			cmd.Stdin = bytes.NewReader(data)
 			return cmd.Run()
 		}},
+	)
+}
+
+// BenchmarkMany runs 500 commands at once. The second figure is the processes' own part: the
+// same number of them started by a shell inside.
+func BenchmarkMany(b *testing.B) {
+	sb, _ := benchOpen(b)
+	ctx := context.Background()
+	compare(b,
+		&rival{name: "drydock-500", do: func() error {
+			var all errgroup
+			for range 500 {
+				all.Go(func() error {
+					r, err := sb.Exec(ctx, "true")
+					if err == nil && !r.OK() {
+						err = fmt.Errorf("%+v", *r)
+					}
+					return err
+				})
+			}
+			return all.Wait()
+		}},
+		&rival{name: "one-shell-500", do: func() error {
+			_, err := sb.Exec(ctx, "i=0; while [ $i -lt 500 ]; do sh -c true & i=$((i+1)); done; wait")
+			return err
+		}},
+	)
+}
+
+// errgroup is a sync.WaitGroup that keeps an error.
+type errgroup struct {
+	sync.WaitGroup
+	mu  sync.Mutex
+	err error
+}
+
+func (g *errgroup) Go(f func() error) {
+	g.WaitGroup.Go(func() {
+		if err := f(); err != nil {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			g.err = err
+		}
+	})
+}
+
+func (g *errgroup) Wait() error {
+	g.WaitGroup.Wait()
+	return g.err
+}
+
+// counter counts and drops bytes.
+type counter struct{ n int64 }
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.n += int64(len(p))
+	return len(p), nil
+}
+
+// BenchmarkStdout moves 1 GiB of random bytes, and reports the largest size of this
+// process meanwhile.
+func BenchmarkStdout(b *testing.B) {
+	sb, cli := benchOpen(b)
+	ctx := context.Background()
+	const size, times = 64 << 20, 16
+	if _, err := sb.Exec(ctx, fmt.Sprintf("head -c %d /dev/urandom > random", size)); err != nil {
+		b.Fatal(err)
+	}
+	args := append([]string{"cat"}, slices.Repeat([]string{"random"}, times)...)
+	check := func(out *counter, err error) error {
+		if err == nil && out.n != size*times {
+			err = fmt.Errorf("%d bytes, want %d", out.n, size*times)
+		}
+		return err
+	}
+	var peak int64
+	compare(b,
+		&rival{name: "drydock", do: func() error {
+			// Forget the peak until now: proc(5).
+			if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
+				return err
+			}
+			out := &counter{}
+			cmd := sb.Command(args[0], args[1:]...)
+			cmd.Stdout = out
+			_, err := cmd.Run(ctx)
+			peak = max(peak, ownPeak(b))
+			return check(out, err)
+		}},
+		&rival{name: "engine-exec", do: func() error {
+			out := &counter{}
+			cmd := exec.Command(cli, append([]string{"exec", sb.Name()}, args...)...)
+			cmd.Stdout = out
+			return check(out, cmd.Run())
+		}},
+	)
+	b.ReportMetric(float64(peak)/(1<<20), "peak-MiB")
+}
+
+// ownPeak is the largest resident size of this process in bytes.
+func ownPeak(b *testing.B) int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	var kib int64
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		b.Fatal(err)
+	}
+	return kib << 10
+}
+
+// BenchmarkInterpreter runs a line of code in an interpreter that is there already, and in
+// one that is started for it.
+func BenchmarkInterpreter(b *testing.B) {
+	e, _ := engine(b)
+	ctx := context.Background()
+	sb, err := sandbox.Open(ctx, &sandbox.Options{Image: pythonImage, Engine: e})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { sb.Close() })
+	in, err := sb.Interpreter(ctx, sandbox.Python, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	compare(b,
+		&rival{name: "interpreter", do: func() error { _, err := in.Run(ctx, "6*7", nil); return err }},
+		&rival{name: "python3-c", every: 10, do: func() error { _, err := sb.Command("python3", "-c", "print(6*7)").Run(ctx); return err }},
 	)
 }
 

@@ -20,12 +20,51 @@
 //	}
 //	fmt.Println(result.Outcome, result.ExitCode, string(result.Stdout))
 //
+// # Commands
+//
+// A Command is used as one of os/exec: Run, Output, or Start and Wait, with writers or
+// pipes for its streams, which stay apart and are byte for byte what it wrote. A slow
+// reader slows the command. With a Terminal it has a pseudo-terminal instead. What nobody
+// reads is captured, of more than DefaultCapture bytes the head and the tail.
+//
+// Every command ends in one Outcome, with the output until then:
+//
+//	exited         by itself, with ExitCode
+//	signaled       by a signal that somebody inside, or the kernel, sent
+//	timed_out      Timeout or the context's deadline was over
+//	canceled       the context ended, or Kill was called
+//	output_limit   it wrote more than MaxOutput
+//	out_of_memory  the kernel killed to keep the sandbox within its memory
+//	lost           the sandbox ended under it; an error goes with it
+//	engine_fault   the engine failed; an error goes with it
+//
+// To end a command is to end all that came of it, and nothing else: children that ignore
+// SIGTERM, left its process group, were orphaned, or cleared their environment. They get
+// SIGTERM, after Grace SIGKILL, and where the guest itself does not answer any more the
+// container is removed; Result.Rung says which it took. A command that ends by itself
+// leaves its background children running, whose output goes nowhere.
+//
+// # Background jobs
+//
+// Command.Background starts a Job, which outlives the call, and with a lease the process
+// that made it. The last of its output is kept inside, to be read at any time, from any
+// offset; WaitLine waits for a line, Wait for the end, Stop ends it.
+//
+// # Interpreters
+//
+// An Interpreter of Python, Node or the shell keeps its variables from one run of code to
+// the next. What the code shows comes back by MIME type: values as text and JSON, figures
+// of matplotlib and images as PNG, tables of pandas as HTML, an exception as data. A
+// timeout or Interrupt stops the code and keeps the variables. Nothing but the interpreter
+// has to be in the image.
+//
 // # What every sandbox has
 //
 // An unprivileged user, no capabilities, no new privileges, the engine's default seccomp
 // profile, a read-only root file system, no network, private ipc and cgroup namespaces,
 // no core files, no restart, no health check, no container log; 1 GiB of memory without
-// swap beside it, 2 cpus (fewer where the engine has fewer), 1024 processes. The work dir
+// swap beside it, 2 cpus (fewer where the engine has fewer), 1024 processes for the
+// commands and 32 more for the guest. The work dir
 // is a tmpfs of three eighths of the memory, the home directory one of a quarter and /tmp
 // one of an eighth; programs can be run from them, and they end with the sandbox. Mount a directory or a volume
 // to keep files.
@@ -48,6 +87,10 @@
 // An empty directory of root's that is mounted at the work dir is given to the uid that
 // the last line chose, once; nothing else on the host changes its owner. A volume that does
 // not exist is made for the user who runs, and its label keeps for whom.
+//
+// Commands of another user, one of Options.Users, are run by a second guest, which the
+// engine starts as that user at the first of them: PID 1 has no capability to become
+// somebody else. Such a user's files in tmpfs mounts and signals are its own.
 //
 // # Life
 //

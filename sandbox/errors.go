@@ -101,7 +101,8 @@ func (sb *Sandbox) failure(op, name string, err error) error {
 	case errors.Is(err, channel.ErrClosed):
 		e.Err = ErrClosed
 	case errors.As(err, &violation), errors.As(err, &ended), errors.Is(err, channel.ErrSilent), errors.Is(err, errStuck),
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		sb.ch.Err() != nil && errors.Is(err, sb.ch.Err()): // such as a read that failed
 		// The reason is known once the container is gone, which takes bounded time.
 		<-sb.over
 		e.Err = sb.Err()

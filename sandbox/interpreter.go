@@ -85,6 +85,9 @@ type Execution struct {
 	// StateLost: the interpreter has ended, and its variables are gone. The next Run starts
 	// another.
 	StateLost bool
+	// Restarted: it had ended after the Run before, by a thread or a signal of its own, and
+	// the code ran in another, without the variables.
+	Restarted bool
 }
 
 // Display is something that code showed, in one form or more.
@@ -198,11 +201,16 @@ func (in *Interpreter) run(ctx context.Context, code string, o *ExecutionOptions
 		return nil, err
 	}
 	defer func() { <-in.turn }()
+	in.mu.Lock()
+	before := in.proc
+	in.mu.Unlock()
 	p, err := in.process(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return p.run(ctx, code, o)
+	x, err := p.run(ctx, code, o)
+	x.Restarted = p != before && !before.told()
+	return x, err
 }
 
 // take waits until no other call runs code.

@@ -33,6 +33,7 @@ type interpreterProcess struct {
 	last    uint32     // number of a run
 	current *execution // the one under way
 	killed  bool       // by Close or Restart
+	gone    bool       // a run has told of the end
 	owed    [2]bool    // a report's mark has come on a stream, and not yet the prompt after it
 }
 
@@ -146,6 +147,13 @@ func (p *interpreterProcess) over() bool {
 	default:
 		return false
 	}
+}
+
+// told reports whether somebody knows that the process has ended.
+func (p *interpreterProcess) told() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gone || p.killed
 }
 
 // kill ends the process and all that came of it, and returns when it is gone.
@@ -443,6 +451,7 @@ func (p *interpreterProcess) lost(ctx context.Context, r *execution) error {
 	x.StateLost = true
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.gone = true
 	if p.result == nil {
 		return p.cause
 	}

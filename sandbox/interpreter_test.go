@@ -156,6 +156,12 @@ func TestPython(t *testing.T) {
 		is.Equal(x.Outcome, sandbox.Signaled)
 		is.Equal(x.Signal, "SIGSEGV")
 		is.True(x.StateLost)
+		is.True(!must(is, in, "import threading; threading.Timer(0.05, lambda: os._exit(3)).start(); import os").Restarted) // it was told
+		time.Sleep(300 * time.Millisecond)
+		x = must(is, in, "os")
+		is.True(x.Restarted) // between two runs
+		is.Equal(x.Exception.Name, "NameError")
+		is.True(!must(is, in, "1").Restarted)
 	})
 	t.Run("out of memory", func(t *testing.T) {
 		is := is.New(t)

@@ -156,7 +156,9 @@ type AttachOptions struct {
 // Attach writes what the job has written and, with Follow, writes from now on to w. It
 // returns the offset of the next byte, to go on from; where it is further from
 // AttachOptions.From than w has got bytes, the difference was no longer kept. When ctx
-// ends it returns its cause, and the job goes on.
+// ends it returns its cause, and the job goes on. With an error next is From and what w has
+// got, so that nothing is missed from there on; where bytes were no longer kept some of it
+// comes again.
 func (j *Job) Attach(ctx context.Context, w io.Writer, opts *AttachOptions) (next int64, err error) {
 	var o AttachOptions
 	if opts != nil {
@@ -217,7 +219,7 @@ func (j *Job) attach(ctx context.Context, w io.Writer, o *AttachOptions) (int64,
 	if err := call.Result(&done); err != nil {
 		return o.From + n, err
 	}
-	return max(done.First, 0) + n, nil
+	return done.Next, nil
 }
 
 // Output returns what is kept of the job's output, and whether bytes before it are gone.
@@ -271,6 +273,9 @@ func (j *Job) WaitLine(ctx context.Context, pattern string, from int64) (JobLine
 // Signal sends a signal to the job's process group. For a job that has ended it is
 // ErrNoJob.
 func (j *Job) Signal(ctx context.Context, s Signal) error {
+	if s <= 0 || s > 64 {
+		return j.failure("signal job", &wire.Error{Code: wire.CodeInvalid, Text: "there is no such signal"})
+	}
 	return j.signal(ctx, "signal job", wire.Signal{Number: int(s)})
 }
 

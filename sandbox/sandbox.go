@@ -179,17 +179,24 @@ func (sb *Sandbox) env() map[string]string {
 	return env
 }
 
-// startError is why a container ended before its guest said hello.
+// startError is why a container, or a guest in it, ended before it said hello. The error of
+// its channel is only quoted: it is none of a sandbox that runs.
 func startError(conn Conn, err error) error {
 	const patience = 5 * time.Second // the process may say hello to nobody and live on
 	select {
 	case <-conn.Done():
-		if e := conn.Wait(); e != nil {
+		e := conn.Wait()
+		var violation *wire.ProtocolError
+		switch {
+		case e == nil:
+		case errors.As(err, &violation):
+			return fmt.Errorf("%w: %v", e, err)
+		default:
 			return e
 		}
 	case <-time.After(patience):
 	}
-	return fmt.Errorf("the guest did not answer: %w", err)
+	return fmt.Errorf("the guest did not answer: %v", err)
 }
 
 // live begins the life of a sandbox that is ready, and with sweep removes what others left

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/drydock-go/drydock/sandbox/internal/channel"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
@@ -66,6 +67,7 @@ func (sb *Sandbox) openUser(u *userChannel, user string) {
 			// Only that user's processes can have ended it, and its commands are lost.
 			go sb.lose(fmt.Errorf("%w: of user %s: %w", errGuestGone, user, u.ch.Err()))
 		case <-sb.life.Done():
+			u.ch.Fail(sb.ch.Err()) // what ended the sandbox ended its commands
 		}
 		u.ch.Close()
 		u.conn.Close()
@@ -88,6 +90,10 @@ func (sb *Sandbox) connectUser(ctx context.Context, user string) (*channel.Chann
 		err = cause
 	} else {
 		err = startError(conn, err)
+		// docker 20.10 says so on the command's own stdout.
+		if !errors.Is(err, ErrUser) && strings.Contains(err.Error(), "unable to find user") {
+			err = fmt.Errorf("%w: %w", ErrUser, err)
+		}
 	}
 	ch.Close()
 	conn.Close()

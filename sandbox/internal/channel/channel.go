@@ -175,6 +175,11 @@ func (c *Channel) read(r *wire.Reader) error {
 
 func (c *Channel) readHello(r *wire.Reader) error {
 	h, err := r.Next()
+	var violation *wire.ProtocolError
+	if errors.As(err, &violation) {
+		// An engine may say on stdout why there is no guest.
+		return &wire.ProtocolError{Reason: fmt.Sprintf("not a guest: %q", r.Unread(200))}
+	}
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
@@ -156,15 +155,12 @@ func (c *call) jobRead(m *wire.JobRead) (any, error) {
 		}
 		defer leave()
 	}
-	done := &wire.JobReadDone{First: -1}
+	done := &wire.JobReadDone{}
 	_, until := j.ring.span()
 	buf := wire.NewBuffer()
 	defer buf.Free()
 	for offset := m.From; ; {
-		got, at, more := j.ring.from(buf.Data()[:0], offset, wire.MaxData)
-		if done.First < 0 {
-			done.First = at
-		}
+		got, at, more := j.ring.from(buf.Data()[:0], offset, len(buf.Data()))
 		if !m.Follow && at+int64(len(got)) > until {
 			got = got[:max(0, until-at)]
 		}
@@ -174,6 +170,7 @@ func (c *call) jobRead(m *wire.JobRead) (any, error) {
 			}
 		}
 		offset = at + int64(len(got))
+		done.Next = offset
 		switch {
 		case more == nil:
 			<-j.ended
@@ -339,7 +336,7 @@ func (c *call) jobStop(m *wire.JobStop) (any, error) {
 	select {
 	case <-j.ended:
 		// What it left behind is to end, too.
-		j.process.signalTree(syscall.SIGKILL)
+		j.process.kill()
 		return j.describe(), nil
 	default:
 	}

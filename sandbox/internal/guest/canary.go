@@ -14,9 +14,9 @@ import (
 	"unsafe"
 )
 
-// The canary is a process that does nothing. A job that kills all processes it may kill,
-// as kill(-1, SIGKILL) does, kills it too, and by that the guest knows that what became of
-// the other jobs says nothing about them.
+// The canary is a process that does nothing. A job that kills or stops all processes it
+// may, as kill(-1, SIGKILL) does, meets it too, and by that the guest knows that what became
+// of the other jobs says nothing about them.
 
 // canaryCode blocks all signals and then waits for one: rt_sigprocmask, then pause or
 // ppoll for ever.

@@ -22,6 +22,8 @@ type process struct {
 	files *files
 	limit <-chan time.Time
 	pumps []*pump
+	// allowed is what the pumps may pass, or nil.
+	allowed *allowance
 }
 
 // launch starts a command. begin starts the job, unless the wish for it is gone.
@@ -74,14 +76,13 @@ func (g *guest) launch(m *wire.Exec, begin func(path string, argv []string, attr
 
 // pump starts to move output. stderr is nil where it is joined.
 func (p *process) pump(stdout, stderr taker) {
-	var allowed *allowance
 	if p.m.MaxOutput > 0 {
-		allowed = &allowance{over: func() { p.job.finish(ending{why: overLimit}) }}
-		allowed.left.Store(p.m.MaxOutput)
+		p.allowed = &allowance{over: func() { p.job.finish(ending{why: overLimit}) }}
+		p.allowed.left.Store(p.m.MaxOutput)
 	}
-	p.pumps = append(p.pumps, newPump(p.files.stdout, stdout, allowed, p.files.terminal != nil))
+	p.pumps = append(p.pumps, newPump(p.files.stdout, stdout, p.allowed, p.files.terminal != nil))
 	if p.files.stderr != nil {
-		p.pumps = append(p.pumps, newPump(p.files.stderr, stderr, allowed, false))
+		p.pumps = append(p.pumps, newPump(p.files.stderr, stderr, p.allowed, false))
 	}
 	if p.m.Timeout > 0 {
 		p.limit = time.After(time.Duration(p.m.Timeout))
@@ -95,6 +96,9 @@ func (p *process) end() *wire.Exited {
 		p.leaderGone()
 	}
 	p.drain(x)
+	if p.allowed.exceeded() {
+		because(x, overLimit) // also of one that ended before it was told to
+	}
 	return x
 }
 
@@ -152,7 +156,8 @@ func (c *call) exec(m *wire.Exec) (any, error) {
 	if p.files.control != nil {
 		defer c.join(p.files.control)()
 	}
-	p.pump(c.stream, c.stderr)
+	to := func(s *wire.Stream) *hostStream { return &hostStream{s, c.s.way, c.s.jobs.end} }
+	p.pump(to(c.stream), to(c.stderr))
 	return p.end(), nil
 }
 
@@ -187,8 +192,14 @@ func (c *call) startJob(path string, argv []string, attr *syscall.ProcAttr) (*jo
 		return nil, errAborted
 	}
 	j, err := c.s.jobs.start(path, argv, attr)
+	if err != nil {
+		return nil, err
+	}
 	c.job = j
-	return j, err
+	for _, number := range c.early {
+		j.signal(number)
+	}
+	return j, nil
 }
 
 // feed copies the host's bytes to a command's stdin until either end closes.

@@ -75,7 +75,7 @@ func (c *call) read(m *wire.Read) (last []byte, v any, err error) {
 	buf := wire.NewBuffer()
 	defer buf.Free()
 	for off, first := m.Offset, true; left > 0; first = false {
-		n, err := f.ReadAt(buf.Data()[:min(left, wire.MaxData)], off)
+		n, err := f.ReadAt(buf.Data()[:min(left, int64(len(buf.Data())))], off)
 		off, left = off+int64(n), left-int64(n)
 		if err != nil && err != io.EOF {
 			return nil, nil, err

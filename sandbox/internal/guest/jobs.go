@@ -85,6 +85,8 @@ func startJobs() (*jobs, error) {
 	const closeRange, cloexec = 436, 4 // close_range(2); kernels before 5.11 do not know it
 	_, _, _ = syscall.RawSyscall(closeRange, 3, ^uintptr(0), cloexec)
 	a := &jobs{started: make(chan struct{}, 1), running: make(map[int]*job), end: func(string) {}}
+	// Another guest of the same user has other numbers.
+	a.lastTag = uint64(os.Getpid()) << 32
 	// The score file belongs to root once the process is not dumpable: open it before.
 	score, err := os.OpenFile("/proc/self/oom_score_adj", os.O_WRONLY, 0)
 	if err == nil {
@@ -138,6 +140,12 @@ func reserveThreads() {
 // of them, not the guest.
 const jobScore = 500
 
+// jobNice is the nice value of commands. Among themselves it changes nothing, and for what
+// the container gets of the machine the engine gives it a weight of its own. But between a
+// thousand busy processes of a fork bomb the guest would wait a second for each turn, and
+// could not end them in time.
+const jobNice = 19
+
 // stuckFork is how long a child may take from its fork to its exec before it is taken
 // for one that another job has stopped.
 const stuckFork = time.Second
@@ -172,6 +180,8 @@ func (a *jobs) start(path string, argv []string, attr *syscall.ProcAttr) (*job, 
 		}
 		return nil, err
 	}
+	// All that is in its group by now, should it have forked already.
+	_ = syscall.Setpriority(syscall.PRIO_PGRP, pid, jobNice)
 	if a.procs > 0 {
 		// Beside the container's limit, which the guest shares: this one leaves it room.
 		_ = prlimit(pid, rlimitNproc, &syscall.Rlimit{Cur: uint64(a.procs), Max: uint64(a.procs)}, nil)
@@ -205,10 +215,12 @@ func (a *jobs) tampered() {
 	}
 }
 
-// waitid's arguments, which package syscall does not have.
+// waitid's arguments and answer, which package syscall does not have.
 const (
-	pAll    = 0
-	wNoWait = 0x01000000
+	pAll       = 0
+	pPID       = 1
+	wNoWait    = 0x01000000
+	cldStopped = 5
 )
 
 // siginfo is siginfo_t of a 64-bit kernel as far as waitid fills it.
@@ -225,14 +237,29 @@ func (a *jobs) reap() {
 		var info siginfo
 		// Look first and reap under the lock: until then the pid cannot be used again.
 		_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, pAll, 0,
-			uintptr(unsafe.Pointer(&info)), syscall.WEXITED|wNoWait, 0, 0)
-		switch errno {
-		case 0:
+			uintptr(unsafe.Pointer(&info)), syscall.WEXITED|syscall.WSTOPPED|wNoWait, 0, 0)
+		switch {
+		case errno == 0 && info.code == cldStopped:
+			a.stopped(int(info.pid))
+		case errno == 0:
 			a.reapOne(int(info.pid))
-		case syscall.EINTR:
+		case errno == syscall.EINTR:
 		default: // ECHILD: nothing to wait for until a job starts
 			<-a.started
 		}
+	}
+}
+
+// stopped takes note of a child that was stopped. A command may stop itself or another;
+// the canary is met by whoever stops all, and then the others' time says nothing of them.
+func (a *jobs) stopped(pid int) {
+	var info siginfo
+	_, _, _ = syscall.Syscall6(syscall.SYS_WAITID, pPID, uintptr(pid),
+		uintptr(unsafe.Pointer(&info)), syscall.WSTOPPED|syscall.WNOHANG, 0, 0)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if pid == a.canary {
+		a.end("a process in the sandbox stopped all others")
 	}
 }
 

@@ -3,7 +3,6 @@
 package guest
 
 import (
-	"syscall"
 	"time"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
@@ -45,9 +44,9 @@ func (j *job) climb(x *wire.Exited, e ending, grace time.Duration) {
 	}
 	if !e.now && grace > 0 {
 		x.Rung = "term"
-		// A stopped process would not see the TERM before it goes on.
-		j.signalTree(syscall.SIGTERM, syscall.SIGCONT)
-		if j.endsWithin(grace) {
+		over := time.Now().Add(grace)
+		j.term(over)
+		if j.endsWithin(time.Until(over)) {
 			return
 		}
 	}

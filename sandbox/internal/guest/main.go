@@ -62,10 +62,7 @@ func serveUser(r io.Reader, w io.Writer) error {
 	}
 	g.beside = true
 	err = g.serve(r, w, func() {})
-	for tag := range g.jobs.lastTag {
-		j := &job{tag: tag + 1}
-		j.kill()
-	}
+	g.jobs.killAll()
 	g.jobs.endCanary()
 	if err == errBye {
 		err = nil
@@ -77,6 +74,7 @@ func serveUser(r io.Reader, w io.Writer) error {
 // call. The goroutine that a frame starts can then run on the thread that read it, which
 // saves waking another: a tenth of a millisecond for each call.
 func polled(f *os.File) *os.File {
+	widen(int(f.Fd()))
 	if err := syscall.SetNonblock(int(f.Fd()), true); err != nil {
 		return f // waiting in the system call is slower and no less right
 	}

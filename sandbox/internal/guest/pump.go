@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-	"unsafe"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
@@ -40,6 +39,9 @@ func (a *allowance) take(n int) int {
 	a.over()
 	return max(0, n+int(left))
 }
+
+// exceeded reports whether there was more than that.
+func (a *allowance) exceeded() bool { return a != nil && a.left.Load() < 0 }
 
 // pump moves what a command writes to a taker. When the command's first process has
 // ended it takes what is there by then and is drained; what children that were left
@@ -79,9 +81,15 @@ func (p *pump) leaderGone() {
 func (p *pump) run() (ended bool) {
 	buf := wire.NewBuffer()
 	defer buf.Free()
+	wide := false
 	for {
 		n, err := p.f.Read(buf.Data())
 		p.send(buf, n)
+		if n == len(buf.Data()) && p.allowed == nil && !p.terminal && !p.lost {
+			if h, ok := p.to.(*hostStream); ok && h.way != nil {
+				p.lost = p.splice(h, &wide) != nil
+			}
+		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			break
 		}
@@ -99,6 +107,21 @@ func (p *pump) run() (ended bool) {
 	return p.takeRest(buf)
 }
 
+// splice moves the bytes of a command that writes much.
+func (p *pump) splice(h *hostStream, wide *bool) error {
+	raw, err := p.f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if !*wide {
+		*wide = true
+		if err := raw.Control(func(fd uintptr) { widen(int(fd)) }); err != nil {
+			return err
+		}
+	}
+	return h.splice(raw, p.gone)
+}
+
 // takeRest reads what is in a pipe, without waiting, and only that: children that go on
 // writing would never let it end.
 func (p *pump) takeRest(buf *wire.Buffer) (ended bool) {
@@ -106,17 +129,15 @@ func (p *pump) takeRest(buf *wire.Buffer) (ended bool) {
 	if err != nil {
 		return true
 	}
-	var left int32
-	if err := raw.Control(func(fd uintptr) {
-		_ = ioctl(int(fd), syscall.TIOCINQ, unsafe.Pointer(&left))
-	}); err != nil {
+	left, err := unread(raw)
+	if err != nil {
 		return true
 	}
 	for left > 0 {
 		var n int
 		var errno error
 		if err := raw.Read(func(fd uintptr) bool {
-			n, errno = syscall.Read(int(fd), buf.Data()[:min(int(left), wire.MaxData)])
+			n, errno = syscall.Read(int(fd), buf.Data()[:min(left, len(buf.Data()))])
 			return true
 		}); err != nil {
 			return true
@@ -125,24 +146,31 @@ func (p *pump) takeRest(buf *wire.Buffer) (ended bool) {
 			return errno == nil
 		}
 		p.send(buf, n)
-		left -= int32(n)
+		left -= n
 	}
 	return false
 }
 
-// runOut reads a terminal that its session has left. The kernel hands bytes over a little
-// later than they were written, and what others write now fails, so it is empty when
-// nothing comes for a moment.
+// runOut reads a terminal whose command has ended. The kernel hands bytes over a little
+// later than they were written, so it is empty when nothing comes for a moment. Children
+// that go on writing must not hold it up: what the command itself wrote comes without a
+// wait, and is no more than a terminal holds. The reader's time does not count.
 func (p *pump) runOut(buf *wire.Buffer) (ended bool) {
-	const moment = 20 * time.Millisecond
-	for {
-		_ = p.f.SetReadDeadline(time.Now().Add(moment))
+	const (
+		moment, patience = 20 * time.Millisecond, 100 * time.Millisecond
+		holds            = 128 << 10 // two buffers of 64 KiB, one for each end
+	)
+	for waited, got := time.Duration(0), 0; waited < patience && got < holds; {
+		begin := time.Now()
+		_ = p.f.SetReadDeadline(begin.Add(moment))
 		n, err := p.f.Read(buf.Data())
+		waited, got = waited+time.Since(begin), got+n
 		p.send(buf, n)
 		if err != nil {
-			return true
+			break
 		}
 	}
+	return true
 }
 
 func (p *pump) send(buf *wire.Buffer, n int) {

@@ -39,6 +39,7 @@ type guest struct {
 type server struct {
 	*guest
 	mux *wire.Mux
+	way *spliceWay // to what mux writes to, or nil
 
 	mu    sync.Mutex
 	calls map[uint32]*call
@@ -53,8 +54,10 @@ type call struct {
 	control *wire.Stream
 
 	mu       sync.Mutex
-	job      *job     // of a command, once it runs
-	tty      *os.File // its terminal
+	job      *job       // of a command, once it runs
+	early    []int      // signals that came before it ran
+	tty      *os.File   // its terminal
+	size     *wire.Size // what it is to be, where that came first
 	canceled bool
 	quit     chan struct{} // closed by a cancel
 }
@@ -110,7 +113,7 @@ func Serve(r io.Reader, w io.Writer) error {
 // serve answers one host until r ends, or the host says bye. It calls greeted after the
 // greeting.
 func (g *guest) serve(r io.Reader, w io.Writer, greeted func()) error {
-	s := &server{guest: g, mux: wire.NewMux(w), calls: make(map[uint32]*call)}
+	s := &server{guest: g, mux: wire.NewMux(w), way: newSpliceWay(w), calls: make(map[uint32]*call)}
 	frames := wire.NewReader(r)
 	if err := s.greet(frames); err != nil {
 		return err
@@ -381,17 +384,29 @@ func (c *call) terminal(tty *os.File) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tty = tty
+	if c.size != nil {
+		_ = resize(tty, *c.size) // which the first size has shown to work
+	}
 }
 
+// signal is for the command, which the host may take for started before it is.
 func (c *call) signal(m *wire.Signal) {
+	const most = 64
 	c.mu.Lock()
-	j, tty := c.job, c.tty
-	c.mu.Unlock()
-	if j != nil && m.Number > 0 {
-		j.signal(m.Number)
+	defer c.mu.Unlock()
+	switch {
+	case m.Number <= 0:
+	case c.job != nil:
+		c.job.signal(m.Number)
+	case len(c.early) < most:
+		c.early = append(c.early, m.Number)
 	}
-	if tty != nil && m.Size != nil {
+	switch {
+	case m.Size == nil:
+	case c.tty != nil:
 		// One that was closed meanwhile needs no size.
-		_ = resize(tty, *m.Size)
+		_ = resize(c.tty, *m.Size)
+	default:
+		c.size = m.Size
 	}
 }

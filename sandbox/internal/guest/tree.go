@@ -4,7 +4,9 @@ package guest
 
 import (
 	"bytes"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -12,8 +14,8 @@ import (
 )
 
 // A job's processes are found by a tag that they cannot lose by accident: the soft limit
-// RLIMIT_LOCKS, which Linux has not used since 2.4.25, is the job's number. Children
-// inherit it, whatever session or group they move to, whoever becomes their parent and
+// RLIMIT_LOCKS, which Linux has not used since 2.4.25, is the job's number below the
+// guest's pid. Children inherit it, whatever session or group they move to, whoever becomes their parent and
 // whichever variables they clear. The guest sets its own before each fork.
 
 // Resource limits by number: asm-generic/resource.h.
@@ -101,6 +103,12 @@ func alive(pid int) bool {
 	return !dead || string(f[17]) != "1" && string(f[17]) != "0"
 }
 
+// runnable reports whether a process is on a cpu or waits for one.
+func runnable(pid int) bool {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err == nil && bytes.Contains(b[bytes.LastIndexByte(b, ')')+1:], []byte(" R "))
+}
+
 // leftBehind reports whether a process of another job runs, such as one that was started
 // in the background.
 func (a *jobs) leftBehind(tag uint64) (found bool) {
@@ -120,13 +128,43 @@ func (a *jobs) resume(tag uint64) {
 	}
 }
 
-// signalTree sends a signal to all processes of the job. That a pid is used again
-// between the look at it and the signal would take the kernel a round through all its
-// numbers in that time.
-func (j *job) signalTree(signals ...syscall.Signal) {
-	pids, _ := tree(j.tag)
-	for _, pid := range pids {
-		for _, s := range signals {
+// halt stops the processes of the job that it finds, until it finds no new one or more is
+// false, and returns them. One that was about to fork may still have done so. That a pid
+// is used again between the look at it and the signal would take the kernel a round
+// through all its numbers in that time.
+func (j *job) halt(more func() bool) map[int]bool {
+	stopped := make(map[int]bool)
+	for before := -1; len(stopped) > before; {
+		before = len(stopped)
+		// Each as it is found: every one that is stopped leaves the guest more of the cpu.
+		_ = each(func(pid int, tag uint64) bool {
+			if tag != j.tag || stopped[pid] || !alive(pid) {
+				return true
+			}
+			_ = syscall.Kill(pid, syscall.SIGSTOP)
+			stopped[pid] = true
+			return more()
+		})
+	}
+	return stopped
+}
+
+// term sends SIGTERM to the processes of the job, within some time. None of them runs
+// before all have it: a child that is forked meanwhile would not get it, and one that a
+// handler starts to clean up is not to.
+func (j *job) term(over time.Time) {
+	more := func() bool { return time.Now().Before(over) }
+	var stopped map[int]bool
+	// Whoever is inside fork ends that before it stops: look again once all have stopped.
+	for quiet, before := false, 0; more(); {
+		stopped = j.halt(more)
+		if quiet && len(stopped) == before {
+			break
+		}
+		quiet, before = !slices.ContainsFunc(slices.Collect(maps.Keys(stopped)), runnable), len(stopped)
+	}
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGCONT} {
+		for pid := range stopped {
 			_ = syscall.Kill(pid, s)
 		}
 	}
@@ -146,19 +184,9 @@ func (j *job) gone() bool {
 // kill ends every process of the job and returns when none is left.
 func (j *job) kill() {
 	for pause := 100 * time.Microsecond; ; pause = min(2*pause, 20*time.Millisecond) {
-		// Stop them all before the first dies: each that dies makes room below the pids limit
-		// for those that still fork. What is stopped does not.
-		stopped := make(map[int]bool)
-		for more := true; more; {
-			more = false
-			pids, _ := tree(j.tag)
-			for _, pid := range pids {
-				if !stopped[pid] {
-					stopped[pid], more = true, true
-					_ = syscall.Kill(pid, syscall.SIGSTOP)
-				}
-			}
-		}
+		// All are stopped before the first dies: each that dies makes room below the pids
+		// limit for those that still fork.
+		stopped := j.halt(func() bool { return true })
 		for pid := range stopped {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
@@ -166,5 +194,22 @@ func (j *job) kill() {
 			return
 		}
 		time.Sleep(pause)
+	}
+}
+
+// killAll ends what is left of all jobs.
+func (a *jobs) killAll() {
+	for {
+		var left uint64
+		_ = each(func(pid int, tag uint64) bool {
+			if tag>>32 == uint64(os.Getpid()) && alive(pid) {
+				left = tag
+			}
+			return left == 0
+		})
+		if left == 0 {
+			return
+		}
+		(&job{tag: left}).kill()
 	}
 }

@@ -39,7 +39,7 @@ const (
 	// 2 MiB of arguments and environment that Linux lets a program start with.
 	MaxControl = 4 << 20
 	// Window is how many unread bytes each direction of a stream may have in flight.
-	Window = 512 << 10
+	Window = 1 << 20
 )
 
 // Kind says what a frame is.
@@ -135,14 +135,21 @@ func (r *Reader) Next() (Header, error) {
 		Kind:   Kind(b[4]),
 		Stream: binary.BigEndian.Uint32(b[5:]),
 	}
-	r.r.Discard(HeaderSize)
 	if h.Kind == 0 || h.Kind >= kindEnd {
 		return Header{}, violation("frame of unknown kind %d", h.Kind)
 	}
 	if uint64(h.Len) > uint64(h.Kind.limit()) {
 		return Header{}, violation("frame of kind %d with %d bytes, at most %d", h.Kind, h.Len, h.Kind.limit())
 	}
+	r.r.Discard(HeaderSize)
 	return h, nil
+}
+
+// Unread returns up to n bytes that have arrived and were not taken: after a violation,
+// what somebody said who does not speak the protocol.
+func (r *Reader) Unread(n int) []byte {
+	b, _ := r.r.Peek(min(n, r.r.Buffered()))
+	return b
 }
 
 // ReadPayload fills p with the next bytes of the current payload.

@@ -163,8 +163,8 @@ type JobRead struct {
 
 // JobReadDone ends a read of a job's output.
 type JobReadDone struct {
-	First int64 // the offset of the first byte sent
-	Job   Job
+	Next int64 // the offset after the last byte sent; those before it may have gone
+	Job  Job
 }
 
 // JobWait waits for the end of a job, or for a line of its output that a regular

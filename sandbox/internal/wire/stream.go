@@ -376,6 +376,18 @@ func (s *Stream) WriteBuffer(buf *Buffer, n int) error {
 	return nil
 }
 
+// WriteVia sends a frame of as many of n bytes as the other end's window has room for.
+// body writes it to the pipe itself: the header and that many bytes, all of it or an error,
+// which ends the connection.
+func (s *Stream) WriteVia(n int, body func(header []byte, n int) error) error {
+	n, err := s.acquire(min(n, MaxData))
+	if err != nil {
+		return err
+	}
+	header := appendHeader(make([]byte, 0, HeaderSize), KindData, s.id, n)
+	return s.m.Exclusive(func() error { return body(header, n) })
+}
+
 // AppendLast appends p to b as the frame of the stream's last bytes, for a caller that
 // sends it together with others in one Frames. It takes at most MaxData bytes and does
 // not wait for the window, so nothing may have been written to the stream before.
@@ -404,8 +416,10 @@ func (s *Stream) CloseWrite() error {
 	return s.m.Send(KindEnd, s.id, nil)
 }
 
-// Buffer has room for a data frame: the bytes, and before them the header.
-type Buffer [HeaderSize + MaxData]byte
+// Buffer has room for a data frame: the bytes, and before them the header. Together they are
+// as long as a pipe is by default, and a multiple of what others copy at a time: a few bytes
+// over it would be a system call and a wake-up of their own on every pipe that they pass.
+type Buffer [64 << 10]byte
 
 var buffers = sync.Pool{New: func() any { return new(Buffer) }}
 

@@ -50,6 +50,14 @@ func (w *Writer) Send(kind Kind, stream uint32, payload []byte) error {
 // Frames writes whole frames that stand in b, in order and uninterrupted. It returns
 // when they are written, so b can be used again and a full pipe holds the sender back.
 func (w *Writer) Frames(b []byte) error {
+	return w.Exclusive(func() error {
+		_, err := w.w.Write(b)
+		return err
+	})
+}
+
+// Exclusive calls write, which writes whole frames to the pipe by itself.
+func (w *Writer) Exclusive(write func() error) error {
 	w.data.Lock()
 	defer w.data.Unlock()
 	w.mu.Lock()
@@ -61,25 +69,29 @@ func (w *Writer) Frames(b []byte) error {
 		return w.err
 	}
 	w.busy = true
-	return w.flush(b)
+	return w.flush(write)
 }
 
-// flush writes the pending control frames, then b, then what came in meanwhile, and
-// gives the pipe free. It is called with mu held and busy set, and returns why a frame
-// was not written: one that was is not made undone by a Fail meanwhile.
-func (w *Writer) flush(b []byte) (failed error) {
-	for w.err == nil && (len(w.pending) > 0 || b != nil) {
-		out, control := b, false
-		if len(w.pending) > 0 {
-			out, control = w.pending, true
-			w.pending = nil
+// flush writes the pending control frames, then calls write, writes what came in
+// meanwhile, and gives the pipe free. It is called with mu held and busy set, and returns
+// why a frame was not written: one that was is not made undone by a Fail meanwhile.
+func (w *Writer) flush(write func() error) (failed error) {
+	for w.err == nil && (len(w.pending) > 0 || write != nil) {
+		out := w.pending
+		w.pending = nil
+		now := write
+		if len(out) > 0 {
+			now = func() error {
+				_, err := w.w.Write(out)
+				return err
+			}
 		} else {
-			b = nil
+			write = nil
 		}
 		w.mu.Unlock()
-		_, err := w.w.Write(out)
+		err := now()
 		w.mu.Lock()
-		if control && cap(out) <= MaxData {
+		if len(out) > 0 && cap(out) <= MaxData {
 			w.spare = out
 		}
 		if err != nil && w.err == nil {
@@ -89,7 +101,7 @@ func (w *Writer) flush(b []byte) (failed error) {
 			failed = w.err
 		}
 	}
-	if failed == nil && (len(w.pending) > 0 || b != nil) {
+	if failed == nil && (len(w.pending) > 0 || write != nil) {
 		failed = w.err
 	}
 	w.busy = false
