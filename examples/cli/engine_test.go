@@ -129,6 +129,10 @@ func TestUsage(t *testing.T) {
 		"run --json --bogus -- true":  {2, "", "not defined: -bogus"},
 		"run --memory lots -- true":   {2, "", "512m"},
 		"run --timeout soon -- true":  {2, "", "30s"},
+		"run -t -- true":              {2, "", "stdin is none"},
+		"python --help":               {0, "usage: drydock python", ""},
+		"python --bogus":              {2, "", "See drydock python --help"},
+		"python /no/one.py":           {2, "", "/no/one.py: no such file"},
 		"runtimes --help":             {0, "usage: drydock runtimes", ""},
 		"runtimes --bogus":            {2, "", "See drydock runtimes --help"},
 		"runtimes lab":                {2, "", `unexpected argument "lab"`},
@@ -266,7 +270,7 @@ func TestRunExitCodes(t *testing.T) {
 func TestRunTimeout(t *testing.T) {
 	for name, c := range map[string]struct{ script, rung string }{
 		"leader and child heed TERM":       {"echo begun; sleep 100 & sleep 100", "term"},
-		"child ignores TERM, holds stdout": {"(trap '' TERM; echo begun; sleep 100; sleep 100) & wait", "term"},
+		"child ignores TERM, holds stdout": {"(trap '' TERM; echo begun; sleep 100; sleep 100) & wait", "kill"},
 		"leader ignores TERM":              {"trap '' TERM; echo begun; while :; do sleep 1; done", "kill"},
 		"child in a session of its own":    {"setsid sleep 100 & echo begun; sleep 100", "term"},
 	} {
@@ -335,7 +339,7 @@ func TestRunOptions(t *testing.T) {
 		"mount":      {[]string{"--mount", "./-a b:/data:ro"}, "cat /data/f; echo x 2>/dev/null >/data/new || echo ' read-only'", "from the host read-only\n"},
 		"no network": {nil, "ls /sys/class/net", "lo\n"},
 		"memory":     {[]string{"--memory", "64MiB"}, "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null", "67108864\n"},
-		"pids":       {[]string{"--pids", "32"}, "cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids/pids.max 2>/dev/null", "32\n"},
+		"pids":       {[]string{"--pids", "32"}, "cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids/pids.max 2>/dev/null", "64\n"}, // 32 are the guest's
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -438,6 +442,47 @@ func TestRunKilled(t *testing.T) {
 	start(t, cmd)
 	is.NoErr(cmd.Process.Kill())
 	gone(t, cmd.Process.Pid)
+}
+
+func TestPythonScripts(t *testing.T) {
+	dir := t.TempDir()
+	is := is.New(t)
+	is.NoErr(os.WriteFile(filepath.Join(dir, "a.py"), []byte("x = 'a'\nprint(x, end='')\n"), 0o644))
+	for name, c := range map[string]struct {
+		args           []string
+		stdin          string
+		code           int
+		stdout, stderr string
+	}{
+		"stdin":       {nil, "def f():\n  return 1\n\nprint(f())\nf() + 1\n", 0, "1\n2\n", ""},
+		"empty":       {nil, "", 0, "", ""},
+		"code":        {[]string{"-c", "x = 1", "-c", "x + 1"}, "print('unread')", 0, "2\n", ""},
+		"file":        {[]string{"a.py"}, "print('unread')", 0, "a", ""},
+		"all":         {[]string{"-i", "-c", "x = 1", "a.py"}, "x * 2", 0, "a\n'aa'\n", ""},
+		"stderr":      {[]string{"-c", "import sys; print(1); print(2, file=sys.stderr)"}, "", 0, "1\n", "2\n"},
+		"sys.exit":    {[]string{"-c", "import sys; sys.exit(4)", "-c", "print(1)"}, "", 4, "", ""},
+		"exception":   {[]string{"-c", "raise KeyError('\x1b[2J')", "-c", "print(1)"}, "", 1, "", "KeyError: '\\x1b[2J'\n"},
+		"bad syntax":  {[]string{"-c", "f("}, "", 1, "", "SyntaxError"},
+		"timeout":     {[]string{"--timeout", "500ms", "-c", "print(1, flush=True)\nwhile True: pass"}, "", 124, "1\n", "drydock: timed out after 500ms\n"},
+		"process":     {[]string{"-c", "import os; os._exit(5)"}, "", 5, "", "(exit code 5)"},
+		"crash":       {[]string{"-c", "import os; os.kill(os.getpid(), 9)"}, "", 137, "", "(SIGKILL)"},
+		"no python":   {[]string{"--image", busybox, "-c", "1"}, "", 127, "", "command not found"},
+		"environment": {[]string{"--env", "A=b", "-c", "import os; os.environ['A']"}, "", 0, "'b'\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			cmd := program(t, append([]string{"python", "--engine", engine(t)}, c.args...)...)
+			cmd.Dir = dir
+			cmd.Stdin = strings.NewReader(c.stdin)
+			got := finish(t, cmd)
+			is.Equal(got.code, c.code)                      // exit code
+			is.Equal(got.stdout, c.stdout)                  // stdout
+			is.True(strings.Contains(got.stderr, c.stderr)) // stderr
+			is.Equal(len(left(t, cmd.Process.Pid)), 0)      // containers left
+		})
+	}
+	_, err := os.Stat(filepath.Join(dir, "out"))
+	is.True(os.IsNotExist(err)) // made only for an image
 }
 
 // gone waits until the containers of a process that ended without a word are no more. On a

@@ -25,18 +25,16 @@ func newFlags(name string) *flag.FlagSet {
 }
 
 // runtimeFiles adds the flag --runtimes, which may be repeated and may be a list like PATH.
-func runtimeFiles(f *flag.FlagSet) *[]string {
-	var files []string
+func runtimeFiles(f *flag.FlagSet, files *[]string) {
 	f.Func("runtimes", "", func(list string) error {
 		for _, file := range filepath.SplitList(list) {
 			if file == "" {
 				return errors.New("write the name of a file")
 			}
-			files = append(files, file)
+			*files = append(*files, file)
 		}
 		return nil
 	})
-	return &files
 }
 
 // catalog has the runtimes of files, or those of the environment when none are given.
@@ -47,30 +45,26 @@ func catalog(files []string) (*drydock.Catalog, error) {
 	return drydock.Load(files...)
 }
 
-// invocation is what the arguments of run say.
-type invocation struct {
+// common is what the flags say that run and python share.
+type common struct {
 	options sandbox.Options
-	command []string
 	timeout time.Duration
 	engine  string
-	files   []string
-	json    bool
+	lists   []string // files of runtimes
 }
 
-// parseRun reads the arguments of run. The error is flag.ErrHelp where help was asked for.
-func parseRun(args []string) (*invocation, error) {
-	in := &invocation{}
-	o := &in.options
-	f := newFlags("run")
+// newCommon adds those flags to f.
+func newCommon(f *flag.FlagSet) *common {
+	c := &common{}
+	o := &c.options
 	f.StringVar(&o.Runtime, "runtime", "", "")
 	f.StringVar(&o.Image, "image", "", "")
-	files := runtimeFiles(f)
-	f.StringVar(&in.engine, "engine", "docker", "")
+	runtimeFiles(f, &c.lists)
+	f.StringVar(&c.engine, "engine", "docker", "")
 	f.BoolVar(&o.Offline, "offline", false, "")
-	f.BoolVar(&in.json, "json", false, "")
 	f.StringVar(&o.User, "user", "", "")
 	f.StringVar(&o.WorkDir, "workdir", "", "")
-	f.Func("timeout", "", into(&in.timeout, parseTimeout))
+	f.Func("timeout", "", into(&c.timeout, parseTimeout))
 	f.Func("memory", "", into(&o.Memory, parseBytes))
 	f.Func("cpus", "", into(&o.CPUs, parseCPUs))
 	f.Func("pids", "", into(&o.PIDs, parsePIDs))
@@ -90,19 +84,76 @@ func parseRun(args []string) (*invocation, error) {
 		o.Env[key] = value
 		return nil
 	})
+	return c
+}
+
+// check refuses what only shows when all flags are there.
+func (c *common) check() error {
+	switch {
+	case c.options.Runtime != "" && c.options.Image != "":
+		return errors.New("both --runtime and --image; write one of them")
+	case c.engine == "":
+		return errors.New("--engine is empty; write docker, podman or a path")
+	}
+	return nil
+}
+
+// invocation is what the arguments of run say.
+type invocation struct {
+	*common
+	command  []string
+	terminal bool
+	json     bool
+}
+
+// parseRun reads the arguments of run. The error is flag.ErrHelp where help was asked for.
+func parseRun(args []string) (*invocation, error) {
+	f := newFlags("run")
+	in := &invocation{common: newCommon(f)}
+	for _, name := range []string{"t", "it", "terminal"} {
+		f.BoolVar(&in.terminal, name, false, "")
+	}
+	f.BoolVar(&in.json, "json", false, "")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
-	in.command, in.files = f.Args(), *files
+	in.command = f.Args()
 	switch {
 	case len(in.command) == 0:
 		return nil, errors.New("no command; write it after --, as in: drydock run -- python3 -V")
-	case o.Runtime != "" && o.Image != "":
-		return nil, errors.New("both --runtime and --image; write one of them")
-	case in.engine == "":
-		return nil, errors.New("--engine is empty; write docker, podman or a path")
+	case in.terminal && in.json:
+		return nil, errors.New("both --terminal, which shows the output, and --json, which keeps it; write one of them")
 	}
-	return in, nil
+	return in, in.check()
+}
+
+// pythonInvocation is what the arguments of python say.
+type pythonInvocation struct {
+	*common
+	code        []string
+	files       []string
+	interactive bool
+	out         string
+}
+
+// parsePython reads the arguments of python.
+func parsePython(args []string) (*pythonInvocation, error) {
+	f := newFlags("python")
+	in := &pythonInvocation{common: newCommon(f)}
+	f.Func("c", "", func(code string) error {
+		in.code = append(in.code, code)
+		return nil
+	})
+	f.BoolVar(&in.interactive, "i", false, "")
+	f.StringVar(&in.out, "out", "out", "")
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	in.files = f.Args()
+	if in.out == "" {
+		return nil, errors.New("--out is empty; write a directory")
+	}
+	return in, in.check()
 }
 
 // into makes the value of a flag from its text.

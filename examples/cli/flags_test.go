@@ -21,7 +21,7 @@ func TestParseRun(t *testing.T) {
 	is.NoErr(err)
 	o := in.options
 	is.Equal(o.Runtime, "python-web")                                 // runtime
-	is.Equal(in.files, []string{"a.yaml", "b.yaml"})                  // runtimes
+	is.Equal(in.lists, []string{"a.yaml", "b.yaml"})                  // runtimes
 	is.Equal(in.timeout, 90*time.Second)                              // timeout
 	is.Equal(o.Memory, int64(512<<20))                                // memory
 	is.Equal(o.CPUs, 0.5)                                             // cpus
@@ -43,13 +43,54 @@ func TestParseRunDefaults(t *testing.T) {
 	is := is.New(t)
 	in, err := parseRun([]string{"true"})
 	is.NoErr(err)
-	is.Equal(in, &invocation{engine: "docker", command: []string{"true"}}) // all else is the library's to choose
+	is.Equal(in, &invocation{common: &common{engine: "docker"}, command: []string{"true"}}) // all else is the library's to choose
+}
+
+func TestParseRunTerminal(t *testing.T) {
+	is := is.New(t)
+	for _, name := range []string{"-t", "-it", "--terminal"} {
+		in, err := parseRun([]string{name, "sh", "-t"})
+		is.NoErr(err)
+		is.True(in.terminal)                       // asked for
+		is.Equal(in.command, []string{"sh", "-t"}) // the second is the command's
+	}
+}
+
+func TestParsePython(t *testing.T) {
+	is := is.New(t)
+	in, err := parsePython(strings.Fields("--runtime python-web --timeout 5s --memory 1g -c x=1 -c x -i --out figures a.py b.py"))
+	is.NoErr(err)
+	is.Equal(in.options.Runtime, "python-web")   // as for run
+	is.Equal(in.timeout, 5*time.Second)          // timeout
+	is.Equal(in.options.Memory, int64(1<<30))    // memory
+	is.Equal(in.code, []string{"x=1", "x"})      // in their order
+	is.Equal(in.files, []string{"a.py", "b.py"}) // files
+	is.Equal(in.out, "figures")                  // where images go
+	is.True(in.interactive && in.goesOn())       // then a prompt
+	in, err = parsePython(nil)
+	is.NoErr(err)
+	is.Equal(in, &pythonInvocation{common: &common{engine: "docker"}, out: "out"}) // all else is the library's to choose
+	is.True(in.goesOn())                                                           // there is nothing else to do
+	in, err = parsePython([]string{"a.py"})
+	is.NoErr(err)
+	is.True(!in.goesOn()) // as for python3
+	for args, want := range map[string]string{
+		"--out= ":               "write a directory",
+		"--runtime a --image b": "both --runtime and --image",
+		"--json":                "not defined: -json",
+		"-c":                    "flag needs an argument",
+	} {
+		_, err := parsePython(strings.Fields(args))
+		is.True(err != nil && strings.Contains(err.Error(), want)) // says what to write
+	}
 }
 
 func TestParseRunRefuses(t *testing.T) {
 	for args, want := range map[string]string{
 		"":                                 "no command",
 		"--json --":                        "no command",
+		"-t":                               "no command",
+		"-t --json -- true":                "both --terminal",
 		"--runtime a --image b -- true":    "both --runtime and --image",
 		"--engine= -- true":                "--engine is empty",
 		"--bogus -- true":                  "-bogus",

@@ -1,6 +1,8 @@
-// Drydock runs a command in a sandbox, for people and scripts.
+// Drydock runs a command or Python code in a sandbox, for people and scripts.
 //
 //	drydock run --image alpine:3 --mount .:/workspace -- ls -l
+//	drydock run -t --image alpine:3 -- sh
+//	drydock python --runtime python-datascience
 //
 // Install it from a checkout with "go install ." in this directory, which names it cli, or
 // with "go build -o drydock .".
@@ -15,6 +17,7 @@ import (
 const usage = `usage: drydock COMMAND [FLAG...]
 
   run        run a command in a sandbox that ends with it
+  python     run Python code that keeps its variables, from a prompt or a script
   runtimes   list the runtimes that a sandbox can be made from
 
 drydock COMMAND --help tells more.
@@ -30,6 +33,8 @@ func dispatch(args []string) int {
 	switch name, rest := args[0], args[1:]; name {
 	case "run":
 		return run(rest)
+	case "python":
+		return python(rest)
 	case "runtimes":
 		return runtimes(rest)
 	case "help", "-h", "-help", "--help":

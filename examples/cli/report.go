@@ -35,7 +35,7 @@ func exitCode(r *sandbox.Result, err error) int {
 		return exitSignal + int(i.signal)
 	case r != nil && r.Outcome == sandbox.TimedOut:
 		return exitTimeout
-	case r == nil && errors.As(err, &e) && e.Op == "exec":
+	case r == nil && errors.As(err, &e) && (e.Op == "exec" || e.Op == "start interpreter"):
 		return notStarted(e.Code)
 	case r == nil || err != nil:
 		return exitEngine

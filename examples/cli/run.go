@@ -11,6 +11,7 @@ import (
 
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
+	"golang.org/x/term"
 )
 
 const runUsage = `usage: drydock run [FLAG...] -- COMMAND [ARGUMENT...]
@@ -19,14 +20,26 @@ Runs a command in a sandbox that ends with it: without a network, as an unprivil
 a read-only root file system and an empty work dir. Output comes as it is written; stdin is
 passed on unless it is a terminal. Images are pulled and built where they are missing.
 
-  --runtime NAME        the runtime to run in (default python-minimal; see drydock runtimes)
+  -t, -it, --terminal   give the command a terminal, for sh, python3 -i, vi or top. Every key
+                        goes to it, Ctrl-C too, and all it writes comes on stdout
+
+  --timeout D           end the command and all that came of it after 30s, 5m, 1h30m
+  --json                print one JSON object at the end and not the output: outcome, exit_code,
+                        signal, rung, stdout, stderr, truncated, duration_ms; error, stand_in
+
+` + commonUsage + `
+Exits with the code of the command, or 128 and the number of the signal that ended it. Else:
+  2 wrong usage   124 timed out   125 no sandbox, or lost   126 cannot be executed   127 not found
+`
+
+// commonUsage is what run and python share.
+const commonUsage = `  --runtime NAME        the runtime to run in (default python-minimal; see drydock runtimes)
   --image IMAGE         an image to run in, instead of a runtime
   --runtimes FILE       a file of runtimes, in place of those that DRYDOCK_RUNTIMES names;
                         may be repeated
   --engine ENGINE       docker, podman, or the path of such a command line (default docker)
   --offline             pull and build nothing
 
-  --timeout D           end the command and its process group after 30s, 5m, 1h30m
   --memory SIZE         such as 512m or 2g (default 1g); there is no swap beside it
   --cpus N              such as 0.5 (default 2)
   --pids N              processes and threads (default 1024)
@@ -36,12 +49,6 @@ passed on unless it is a terminal. Images are pulled and built where they are mi
                         slash is a path, without one the name of a volume
   --user USER           uid, uid:gid or a name that the image has (default: unprivileged)
   --workdir DIR         where the command starts (default: the runtime's)
-
-  --json                print one JSON object at the end and not the output: outcome, exit_code,
-                        signal, rung, stdout, stderr, truncated, duration_ms; error, stand_in
-
-Exits with the code of the command, or 128 and the number of the signal that ended it. Else:
-  2 wrong usage   124 timed out   125 no sandbox, or lost   126 cannot be executed   127 not found
 `
 
 // run is the command of that name; it returns the exit code.
@@ -54,7 +61,14 @@ func run(args []string) int {
 	if err != nil {
 		return misuse(os.Stderr, "run", err.Error())
 	}
-	ctx, stop := untilSignal()
+	ending := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if in.terminal {
+		if !term.IsTerminal(int(os.Stdin.Fd())) {
+			return misuse(os.Stderr, "run", "-t is for a terminal, and stdin is none; leave it out")
+		}
+		ending = terminalSignals
+	}
+	ctx, stop := untilSignal(context.Background(), ending...)
 	defer stop()
 	result, standIn, err := in.run(ctx)
 	code := exitCode(result, err)
@@ -71,30 +85,44 @@ func run(args []string) int {
 
 // run opens the sandbox, runs the command in it, and closes it.
 func (in *invocation) run(ctx context.Context) (r *sandbox.Result, standIn string, err error) {
-	opts := in.options
-	if opts.Catalog, err = catalog(in.files); err != nil {
-		return nil, "", err
+	if in.terminal {
+		defer discardInput(os.Stdin)
 	}
-	opts.Engine = sandbox.Docker(&dockercli.Client{Path: in.engine})
-	opts.Progress = printProgress(os.Stderr)
-	sb, err := sandbox.Open(ctx, &opts)
+	sb, err := in.open(ctx)
 	if err != nil {
 		return nil, "", err
 	}
 	defer sb.Close()
 	cmd := sb.Command(in.command[0], in.command[1:]...)
 	cmd.Timeout = in.timeout
-	if piped(os.Stdin) {
-		cmd.Stdin = os.Stdin
+	if in.terminal {
+		cmd.Env = terminalEnv(in.options.Env)
+		r, err = runTerminal(ctx, cmd)
+	} else {
+		if piped(os.Stdin) {
+			cmd.Stdin = os.Stdin
+		}
+		if !in.json {
+			cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		}
+		r, err = cmd.Run(ctx)
 	}
-	if !in.json {
-		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	}
-	r, err = cmd.Run(ctx)
 	if in.timeout > 0 && err == nil && r.Outcome == sandbox.TimedOut && !in.json {
 		fmt.Fprintf(os.Stderr, "drydock: timed out after %v\n", in.timeout)
 	}
 	return r, sb.StandIn(), err
+}
+
+// open opens the sandbox that the flags describe.
+func (c *common) open(ctx context.Context) (*sandbox.Sandbox, error) {
+	opts := c.options
+	var err error
+	if opts.Catalog, err = catalog(c.lists); err != nil {
+		return nil, err
+	}
+	opts.Engine = sandbox.Docker(&dockercli.Client{Path: c.engine})
+	opts.Progress = printProgress(os.Stderr)
+	return sandbox.Open(ctx, &opts)
 }
 
 // piped reports whether f is there and neither a terminal nor another device.
@@ -103,12 +131,12 @@ func piped(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice == 0
 }
 
-// untilSignal returns a context that the first SIGINT or SIGTERM ends. The second has its
+// untilSignal returns a context that the first of these signals ends. The second has its
 // usual effect, and the sandbox still goes: it ends when its channel to this process does.
-func untilSignal() (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(context.Background())
+func untilSignal(parent context.Context, ending ...os.Signal) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, ending...)
 	go func() {
 		select {
 		case s := <-signals:

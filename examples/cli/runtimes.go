@@ -27,7 +27,8 @@ Lists the runtimes that a sandbox can be made from.
 // runtimes is the command of that name; it returns the exit code.
 func runtimes(args []string) int {
 	f := newFlags("runtimes")
-	files := runtimeFiles(f)
+	var files []string
+	runtimeFiles(f, &files)
 	asJSON := f.Bool("json", false, "")
 	err := f.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -40,7 +41,7 @@ func runtimes(args []string) int {
 	if err != nil {
 		return misuse(os.Stderr, "runtimes", err.Error())
 	}
-	c, err := catalog(*files)
+	c, err := catalog(files)
 	if err == nil {
 		if *asJSON {
 			err = listJSON(os.Stdout, c.All())

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// figures saves images in a directory of the host, which is made when there is one to save.
+// Their bytes are those of a program in the sandbox: their names are not, no file that is
+// there is ever overwritten, and there is an end to them.
+type figures struct {
+	dir   string
+	next  int // from 1
+	count int
+	bytes int64
+}
+
+// What a session saves at most.
+const (
+	maxFigures     = 1000
+	maxFigureBytes = 256 << 20
+)
+
+// save writes a new file and returns its name.
+func (f *figures) save(ext string, data []byte) (string, error) {
+	f.count++
+	f.bytes += int64(len(data))
+	if f.count > maxFigures || f.bytes > maxFigureBytes {
+		return "", fmt.Errorf("a session saves at most %d images and %d MiB", maxFigures, maxFigureBytes>>20)
+	}
+	if err := os.MkdirAll(f.dir, 0o755); err != nil {
+		return "", err
+	}
+	root, err := os.OpenRoot(f.dir)
+	if err != nil {
+		return "", err
+	}
+	defer root.Close()
+	for {
+		f.next++
+		name := fmt.Sprintf("figure-%d.%s", f.next, ext)
+		file, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		_, err = file.Write(data)
+		return filepath.Join(f.dir, name), errors.Join(err, file.Close())
+	}
+}
