@@ -63,8 +63,9 @@ type Command struct {
 	// Default: DefaultGrace.
 	Grace time.Duration
 
-	control  bool // it has a control socket as descriptor 3, see call.Control
-	join     bool // stderr goes where stdout goes
+	label    string // in messages, in place of Args
+	control  bool   // it has a control socket as descriptor 3, see call.Control
+	join     bool   // stderr goes where stdout goes
 	pipes    [3]*pipe
 	sb       *Sandbox
 	ctx      context.Context // of Start, for the cause when it ends
@@ -227,6 +228,9 @@ func (c *Command) grace() time.Duration {
 // name is the command for messages.
 func (c *Command) name() string {
 	const longest = 200
+	if c.label != "" {
+		return c.label
+	}
 	text := fmt.Sprintf("%q", c.Args)
 	if len(text) > longest {
 		text = text[:longest] + "..."

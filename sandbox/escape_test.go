@@ -235,6 +235,8 @@ func TestHostile(t *testing.T) {
 	}{
 		{"kills all", sandbox.Options{}, []string{"sh", "-c", "kill -9 -1; sleep 60"}},
 		{"stops all", sandbox.Options{}, []string{"sh", "-c", "kill -STOP -1; sleep 60"}},
+		{"forges its tag", sandbox.Options{}, []string{"sh", "-c", "ulimit -w 5; setsid sleep 60 & wait"}},
+		{"forges none", sandbox.Options{}, []string{"sh", "-c", "ulimit -w 0; setsid sleep 60 & wait"}},
 		{"takes PID 1 its descriptors", python, []string{"python3", "-c", `
 import resource, time
 resource.prlimit(1, resource.RLIMIT_NOFILE, (3, 3))
@@ -261,6 +263,7 @@ time.sleep(60)`}},
 				}
 				is.NoErr(waitFor(func() bool { all, _ := sb.ReadDir(ctx, "up"); return len(all) == 5 }))
 				hostile := sb.Command(test.args[0], test.args[1:]...)
+				hostile.Timeout = 200 * time.Millisecond // of one that only hides from it
 				is.NoErr(hostile.Start(ctx))
 				// Whoever starts commands meanwhile gets an error and no result that is not true.
 				is.NoErr(waitFor(func() bool {

@@ -19,7 +19,7 @@ func ExampleCommand_StdinPipe() {
 		log.Fatal(err)
 	}
 	defer sb.Close()
-	cmd := sb.Command("sed", "-u", "s/^/> /")
+	cmd := sb.Command("sh", "-c", "while read line; do echo \"> $line\"; done")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		log.Fatal(err)

@@ -63,7 +63,7 @@ func (sb *Sandbox) startInterpreter(ctx context.Context, lang Language, o *Inter
 	}
 	p.cmd = sb.Command(program, p.lang.Args...)
 	p.cmd.Env, p.cmd.Dir = append(p.lang.Env[:len(p.lang.Env):len(p.lang.Env)], o.Env...), o.Dir
-	p.cmd.control = true
+	p.cmd.control, p.cmd.label = true, program // the arguments are ours
 	p.out.open(p, 0)
 	p.err.open(p, 1)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err

@@ -48,7 +48,9 @@ func (g *guest) launch(m *wire.Exec, begin func(path string, argv []string, attr
 	}
 	f, err := openFiles(m)
 	if err != nil {
+		g.jobs.mu.Lock()
 		g.jobs.tampered()
+		g.jobs.mu.Unlock()
 		return nil, err
 	}
 	attr := &syscall.ProcAttr{Dir: dir, Env: env, Files: f.child,

@@ -30,8 +30,9 @@ type fuzzed struct {
 func newFuzzed(dir string) *fuzzed {
 	f := &fuzzed{over: make(chan struct{}), done: make(chan struct{})}
 	f.guest = &guest{dir: dir, started: time.Now(), beside: true, // PID 1 has the account files
-		jobs: &jobs{started: make(chan struct{}, 1), running: make(map[int]*job), lastTag: uint64(os.Getpid()) << 32,
+		jobs: &jobs{started: make(chan struct{}, 1), running: make(map[int]*job),
 			limits: readOwnLimits(), oom: &oomCounter{}, end: func(string) {}}}
+	f.jobs.beginTags()
 	go f.reap()
 	return f
 }

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -27,9 +28,12 @@ type jobs struct {
 	// no pid is looked up before it is known or signalled after it was reaped.
 	mu      sync.Mutex
 	running map[int]*job
-	lastTag uint64
 	canary  int      // its pid, or 0
 	score   *os.File // the own oom_score_adj, open since before it became root's
+
+	untagged uint64        // the limit of what no guest has started
+	prefix   uint64        // the upper half of all tags
+	lastTag  atomic.Uint64 // changed under mu
 }
 
 // job is a command's first process, its process group, and the tree of all that came of
@@ -85,8 +89,6 @@ func startJobs() (*jobs, error) {
 	const closeRange, cloexec = 436, 4 // close_range(2); kernels before 5.11 do not know it
 	_, _, _ = syscall.RawSyscall(closeRange, 3, ^uintptr(0), cloexec)
 	a := &jobs{started: make(chan struct{}, 1), running: make(map[int]*job), end: func(string) {}}
-	// Another guest of the same user has other numbers.
-	a.lastTag = uint64(os.Getpid()) << 32
 	// The score file belongs to root once the process is not dumpable: open it before.
 	score, err := os.OpenFile("/proc/self/oom_score_adj", os.O_WRONLY, 0)
 	if err == nil {
@@ -94,6 +96,7 @@ func startJobs() (*jobs, error) {
 	}
 	a.oom = openOOMCounter("/sys/fs/cgroup/")
 	a.limits = readOwnLimits()
+	a.beginTags()
 	if err := undumpable(); err != nil {
 		return nil, err
 	}
@@ -160,16 +163,15 @@ func (a *jobs) start(path string, argv []string, attr *syscall.ProcAttr) (*job, 
 	j.kills = a.oom.kills()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.lastTag++
-	j.tag = a.lastTag
-	if err := setTag(j.tag); err != nil {
+	var err error
+	if j.tag, err = a.nextTag(); err != nil {
 		a.tampered()
 		return nil, err
 	}
 	// The child inherits the score; setting it from here after the fork would be a race
 	// with the child's own first allocations.
 	a.setScore(jobScore)
-	watch := time.AfterFunc(stuckFork, func() { a.resume(j.tag) })
+	watch := time.AfterFunc(stuckFork, j.resume)
 	j.started = time.Now()
 	pid, err := syscall.ForkExec(path, argv, attr)
 	watch.Stop()

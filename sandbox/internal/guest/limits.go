@@ -34,9 +34,6 @@ func readOwnLimits() *ownLimits {
 func (l *ownLimits) changed() string {
 	now := readOwnLimits()
 	for i := range now {
-		if i == rlimitLocks {
-			now[i].Cur = l[i].Cur // the tag of the last job
-		}
 		if now[i] != l[i] {
 			return limitNames[i]
 		}

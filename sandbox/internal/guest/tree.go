@@ -13,10 +13,12 @@ import (
 	"unsafe"
 )
 
-// A job's processes are found by a tag that they cannot lose by accident: the soft limit
-// RLIMIT_LOCKS, which Linux has not used since 2.4.25, is the job's number below the
-// guest's pid. Children inherit it, whatever session or group they move to, whoever becomes their parent and
-// whichever variables they clear. The guest sets its own before each fork.
+// A job's processes are found by a tag that they cannot lose: the hard limit RLIMIT_LOCKS,
+// which Linux has not used since 2.4.25, is the job's number below the guest's pid. Children
+// inherit it, whatever session or group they move to, whoever becomes their parent and
+// whichever variables they clear. The guest sets its own before each fork. A process can
+// only lower it, and the guest counts down: a number below the last job's is no job's, so
+// whoever has one has forged it, and the sandbox ends.
 
 // Resource limits by number: asm-generic/resource.h.
 const (
@@ -24,14 +26,29 @@ const (
 	rlimitLocks = 10
 )
 
-// setTag gives the next child its tag.
-func setTag(tag uint64) error {
-	var r syscall.Rlimit
-	if err := prlimit(0, rlimitLocks, nil, &r); err != nil {
-		return os.NewSyscallError("prlimit", err)
+// beginTags sets where the tags begin: another guest of the same user has others.
+func (a *jobs) beginTags() {
+	a.untagged = a.limits[rlimitLocks].Max
+	a.lastTag.Store(min(uint64(os.Getpid())<<32|1<<32-1, a.untagged))
+	a.prefix = a.lastTag.Load() >> 32
+}
+
+// nextTag gives the next child its tag. a.mu is held.
+func (a *jobs) nextTag() (uint64, error) {
+	// Whoever finds a process of that tag finds the number in lastTag.
+	tag := a.lastTag.Add(^uint64(0))
+	r := syscall.Rlimit{Cur: tag, Max: tag}
+	if err := prlimit(0, rlimitLocks, &r, nil); err != nil {
+		return 0, os.NewSyscallError("prlimit", err)
 	}
-	r.Cur = tag
-	return os.NewSyscallError("prlimit", prlimit(0, rlimitLocks, &r, nil))
+	a.limits[rlimitLocks] = r
+	return tag, nil
+}
+
+// forged reports whether a tag is one that no job of this guest has or had, and no other
+// guest's.
+func (a *jobs) forged(tag uint64) bool {
+	return tag>>32 == a.prefix && tag < a.lastTag.Load() || tag>>32 == 0 && a.prefix > 0
 }
 
 // prlimit sets and gets a limit of a process, 0 being this one. It is permitted for every
@@ -45,9 +62,9 @@ func prlimit(pid, resource int, set, old *syscall.Rlimit) error {
 	return nil
 }
 
-// each calls f with the pid and the tag of every process but this one that has a tag and
-// is alive. It stops where f returns false.
-func each(f func(pid int, tag uint64) bool) error {
+// each calls f with the pid and the tag of every process but this one that has a tag. It
+// stops where f returns false. A tag that is forged ends the sandbox.
+func (a *jobs) each(f func(pid int, tag uint64) bool) error {
 	d, err := os.Open("/proc")
 	if err != nil {
 		return err
@@ -64,20 +81,23 @@ func each(f func(pid int, tag uint64) bool) error {
 			continue
 		}
 		var r syscall.Rlimit
-		if prlimit(pid, rlimitLocks, nil, &r) != nil || r.Cur == 0 || r.Cur == ^uint64(0) {
+		if prlimit(pid, rlimitLocks, nil, &r) != nil || r.Max == a.untagged {
 			continue
 		}
-		if !f(pid, r.Cur) {
+		if a.forged(r.Max) && alive(pid) {
+			a.end("a process in the sandbox changed the tag of its job")
+		}
+		if !f(pid, r.Max) {
 			break
 		}
 	}
 	return nil
 }
 
-// tree returns the pids of a job's processes that are not dead.
-func tree(tag uint64) (pids []int, err error) {
-	err = each(func(pid int, t uint64) bool {
-		if t == tag && alive(pid) {
+// tree returns the pids of the job's processes that are not dead.
+func (j *job) tree() (pids []int, err error) {
+	err = j.all.each(func(pid int, tag uint64) bool {
+		if tag == j.tag && alive(pid) {
 			pids = append(pids, pid)
 		}
 		return true
@@ -112,7 +132,7 @@ func runnable(pid int) bool {
 // leftBehind reports whether a process of another job runs, such as one that was started
 // in the background.
 func (a *jobs) leftBehind(tag uint64) (found bool) {
-	err := each(func(pid int, t uint64) bool {
+	err := a.each(func(pid int, t uint64) bool {
 		found = t != tag && pid != a.canary && alive(pid)
 		return !found
 	})
@@ -121,8 +141,8 @@ func (a *jobs) leftBehind(tag uint64) (found bool) {
 
 // resume continues the processes of a job that are stopped: a child between fork and exec
 // which another job stopped would hold up every start.
-func (a *jobs) resume(tag uint64) {
-	pids, _ := tree(tag)
+func (j *job) resume() {
+	pids, _ := j.tree()
 	for _, pid := range pids {
 		_ = syscall.Kill(pid, syscall.SIGCONT)
 	}
@@ -137,7 +157,7 @@ func (j *job) halt(more func() bool) map[int]bool {
 	for before := -1; len(stopped) > before; {
 		before = len(stopped)
 		// Each as it is found: every one that is stopped leaves the guest more of the cpu.
-		_ = each(func(pid int, tag uint64) bool {
+		_ = j.all.each(func(pid int, tag uint64) bool {
 			if tag != j.tag || stopped[pid] || !alive(pid) {
 				return true
 			}
@@ -174,7 +194,7 @@ func (j *job) term(over time.Time) {
 // number is below that of a parent which ended meanwhile, so it takes two.
 func (j *job) gone() bool {
 	for range 2 {
-		if pids, err := tree(j.tag); len(pids) > 0 || err != nil {
+		if pids, err := j.tree(); len(pids) > 0 || err != nil {
 			return false
 		}
 	}
@@ -201,8 +221,8 @@ func (j *job) kill() {
 func (a *jobs) killAll() {
 	for {
 		var left uint64
-		_ = each(func(pid int, tag uint64) bool {
-			if tag>>32 == uint64(os.Getpid()) && alive(pid) {
+		_ = a.each(func(pid int, tag uint64) bool {
+			if tag>>32 == a.prefix && alive(pid) {
 				left = tag
 			}
 			return left == 0
@@ -210,6 +230,6 @@ func (a *jobs) killAll() {
 		if left == 0 {
 			return
 		}
-		(&job{tag: left}).kill()
+		(&job{all: a, tag: left}).kill()
 	}
 }
