@@ -908,7 +908,7 @@ func TestEndedUnreadAfterExit(t *testing.T) {
 			sb := open(t, sandbox.Options{})
 			gate := make(chan struct{})
 			// More than the window, and so little more that the pipe takes the rest.
-			cmd := sb.Command("head", "-c", "1080000", "/dev/zero")
+			cmd := sb.Command("head", "-c", "950000", "/dev/zero")
 			cmd.Stdout = writerFunc(func(p []byte) (int, error) { <-gate; return len(p), nil })
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()

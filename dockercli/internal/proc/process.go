@@ -35,7 +35,6 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 		return nil, err
 	}
 	defer w.Close() // the child has its own copy
-	widen(r)
 	p := &Process{Stdout: r, stderr: newSink(nil, TailCap)}
 	p.c, err = launch(spec, p.stderr, func(x *exec.Cmd) error {
 		x.Stdout = w

@@ -83,12 +83,18 @@ func (f *files) pipe(childReads bool) (ours *os.File, child uintptr, err error) 
 	return os.NewFile(uintptr(o), "pipe"), uintptr(c), nil
 }
 
-// widen makes a pipe as large as an unprivileged process may: each time that it runs full
-// its writer has to be woken again. Where it is refused, as beyond a user's share of such
-// memory, the pipe is slower and no less right.
-func widen(fd int) {
-	const setPipeSize, size = 1031, 1 << 20 // F_SETPIPE_SZ, of fcntl(2)
-	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), setPipeSize, size)
+// pipeSize is the largest that an unprivileged process may make a pipe, and no less than a
+// stream's window.
+const pipeSize = 1 << 20
+
+// widen makes a pipe that large and returns its size: each time that it runs full its writer
+// has to be woken again. Where it is refused, as beyond a user's share of such memory, the
+// pipe is slower and no less right.
+func widen(fd int) int {
+	const setPipeSize, getPipeSize = 1031, 1032 // F_SETPIPE_SZ and F_GETPIPE_SZ, of fcntl(2)
+	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), setPipeSize, pipeSize)
+	size, _, _ := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), getPipeSize, 0)
+	return int(size)
 }
 
 func (f *files) openControl() error {

@@ -105,19 +105,16 @@ func newSpliceWay(w io.Writer) *spliceWay {
 	if err != nil {
 		return nil
 	}
-	waits := true
-	if err := raw.Control(func(fd uintptr) {
-		flags, _, errno := syscall.Syscall(syscall.SYS_FCNTL, fd, syscall.F_GETFL, 0)
-		waits = errno != 0 || flags&syscall.O_NONBLOCK == 0
-	}); err != nil || waits {
-		return nil
-	}
 	var fds [2]int
 	if err := syscall.Pipe2(fds[:], syscall.O_CLOEXEC|syscall.O_NONBLOCK); err != nil {
 		return nil
 	}
 	// A header takes a page of its own here, and so may what was written in small pieces.
-	widen(fds[1])
+	if widen(fds[1]) != pipeSize {
+		syscall.Close(fds[0])
+		syscall.Close(fds[1])
+		return nil
+	}
 	return &spliceWay{out: raw, between: fds[0], into: fds[1],
 		files: [2]*os.File{os.NewFile(uintptr(fds[0]), "between"), os.NewFile(uintptr(fds[1]), "between")}}
 }

@@ -38,8 +38,10 @@ const (
 	// MaxControl is the largest payload of a control frame in bytes. It has room for the
 	// 2 MiB of arguments and environment that Linux lets a program start with.
 	MaxControl = 4 << 20
-	// Window is how many unread bytes each direction of a stream may have in flight.
-	Window = 1 << 20
+	// Window is how many unread bytes each direction of a stream may have in flight. It is
+	// what 14 frames of a Buffer carry, which with their headers fit a pipe of 1 MiB: its
+	// writer then waits for credit, that comes for many frames, and not for each free page.
+	Window = 896 << 10
 )
 
 // Kind says what a frame is.
