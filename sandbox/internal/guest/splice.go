@@ -105,6 +105,13 @@ func newSpliceWay(w io.Writer) *spliceWay {
 	if err != nil {
 		return nil
 	}
+	waits := true
+	if err := raw.Control(func(fd uintptr) {
+		flags, _, errno := syscall.Syscall(syscall.SYS_FCNTL, fd, syscall.F_GETFL, 0)
+		waits = errno != 0 || flags&syscall.O_NONBLOCK == 0
+	}); err != nil || waits {
+		return nil
+	}
 	var fds [2]int
 	if err := syscall.Pipe2(fds[:], syscall.O_CLOEXEC|syscall.O_NONBLOCK); err != nil {
 		return nil
