@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/drydock-go/drydock/sandbox/internal/interpreter"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
@@ -65,8 +66,8 @@ type ExecutionOptions struct {
 	Stdout, Stderr io.Writer
 	// Capture is how many bytes of a captured stream are kept. Default: DefaultCapture.
 	Capture int
-	// Display is told of each Display as it comes, from one goroutine. Default: they are
-	// only in the Execution.
+	// Display is told of each Display as it comes, by the goroutine that called Run. It must
+	// not call Run or Restart. Default: they are only in the Execution.
 	Display func(Display)
 }
 
@@ -142,25 +143,29 @@ var errInterpreterClosed = errors.New("the interpreter was closed")
 // process returns the process that runs code, and starts one where there is none any more.
 func (in *Interpreter) process(ctx context.Context) (*interpreterProcess, error) {
 	in.mu.Lock()
-	p, closed := in.proc, in.closed
-	in.mu.Unlock()
-	if closed {
+	if in.closed {
+		in.mu.Unlock()
 		return nil, errInterpreterClosed
 	}
-	if p != nil && !p.over() {
-		return p, nil
+	if in.proc != nil && !in.proc.over() {
+		defer in.mu.Unlock()
+		return in.proc, nil
 	}
 	p, err := in.sb.startInterpreter(ctx, in.lang, &in.o)
+	if err == nil {
+		// From here on Close, Restart and Interrupt find it.
+		in.proc = p
+	}
+	in.mu.Unlock()
+	if err == nil {
+		err = p.await(ctx, in.sb.c.StartTimeout, in.o.SVG)
+	}
 	if err != nil {
 		return nil, err
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.closed {
-		p.kill()
-		return nil, errInterpreterClosed
-	}
-	in.proc, in.version = p, p.version
+	in.version = p.version
 	return p, nil
 }
 
@@ -194,8 +199,8 @@ func (in *Interpreter) run(ctx context.Context, code string, o *ExecutionOptions
 		return nil, &wire.Error{Code: wire.CodeInvalid, Text: fmt.Sprintf("timeout %v or capture limit %d is negative", o.Timeout, o.Capture)}
 	case len(code) > wire.MaxControl:
 		return nil, &wire.Error{Code: wire.CodeTooLong, Text: fmt.Sprintf("code of %d bytes, at most %d: write it to a file and run that", len(code), wire.MaxControl)}
-	case strings.Contains(code, "\x00"):
-		return nil, &wire.Error{Code: wire.CodeInvalid, Text: "a NUL byte in the code"}
+	case strings.Contains(code, "\x00") || !utf8.ValidString(code):
+		return nil, &wire.Error{Code: wire.CodeInvalid, Text: "a NUL byte in the code, or bytes that are no UTF-8"}
 	}
 	if err := in.take(ctx); err != nil {
 		return nil, err
@@ -251,8 +256,9 @@ func (in *Interpreter) Restart(ctx context.Context) error {
 	return in.failure("restart interpreter", err)
 }
 
-// Close ends the interpreter with all that came of it, and returns when it is gone. A Run
-// under way returns Canceled. It may be called any number of times.
+// Close ends the interpreter with all that came of it, and returns when it is gone and its
+// output has been taken: a writer that blocks holds it up. A Run under way returns
+// Canceled. It may be called any number of times.
 func (in *Interpreter) Close() error {
 	in.mu.Lock()
 	in.closed = true

@@ -30,6 +30,7 @@ type interpreterProcess struct {
 	cause  error
 
 	mu      sync.Mutex
+	broken  error      // what it said that was no message
 	last    uint32     // number of a run
 	current *execution // the one under way
 	killed  bool       // by Close or Restart
@@ -41,17 +42,19 @@ type interpreterProcess struct {
 type execution struct {
 	id          uint32
 	x           *Execution
-	size        int // of the displays
-	display     func(Display)
-	sent        bool // the code has been sent
-	prompted    bool // a prompt came before that
+	size        int           // of the displays
+	shown       int           // how many of them ExecutionOptions.Display knows
+	more        chan struct{} // there are more
+	sent        bool          // the code has been sent
+	prompted    bool          // a prompt came before that
+	begun       bool          // the code can be interrupted
 	interrupted bool
 	reported    bool
 	marked      [2]bool // its marks on stdout and stderr have come
 	over        chan struct{}
 }
 
-// startInterpreter starts a process and waits until it can run code.
+// startInterpreter starts a process. It can run code after await.
 func (sb *Sandbox) startInterpreter(ctx context.Context, lang Language, o *InterpreterOptions) (*interpreterProcess, error) {
 	p := &interpreterProcess{
 		lang: interpreter.Languages[string(lang)], mark: interpreter.NewMark(),
@@ -99,13 +102,11 @@ func (sb *Sandbox) startInterpreter(ctx context.Context, lang Language, o *Inter
 	go func() {
 		defer close(p.ended)
 		p.result, p.cause = p.cmd.Wait()
-		if err := <-heard; p.cause == nil {
-			p.cause = err
-		}
+		p.broken = <-heard
 		p.out.flush()
 		p.err.flush()
 	}()
-	return p, p.await(ctx, sb.c.StartTimeout, o.SVG)
+	return p, nil
 }
 
 // await sends what makes it ready and waits until it is.
@@ -119,13 +120,18 @@ func (p *interpreterProcess) await(ctx context.Context, patience time.Duration, 
 		p.cmd.call.Quiet(true)
 		if p.lang.Stdin {
 			// What a shell says of itself at its start is no run's output.
-			_, err := p.run(ctx, ":", &ExecutionOptions{})
-			return err
+			if _, err := p.run(ctx, ":", &ExecutionOptions{}); err != nil {
+				p.kill()
+				return err
+			}
 		}
 		return nil
 	case <-p.ended:
-		if p.cause != nil {
+		switch {
+		case p.cause != nil:
 			return p.cause
+		case p.told():
+			return errors.New("the interpreter was closed or restarted while it started")
 		}
 		said, _ := p.err.kept.bytes()
 		return fmt.Errorf("the interpreter ended before it could run code: %w", &ExitError{&Result{
@@ -172,8 +178,8 @@ func (p *interpreterProcess) kill() {
 func (p *interpreterProcess) wish() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.current == nil {
-		return
+	if p.current == nil && p.last > 0 {
+		return // no code runs, and none waits for the start
 	}
 	select {
 	case p.wishes <- struct{}{}:
@@ -183,6 +189,12 @@ func (p *interpreterProcess) wish() {
 
 // message takes what the interpreter says. It is called by one goroutine.
 func (p *interpreterProcess) message(m *interpreter.Message) {
+	early := false
+	defer func() {
+		if early {
+			_ = p.cmd.Signal(SIGINT)
+		}
+	}()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := p.current
@@ -193,16 +205,15 @@ func (p *interpreterProcess) message(m *interpreter.Message) {
 			close(p.ready)
 		}
 	case r == nil:
+	case m.Begun == r.id:
+		r.begun = true
+		early = r.interrupted // before the code could hear of it
 	case m.Done == r.id && !r.reported:
 		r.report(m)
 		// Code that has closed its streams has closed the way of the marks as well.
 		time.AfterFunc(markPatience, func() { p.abandon(r) })
 	case len(m.Display) > 0:
-		if d := (Display{Data: m.Display, Value: m.Value}); r.keep(d) && r.display != nil {
-			p.mu.Unlock()
-			r.display(d)
-			p.mu.Lock()
-		}
+		r.keep(Display{Data: m.Display, Value: m.Value})
 	}
 }
 
@@ -230,16 +241,19 @@ func (r *execution) report(m *interpreter.Message) {
 }
 
 // keep keeps a display, unless there are too many.
-func (r *execution) keep(d Display) bool {
+func (r *execution) keep(d Display) {
 	for _, data := range d.Data {
 		r.size += len(data)
 	}
 	if r.size > maxDisplays || len(r.x.Displays) >= maxDisplayCount {
 		r.x.DisplaysDropped++
-		return false
+		return
 	}
 	r.x.Displays = append(r.x.Displays, d)
-	return true
+	select {
+	case r.more <- struct{}{}:
+	default: // it is known that there are
+	}
 }
 
 // What an Execution keeps of displays, in bytes and how many.
@@ -329,12 +343,15 @@ func (p *interpreterProcess) send(b []byte) error {
 
 // run runs code. There is one at a time.
 func (p *interpreterProcess) run(ctx context.Context, code string, o *ExecutionOptions) (*Execution, error) {
-	r := &execution{x: &Execution{Result: Result{Outcome: Exited, Rung: RungNone}}, display: o.Display, over: make(chan struct{})}
-	select {
-	case <-p.wishes: // of a run that ended before it was heard
-	default:
-	}
+	r := &execution{x: &Execution{Result: Result{Outcome: Exited, Rung: RungNone}},
+		more: make(chan struct{}, 1), over: make(chan struct{})}
 	p.mu.Lock()
+	if p.last > 0 {
+		select {
+		case <-p.wishes: // of a run that ended before it was heard
+		default:
+		}
+	}
 	p.last++
 	r.id = p.last
 	p.current = r
@@ -357,6 +374,7 @@ func (p *interpreterProcess) run(ctx context.Context, code string, o *ExecutionO
 		p.ask(r)
 	}
 	err := p.watch(ctx, r, o)
+	p.show(r, o)
 	x := r.x
 	x.Duration = time.Since(start)
 	p.mu.Lock()
@@ -399,6 +417,8 @@ func (p *interpreterProcess) watch(ctx context.Context, r *execution, o *Executi
 	}
 	for {
 		select {
+		case <-r.more:
+			p.show(r, o)
 		case <-r.over:
 			return p.cancellation(ctx, x)
 		case <-p.ended:
@@ -414,6 +434,19 @@ func (p *interpreterProcess) watch(ctx context.Context, r *execution, o *Executi
 			p.cmd.cancel(true)
 			enough = nil
 		}
+	}
+}
+
+// show tells of the displays that have come.
+func (p *interpreterProcess) show(r *execution, o *ExecutionOptions) {
+	if o.Display == nil {
+		return
+	}
+	p.mu.Lock()
+	all := r.x.Displays
+	p.mu.Unlock()
+	for ; r.shown < len(all); r.shown++ {
+		o.Display(all[r.shown])
 	}
 }
 
@@ -433,9 +466,12 @@ func (p *interpreterProcess) cancellation(ctx context.Context, x *Execution) err
 func (p *interpreterProcess) interrupt(r *execution) {
 	p.mu.Lock()
 	r.interrupted = true
+	early := p.lang.Begins && !r.begun
 	p.mu.Unlock()
-	// Where the channel is gone the process has ended.
-	_ = p.cmd.Signal(SIGINT)
+	if !early {
+		// Where the channel is gone the process has ended.
+		_ = p.cmd.Signal(SIGINT)
+	}
 	if p.lang.Interrupt != nil {
 		_ = p.send(p.lang.Interrupt(r.id))
 	}
@@ -467,6 +503,11 @@ func (p *interpreterProcess) lost(ctx context.Context, r *execution) error {
 		return p.cancellation(ctx, x)
 	case p.killed:
 		x.Outcome = Canceled
+	case p.broken != nil:
+		x.Outcome, x.Rung, x.Signal = Signaled, RungKill, SIGKILL.String()
+		x.Exception = &Exception{Name: "InterpreterError",
+			Value: "the code wrote to the interpreter's own socket: " + printable(p.broken.Error())}
+		x.Exception.Text = x.Exception.Name + ": " + x.Exception.Value
 	case reported && x.Outcome == Exited:
 		x.ExitCode = exit // it ended after the code did
 	}
@@ -501,7 +542,10 @@ func (s *interpreterStream) take(b []byte) error {
 	case s.to == nil:
 		s.kept.write(b)
 	case s.err == nil:
-		_, s.err = s.to.Write(b)
+		var n int
+		if n, s.err = s.to.Write(b); s.err == nil && n < len(b) {
+			s.err = io.ErrShortWrite
+		}
 	}
 	return nil
 }

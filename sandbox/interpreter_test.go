@@ -121,6 +121,76 @@ func TestPython(t *testing.T) {
 		is.NoErr(in.Interrupt()) // with nothing to interrupt
 		is.Equal(text(must(is, in, "x")), "[1, 2, 3]")
 	})
+	t.Run("an interrupt at any moment", func(t *testing.T) {
+		is := is.New(t)
+		must(is, in, "v = 0")
+		for i := range 40 {
+			time.AfterFunc(time.Duration(i)*25*time.Microsecond, func() { _ = in.Interrupt() })
+			x, err := in.Run(ctx, "while True: v += 1", &sandbox.ExecutionOptions{Timeout: 300 * time.Millisecond})
+			is.NoErr(err)
+			is.Equal(x.Rung, sandbox.RungInterrupt)
+			is.True(!x.StateLost)
+		}
+		x, err := in.Run(ctx, "while True: v += 1", &sandbox.ExecutionOptions{Timeout: 1})
+		is.NoErr(err)
+		is.Equal(x.Rung, sandbox.RungInterrupt)
+		is.Equal(must(is, in, "v").ExitCode, 0)
+	})
+	t.Run("what awaited ends with its interrupt", func(t *testing.T) {
+		is := is.New(t)
+		x, err := in.Run(ctx, "import asyncio; n = 0\nwhile True:\n  await asyncio.sleep(0.001); n += 1", &sandbox.ExecutionOptions{Timeout: 200 * time.Millisecond})
+		is.NoErr(err)
+		is.Equal(x.Exception.Name, "KeyboardInterrupt")
+		is.Equal(text(must(is, in, "a = n; await asyncio.sleep(0.1); n - a")), "0")
+	})
+	t.Run("modules of the work dir", func(t *testing.T) {
+		is := is.New(t)
+		other := open(t, sandbox.Options{Image: pythonImage})
+		for _, name := range []string{"types", "json", "signal", "resource", "traceback", "asyncio", "__future__"} {
+			_, err := other.WriteFile(ctx, name+".py", []byte("raise ImportError('shadowed')"), nil)
+			is.NoErr(err)
+		}
+		_, err := other.WriteFile(ctx, "mine.py", []byte("x = 42"), nil)
+		is.NoErr(err)
+		in, err := other.Interpreter(ctx, sandbox.Python, nil)
+		is.NoErr(err)
+		is.Equal(text(must(is, in, "import mine; mine.x")), "42")
+		is.Equal(must(is, in, "1/0").Exception.Name, "ZeroDivisionError")
+		is.Equal(text(must(is, in, "async def f(): return 1\nawait f()")), "1")
+	})
+	t.Run("exceptions that cannot be shown", func(t *testing.T) {
+		for _, code := range []string{
+			"raise SyntaxError('x', ('f', 'abc', 1, 't'))", "raise SyntaxError('x', ('f', 10**30, 1, 't'))",
+			"e = SyntaxError('x', ('f', 1, 1, 't')); e.text = 5; raise e",
+			"class M(type):\n  __name__ = 5\nclass E(Exception, metaclass=M): pass\nraise E",
+			"class S:\n  def __str__(self): raise ValueError\nimport sys; sys.exit(S())",
+		} {
+			is := is.New(t)
+			x := must(is, in, code)
+			is.Equal(x.ExitCode, 1)
+			is.True(!x.StateLost)
+		}
+	})
+	t.Run("its descriptors are out of the way", func(t *testing.T) {
+		is := is.New(t)
+		x := must(is, in, "import os; os.closerange(3, 50); f = open('mine.txt', 'w'); f.write('x'); f.close(); open('mine.txt').read()")
+		is.Equal(text(x), "'x'")
+	})
+	t.Run("a semicolon", func(t *testing.T) {
+		is := is.New(t)
+		is.Equal(text(must(is, in, "7  # not this;")), "7")
+		is.Equal(text(must(is, in, "(8);")), "")
+		is.Equal(text(must(is, in, "'ü', ';'")), "('ü', ';')")
+	})
+	t.Run("a callback that closes", func(t *testing.T) {
+		is := is.New(t)
+		other, err := sb.Interpreter(ctx, sandbox.Python, nil)
+		is.NoErr(err)
+		x, err := other.Run(ctx, "display(1); import time; time.sleep(100)", &sandbox.ExecutionOptions{Display: func(sandbox.Display) { _ = other.Close() }})
+		is.NoErr(err)
+		is.Equal(x.Outcome, sandbox.Canceled)
+		is.True(x.StateLost)
+	})
 	t.Run("a timeout", func(t *testing.T) {
 		is := is.New(t)
 		x, err := in.Run(ctx, "while True: pass", &sandbox.ExecutionOptions{Timeout: 100 * time.Millisecond})
@@ -276,7 +346,8 @@ func TestPython(t *testing.T) {
 	t.Run("hostile", func(t *testing.T) {
 		is := is.New(t)
 		forge := `import os, json
-def say(b): os.write(3, b)
+fd = next(int(f) for f in sorted(os.listdir('/proc/self/fd'), key=int, reverse=True) if 'socket' in os.readlink('/proc/self/fd/' + f))
+def say(b): os.write(fd, b)
 `
 		x, err := in.Run(ctx, forge+`say(b'{"done":4294967295}\n{"display":{"image/png":"aGk="}}\n{"ready":"forged"}\n')`, nil)
 		is.NoErr(err)
@@ -284,7 +355,9 @@ def say(b): os.write(3, b)
 		version := in.Version()
 		is.True(strings.HasPrefix(version, "Python 3."))
 		x, err = in.Run(ctx, forge+`say(b'no json\n'); import time; time.sleep(100)`, nil)
-		is.True(err != nil) // the end of that interpreter, and no hang
+		is.NoErr(err) // the end of that interpreter, no hang, and no fault of the sandbox's
+		is.Equal(x.Outcome, sandbox.Signaled)
+		is.Equal(x.Exception.Name, "InterpreterError")
 		is.True(x.StateLost)
 		is.Equal(text(must(is, in, "1")), "1")
 	})
@@ -429,6 +502,14 @@ func TestShell(t *testing.T) {
 				is.Equal(string(x.Stdout), "")
 				is.Equal(string(must(is, in, "echo \"$x\"").Stdout), "a  b\n") // kept
 			}
+			for i := range 20 {
+				time.AfterFunc(time.Duration(i)*50*time.Microsecond, func() { _ = in.Interrupt() })
+				x, err := in.Run(ctx, "sleep 1000", &sandbox.ExecutionOptions{Timeout: 500 * time.Millisecond})
+				is.NoErr(err)
+				is.Equal(x.Rung, sandbox.RungInterrupt)
+			}
+			is.Equal(string(must(is, in, "alias eval=echo command=echo; x=1").Stdout), "")
+			is.Equal(string(must(is, in, "unalias -a; x='a  b'; echo \"$x\"").Stdout), "a  b\n")
 			for i := range 100 { // each run with what is its own
 				is.Equal(string(must(is, in, fmt.Sprint("echo ", i)).Stdout), fmt.Sprintln(i))
 			}

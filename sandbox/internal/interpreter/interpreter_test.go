@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -103,6 +104,19 @@ func TestMessages(t *testing.T) {
 		is.Equal(len(all[0].Exception.Traceback), maxFrames)
 		is.Equal(all[0].Exit, 70000&0xff)
 		is.True(len(all[1].Display) <= maxForms)
+	})
+	t.Run("small JSON does not become large memory", func(t *testing.T) {
+		is := is.New(t)
+		for _, message := range []string{
+			`{"done":1,"exception":{"traceback":[` + strings.Repeat("{},", 2<<20) + `{}]}}` + "\n",
+			`{"display":{` + strings.Repeat(`"a/b":"",`, 1<<20) + `"a/b":""}}` + "\n",
+		} {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			is.NoErr(Messages(strings.NewReader(message), func(*Message) {}))
+			runtime.ReadMemStats(&after)
+			is.True(after.TotalAlloc-before.TotalAlloc < 8*uint64(len(message)))
+		}
 	})
 	t.Run("odd ones", func(t *testing.T) {
 		for _, text := range []string{"no json\n", "[]\n", `{"done":-1}` + "\n", `{"done":1e99}` + "\n", "\n", `{"display":{"a/b":"%"}}` + "\n"} {

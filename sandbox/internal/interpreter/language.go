@@ -20,6 +20,8 @@ type Language struct {
 	Env     []string
 	// Stdin: code goes to its stdin and not to its control socket.
 	Stdin bool
+	// Begins: it tells when the code begins. A signal before that would be lost.
+	Begins bool
 	// Boot is sent first.
 	Boot func(mark string, svg bool) []byte
 	// Run asks for a run of code.
@@ -34,7 +36,10 @@ type Language struct {
 var Languages = map[string]*Language{
 	"python": {
 		Program: "python3",
-		Args:    []string{"-c", `f=open(3,"rb",closefd=False);exec(compile(f.read(int(f.readline())),"<drydock>","exec"),{"requests":f,"__name__":"drydock"})`},
+		// The modules of the work dir, which comes first, are for the code.
+		Args: []string{"-c", `import sys;sys.path[:1]==[""]and sys.path.pop(0);f=open(3,"rb",closefd=False);` +
+			`exec(compile(f.read(int(f.readline())),"<drydock>","exec"),{"requests":f,"__name__":"drydock"})`},
+		Begins: true,
 		// Figures are drawn without a display, here and in the programs it starts.
 		Env:  []string{"MPLBACKEND=agg"},
 		Boot: func(mark string, svg bool) []byte { return boot(pythonSource, mark, svg) },
@@ -58,13 +63,14 @@ var Languages = map[string]*Language{
 		Args:    []string{"-i"},
 		Env:     []string{"ENV=", "HISTFILE="},
 		Stdin:   true,
+		Begins:  true,
 		Boot: func(mark string, _ bool) []byte {
 			prompt := AppendMark(nil, mark, Prompt)
 			return fmt.Appendf(nil, "PS1=%s PS2=; exec 8>&1 9>&2; printf '{\"ready\":\"sh\"}\\n' >&3\n", quote(string(prompt)))
 		},
 		Run: func(mark string, run uint32, code string) []byte {
 			// The descriptors are not for the code, and its stdin is not where the next code comes from.
-			b := fmt.Appendf(nil, "eval %s </dev/null 3>&- 8>&- 9>&-; ", quote(code))
+			b := fmt.Appendf(nil, "\\command printf '{\"begun\":%d}\\n' >&3; \\eval %s </dev/null 3>&- 8>&- 9>&-; ", run, quote(code))
 			return appendReport(b, mark, run, false)
 		},
 		Ask: func(mark string, run uint32) []byte { return appendReport(nil, mark, run, true) },
@@ -82,11 +88,11 @@ func request(_ string, run uint32, code string) []byte {
 	return append(b, '\n')
 }
 
-// appendReport appends the commands that mark both streams and tell the last exit code.
+// appendReport appends the commands (with a backslash, so that an alias does not hold) that mark both streams and tell the last exit code.
 func appendReport(b []byte, mark string, run uint32, asked bool) []byte {
 	text := quote(string(AppendMark(nil, mark, run)))
-	return fmt.Appendf(b, "{ command printf '{\"done\":%d,\"asked\":%t,\"exit\":%%d}\\n' \"$?\" >&3; "+
-		"command printf %%s %[3]s >&8; command printf %%s %[3]s >&9; } 2>/dev/null\n", run, asked, text)
+	return fmt.Appendf(b, "{ \\command printf '{\"done\":%d,\"asked\":%t,\"exit\":%%d}\\n' \"$?\" >&3; "+
+		"\\command printf %%s %[3]s >&8; \\command printf %%s %[3]s >&9; } 2>/dev/null\n", run, asked, text)
 }
 
 // quote makes one word of a shell's of text.

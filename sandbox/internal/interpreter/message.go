@@ -7,17 +7,20 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 )
 
-// MaxMessage is the longest message in bytes: two forms of an image, and their base64.
-const MaxMessage = 64 << 20
+// MaxMessage is the longest message in bytes: some 20 MiB of forms, and their base64.
+const MaxMessage = 32 << 20
 
 // Message is what an interpreter says: one JSON object on a line.
 type Message struct {
 	// Ready is its version: it can run code.
 	Ready string
+	// Begun is the number of a run whose code begins, and can be interrupted.
+	Begun uint32
 	// Display is something it shows, by MIME type. Value: of the last expression.
-	Display map[string][]byte
+	Display Forms
 	Value   bool
 	// Done is the number of the run that has ended, with Exit as its exit code, the seconds
 	// of cpu that it took, and what it raised. Asked: the report had to be asked for.
@@ -31,7 +34,7 @@ type Message struct {
 // Exception is what code raised.
 type Exception struct {
 	Name, Value, Text string
-	Traceback         []Frame
+	Traceback         Frames
 }
 
 // Frame is a line of a traceback, the innermost last.
@@ -46,7 +49,8 @@ type Frame struct {
 const (
 	maxForms  = 16
 	maxFrames = 200
-	maxText   = 2 << 20
+	maxText   = 2 << 20 // bytes of what an exception says
+	maxLine   = 4 << 10 // of a frame's words
 )
 
 // Messages decodes what comes from r, and calls f with each message until r ends. It
@@ -81,6 +85,52 @@ func Messages(r io.Reader, f func(*Message)) error {
 	}
 }
 
+// Forms is at most maxForms forms, however many there are: those of small JSON would take
+// many times its memory.
+type Forms map[string][]byte
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (f *Forms) UnmarshalJSON(b []byte) error {
+	*f = make(Forms)
+	d := json.NewDecoder(bytes.NewReader(b))
+	if open, err := d.Token(); open != json.Delim('{') {
+		return err
+	}
+	for n := 0; n < maxForms && d.More(); n++ {
+		kind, err := d.Token()
+		if err != nil {
+			return err
+		}
+		var data []byte
+		if err := d.Decode(&data); err != nil {
+			return err
+		}
+		(*f)[kind.(string)] = data // between braces every other token is a key
+	}
+	return nil
+}
+
+// Frames is at most maxFrames frames, likewise.
+type Frames []Frame
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (f *Frames) UnmarshalJSON(b []byte) error {
+	*f = nil
+	d := json.NewDecoder(bytes.NewReader(b))
+	if open, err := d.Token(); open != json.Delim('[') {
+		return err
+	}
+	for len(*f) < maxFrames && d.More() {
+		var one Frame
+		if err := d.Decode(&one); err != nil {
+			return err
+		}
+		one.File, one.Function, one.Text = cut(one.File, maxLine), cut(one.Function, maxLine), cut(one.Text, maxLine)
+		*f = append(*f, one)
+	}
+	return nil
+}
+
 var mimeType = regexp.MustCompile(`^[a-z]{1,20}/[a-z0-9][a-z0-9.+-]{0,80}$`)
 
 // signatures are how the files of these types begin.
@@ -92,18 +142,21 @@ var signatures = map[string][]byte{
 // check drops what is not what its name says, and what is too much.
 func (m *Message) check() {
 	for kind, data := range m.Display {
-		if !mimeType.MatchString(kind) || !bytes.HasPrefix(data, signatures[kind]) || len(m.Display) > maxForms ||
+		if !mimeType.MatchString(kind) || !bytes.HasPrefix(data, signatures[kind]) ||
 			kind == "application/json" && !json.Valid(data) {
 			delete(m.Display, kind)
 		}
 	}
 	m.Exit &= 0xff
 	if e := m.Exception; e != nil {
-		e.Name, e.Value, e.Text = cut(e.Name), cut(e.Value), cut(e.Text)
-		if len(e.Traceback) > maxFrames {
-			e.Traceback = e.Traceback[:maxFrames]
-		}
+		e.Name, e.Value, e.Text = cut(e.Name, maxLine), cut(e.Value, maxText), cut(e.Text, maxText)
 	}
 }
 
-func cut(text string) string { return text[:min(len(text), maxText)] }
+// cut returns the beginning of text, and holds on to no more.
+func cut(text string, most int) string {
+	if len(text) > most {
+		return strings.Clone(text[:most])
+	}
+	return text
+}

@@ -66,8 +66,9 @@ const write = [process.stdout.write.bind(process.stdout), process.stderr.write.b
 let mark = '';
 let current = null; // what stops the run under way
 
+const { parse, stringify } = JSON; // code may put others there
 function send(message) {
-	const data = Buffer.from(JSON.stringify(message) + '\n');
+	const data = Buffer.from(stringify(message) + '\n');
 	for (let sent = 0; sent < data.length; ) {
 		try {
 			sent += fs.writeSync(CONTROL, data, sent);
@@ -120,7 +121,7 @@ async function describe(how, { objectId, value, unserializableValue }) {
 	});
 	if (r.failed) return { interrupted: true };
 	if (r.exceptionDetails) return { failed: r.exceptionDetails };
-	return JSON.parse(r.result.value);
+	return parse(r.result.value);
 }
 
 const interrupted = { name: 'Interrupted', value: 'the code was interrupted', text: 'Interrupted: the code was interrupted', traceback: [] };
@@ -213,5 +214,9 @@ listener.on('message', (m) => {
 		send({ ready: `Node.js ${process.version}` });
 		return;
 	}
-	run(m);
+	// Where the code has broken what this needs, its end is better than no answer.
+	run(m).catch((e) => {
+		fs.writeSync(2, `the interpreter was broken: ${e}\n`);
+		process.exit(70);
+	});
 });

@@ -6,6 +6,8 @@ import __future__
 import ast
 import base64
 import builtins
+import fcntl
+import importlib
 import io
 import json
 import linecache
@@ -17,19 +19,40 @@ import traceback
 import types
 from importlib.machinery import PathFinder
 
+try:
+    import resource
+except ImportError:
+    resource = None
+
 OWN = "<drydock>"  # the name that this file is compiled under
-CONTROL = 3
 TEXT = 1 << 20  # characters of a repr or a traceback
-FORM = 16 << 20  # bytes of any other form
+FORMS = 20 << 20  # bytes of all forms of a value
 FRAMES = 100
 
 PID = os.getpid()
 MAIN = threading.main_thread()
 LOCK = threading.Lock()
 
-os.set_inheritable(CONTROL, False)
+
+
+def out_of_the_way(fd):
+    """A copy of fd where code that closes or opens the first descriptors does not meet it."""
+    for least in (500, 100, 10):
+        try:
+            return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, least)
+        except OSError:
+            pass  # above the limit
+    return fd
+
+
+CONFIG = json.loads(requests.readline())  # the last that is there before the host hears of us
+CONTROL = out_of_the_way(3)
+SOCKET = os.fstat(CONTROL).st_ino
+requests = open(CONTROL, "rb")
+if CONTROL != 3:
+    os.close(3)
 # Code may close or redirect 1 and 2: the marks go to where they led at the start.
-MARKED = (os.dup(1), os.dup(2))
+MARKED = (out_of_the_way(1), out_of_the_way(2))
 
 running = False  # an interrupt is for the code
 sending = False  # an interrupt has to wait
@@ -55,6 +78,8 @@ def send(message):
     if os.getpid() != PID:
         return  # a fork has nothing to say
     data = json.dumps(message).encode() + b"\n"
+    if os.fstat(CONTROL).st_ino != SOCKET:
+        os._exit(70)  # the code has put a file of its own there
     main = threading.current_thread() is MAIN
     if main:
         sending = True
@@ -142,7 +167,7 @@ def forms_of(value):
 
 
 def show(forms, value=False):
-    encoded, left = {}, ""
+    encoded, left, size = {}, "", 0
     for kind, form in forms.items():
         if not isinstance(form, (str, bytes)):
             continue
@@ -151,9 +176,10 @@ def show(forms, value=False):
                 form = base64.b64decode(form)  # as a mimebundle has it
             else:
                 form = form.encode("utf-8", "backslashreplace")
-        if len(form) > FORM:
+        if size + len(form) > FORMS:
             left += "\n[%s of %d bytes left out]" % (kind, len(form))
             continue
+        size += len(form)
         encoded[kind] = form
     if left:
         encoded["text/plain"] = encoded.get("text/plain", b"") + left.encode()
@@ -228,6 +254,16 @@ class Patches:
         return spec
 
 
+def library(name):
+    """A module of Python's own that is slow to import, whatever is in the work dir."""
+    path = sys.path[:]
+    sys.path[:] = [entry for entry in path if entry != ""]
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path[:] = path
+
+
 class Session:
     def __init__(self):
         self.module = types.ModuleType("__main__")
@@ -251,7 +287,8 @@ class Session:
             self.evaluate(self.compile(tree, name, "exec"))
         if last is not None:
             value = self.evaluate(self.compile(last, name, "eval"))
-            if code.rstrip().endswith(";"):
+            line = code.encode().splitlines()[last.body.end_lineno - 1]
+            if line[last.body.end_col_offset :].lstrip(b" \t)").startswith(b";"):
                 value = None
         if value is None:
             return
@@ -273,57 +310,83 @@ class Session:
     def evaluate(self, code):
         value = eval(code, self.names)
         if code.co_flags & 0x80:  # inspect.CO_COROUTINE: it awaits
+            asyncio = library("asyncio")
             if self.loop is None:
-                import asyncio
-
                 self.loop = asyncio.new_event_loop()
                 asyncio.set_event_loop(self.loop)
-            value = self.loop.run_until_complete(value)
+            task = self.loop.create_task(value)
+            try:
+                value = self.loop.run_until_complete(task)
+            except BaseException:
+                if not task.done():
+                    # An interrupt stops the loop, and would leave the task to the next await.
+                    task.cancel()
+                    self.loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+                raise
         return value
 
 
-def exception_of(error):
-    tb = error.__traceback__
-    while tb is not None and tb.tb_frame.f_code.co_filename == OWN:
-        tb = tb.tb_next
-    told = traceback.TracebackException(type(error), error, tb)
-    one, seen = told, set()
-    while one is not None and id(one) not in seen:
-        seen.add(id(one))
-        one.stack[:] = [f for f in one.stack if f.filename != OWN]
-        one = one.__cause__ or one.__context__
-    frames = [
-        {"file": f.filename, "line": f.lineno or 0, "function": f.name, "text": f.line or ""}
-        for f in told.stack
-    ]
-    if len(frames) > FRAMES:
-        frames = frames[: FRAMES // 2] + frames[-FRAMES // 2 :]
-    if isinstance(error, SyntaxError) and error.filename:
-        text = (error.text or "").strip()
-        frames.append({"file": str(error.filename), "line": error.lineno or 0, "function": "", "text": text})
+def text_of(value):
+    """str(value), whatever that does."""
     try:
-        value = str(error)
-    except Exception:
-        value = "<the message cannot be told>"
-    return {
-        "name": type(error).__name__,
-        "value": cut(value),
-        "traceback": frames,
-        "text": cut("".join(told.format())),
-    }
+        return cut(str(value))
+    except BaseException:
+        return "<what cannot be told>"
+
+
+def number_of(value):
+    return value if type(value) is int and 0 <= value < 1 << 31 else 0
+
+
+def exception_of(error):
+    told = {"name": text_of(getattr(type(error), "__name__", "")), "value": text_of(error)}
+    try:
+        tb = error.__traceback__
+        while tb is not None and tb.tb_frame.f_code.co_filename == OWN:
+            tb = tb.tb_next
+        whole = traceback.TracebackException(type(error), error, tb)
+        one, seen = whole, set()
+        while one is not None and id(one) not in seen:
+            seen.add(id(one))
+            one.stack[:] = [f for f in one.stack if f.filename != OWN]
+            one = one.__cause__ or one.__context__
+        frames = [
+            {
+                "file": text_of(f.filename),
+                "line": number_of(f.lineno),
+                "function": text_of(f.name),
+                "text": text_of(f.line or ""),
+            }
+            for f in whole.stack
+        ]
+        if len(frames) > FRAMES:
+            frames = frames[: FRAMES // 2] + frames[-FRAMES // 2 :]
+        if isinstance(error, SyntaxError) and error.filename:
+            text = text_of(error.text or "").strip()
+            frames.append({"file": text_of(error.filename), "line": number_of(error.lineno), "function": "", "text": text})
+        told["traceback"] = frames
+        told["text"] = cut("".join(whole.format()))
+    except BaseException:
+        # It is made so that it cannot be shown.
+        told["text"] = told["name"] + ": " + told["value"]
+    return told
 
 
 def exit_of(error):
     """The exit code of a SystemExit, as a program would have it."""
-    if error.code is None:
-        return 0
-    if isinstance(error.code, int):
-        return error.code & 0xFF
-    print(error.code, file=sys.stderr)
+    try:
+        code = error.code
+        if code is None:
+            return 0
+        if isinstance(code, int):
+            return code & 0xFF
+        print(code, file=sys.stderr)
+    except BaseException:
+        pass
     return 1
 
 
-def answer(session, code):
+def answer(session, code, number):
     """Run code, and tell how it ended."""
     global running, pending
     error = None
@@ -331,6 +394,7 @@ def answer(session, code):
     try:
         try:
             running = True
+            send({"begun": number})
             try:
                 session.run(code)
             finally:
@@ -353,9 +417,7 @@ def answer(session, code):
 
 def cpu():
     """User and system seconds of this process and of the children that it waited for."""
-    try:
-        import resource
-    except ImportError:
+    if resource is None:
         t = os.times()
         return t.user + t.children_user, t.system + t.children_system
     own = resource.getrusage(resource.RUSAGE_SELF)
@@ -372,10 +434,9 @@ def flush():
 
 
 def main():
-    global CONFIG
-    CONFIG = json.loads(requests.readline())
     mark = CONFIG["mark"]
     sys.argv = [""]
+    sys.path.insert(0, "")  # as it was: the start takes it away
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     signal.signal(signal.SIGINT, on_interrupt)
@@ -386,7 +447,7 @@ def main():
     for line in iter(requests.readline, b""):
         request = json.loads(line)
         before = cpu()
-        told = answer(session, request["code"])
+        told = answer(session, request["code"], request["run"])
         flush()
         if os.getpid() != PID:
             os._exit(told["exit"])
