@@ -37,7 +37,8 @@ type Command struct {
 	// one of Options.Users. Default: the sandbox's user.
 	User string
 	// Stdin is read until its end or the command's. A Read that blocks does not hold Wait
-	// up; it is left behind to return. Default: empty.
+	// up; it is left behind to return. A Read error is the end for the command, and Wait
+	// returns it where it came before the command's end. Default: empty.
 	Stdin io.Reader
 	// Stdout and Stderr take what it writes, as it comes; a slow writer slows the
 	// command. Where they are the same the bytes arrive in the order they were written.
@@ -77,6 +78,7 @@ type Command struct {
 
 	mu      sync.Mutex
 	copyErr error    // of the first writer that failed
+	readErr error    // of Stdin
 	release []func() // what to let go of at the end
 }
 
@@ -241,9 +243,32 @@ func (c *Command) name() string {
 // feed writes stdin. It has no owner that waits: a Read of somebody's terminal may
 // never return. After the command's end the stream refuses the bytes.
 func (c *Command) feed() {
-	if _, err := io.Copy(c.call.Stream, c.Stdin); err == nil || !errors.Is(err, wire.ErrReset) {
-		_ = c.call.Stream.CloseWrite()
+	stream := &noting{w: c.call.Stream}
+	_, err := io.Copy(stream, c.Stdin)
+	if stream.err != nil {
+		return // nobody takes more, and what ended that is told by the result
 	}
+	if err != nil {
+		// Noted before the command can see the end, and end by it.
+		c.mu.Lock()
+		c.readErr = fmt.Errorf("stdin: %w", err)
+		c.mu.Unlock()
+	}
+	_ = c.call.Stream.CloseWrite()
+}
+
+// noting notes the error of a writer, to tell it from one of whatever is read from.
+type noting struct {
+	w   io.Writer
+	err error
+}
+
+func (n *noting) Write(p []byte) (int, error) {
+	k, err := n.w.Write(p)
+	if err != nil {
+		n.err = err
+	}
+	return k, err
 }
 
 func (c *Command) copy(w io.Writer, s *wire.Stream) {
@@ -328,7 +353,7 @@ func (c *Command) Kill() error {
 // called any number of times. Beside a result the error is
 //   - the cause of the context, where that ended the command (TimedOut for a deadline,
 //     else Canceled);
-//   - that of a writer which failed;
+//   - that of a writer which failed, and that of Stdin;
 //   - ErrLost or ErrClosed, where the sandbox ended under it (Lost). What had come of its
 //     output is in the result.
 //
@@ -345,7 +370,7 @@ func (c *Command) waitOnce() (*Result, error) {
 	err := c.call.Result(&x)
 	c.copies.Wait()
 	c.mu.Lock()
-	release, copyErr := c.release, c.copyErr
+	release, own := c.release, errors.Join(c.copyErr, c.readErr)
 	c.mu.Unlock()
 	for _, f := range release {
 		f()
@@ -382,7 +407,11 @@ func (c *Command) waitOnce() (*Result, error) {
 		}
 		return r, c.sb.failure("exec", c.name(), cause)
 	}
-	return r, c.sb.failure("exec", c.name(), copyErr)
+	if own != nil {
+		// These are the caller's: an io.ErrUnexpectedEOF of theirs says nothing of the sandbox.
+		return r, &Error{Op: "exec", Name: c.name(), Err: own}
+	}
+	return r, nil
 }
 
 // sameWriter compares as os/exec does: writers of a type that cannot be compared differ.

@@ -25,12 +25,12 @@ type interpreterProcess struct {
 
 	ready  chan struct{}
 	wishes chan struct{} // to interrupt the run under way
-	ended  chan struct{} // closed after result and cause are set
+	ended  chan struct{} // closed after the next three are set
 	result *Result
 	cause  error
+	broken error // what it said that was no message
 
 	mu      sync.Mutex
-	broken  error      // what it said that was no message
 	last    uint32     // number of a run
 	current *execution // the one under way
 	killed  bool       // by Close or Restart
@@ -380,12 +380,13 @@ func (p *interpreterProcess) run(ctx context.Context, code string, o *ExecutionO
 	p.mu.Lock()
 	p.current = nil
 	p.mu.Unlock()
-	errs := []error{p.out.end(), p.err.end()}
+	failed := errors.Join(p.out.end(), p.err.end())
 	p.cmd.call.Quiet(true)
 	x.Stdout, x.StdoutDropped = kept[0].bytes()
 	x.Stderr, x.StderrDropped = kept[1].bytes()
-	if err == nil {
-		err = errors.Join(errs...)
+	if err == nil && failed != nil {
+		// These are the caller's, and say nothing of the sandbox.
+		err = &Error{Op: "run code", Name: p.cmd.name(), Err: failed}
 	}
 	if err == nil && sent != nil && !x.StateLost {
 		err = sent

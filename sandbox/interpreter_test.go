@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"image/png"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -306,6 +307,9 @@ func TestPython(t *testing.T) {
 		is.Equal(x.ExitCode, 0)
 		is.Equal(text(must(is, in, "3")), "3")
 		is.NoErr(in.Restart(ctx))
+		_, err = in.Run(ctx, "print('a')", &sandbox.ExecutionOptions{Stdout: writerFunc(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF })})
+		is.True(errors.Is(err, io.ErrUnexpectedEOF)) // the writer's, and not the sandbox's
+		is.True(sb.Alive())
 	})
 	t.Run("rich objects", func(t *testing.T) {
 		is := is.New(t)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"time"
@@ -93,7 +94,8 @@ func (c *Command) background(ctx context.Context, o *JobOptions) (*Job, error) {
 func (sb *Sandbox) Job(id int) *Job { return &Job{sb: sb, id: id} }
 
 // Jobs returns the background jobs in the order of their start: those that run, and the
-// last 100 that have ended, or fewer where their output takes more than 4 MiB.
+// 100 that ended last, or fewer where their output takes more than 4 MiB. The one that ended
+// last is always there, and one that somebody waits for or reads for that long.
 func (sb *Sandbox) Jobs(ctx context.Context) ([]JobInfo, error) {
 	var data []byte
 	call, err := sb.ch.Start(&channel.Request{Op: wire.OpJobs, Args: struct{}{}, Stdout: func(p []byte) { data = append(data, p...) }})
@@ -147,7 +149,11 @@ type AttachOptions struct {
 	// Follow goes on until the job ends. Default: until what is there now.
 	Follow bool
 	// Stdin is written to the job, until its end or Attach's; its end closes the job's
-	// stdin. One Attach at a time can have it. Default: nothing is written.
+	// stdin. One Attach at a time can have it. Without Follow, Attach goes on until Stdin has
+	// been read to its end and the job's stdin has taken all of it or is closed, and until
+	// what the job has written by then; a job that does not read can hold it up. A Read error
+	// ends Attach with that error and leaves the job's stdin open; of the bytes before it
+	// some may be missing. Default: nothing is written.
 	Stdin io.Reader
 	// Resize are sizes for the job's terminal.
 	Resize <-chan Size
@@ -186,7 +192,14 @@ func (j *Job) attach(ctx context.Context, w io.Writer, o *AttachOptions) (int64,
 	if o.Stdin != nil {
 		go func() {
 			// As for a command's stdin, nobody waits for a Read that blocks.
-			if _, err := io.Copy(call.Stream, o.Stdin); err == nil {
+			stream := &noting{w: call.Stream}
+			_, err := io.Copy(stream, o.Stdin)
+			switch {
+			case stream.err != nil:
+			case err != nil:
+				call.Cancel(true)
+				call.Stream.Abort(j.own(fmt.Errorf("stdin: %w", err)))
+			default:
 				_ = call.Stream.CloseWrite()
 			}
 		}()
@@ -207,12 +220,16 @@ func (j *Job) attach(ctx context.Context, w io.Writer, o *AttachOptions) (int64,
 			}
 		}()
 	}
-	n, err := call.Stream.WriteTo(w)
+	to := &noting{w: w}
+	n, err := call.Stream.WriteTo(to)
 	if cause := context.Cause(ctx); cause != nil {
 		return o.From + n, cause
 	}
 	if err != nil {
 		call.Cancel(true)
+		if to.err != nil {
+			err = j.own(err)
+		}
 		return o.From + n, err
 	}
 	var done wire.JobReadDone
@@ -220,6 +237,12 @@ func (j *Job) attach(ctx context.Context, w io.Writer, o *AttachOptions) (int64,
 		return o.From + n, err
 	}
 	return done.Next, nil
+}
+
+// own makes the error of a reader or writer of the caller, which says nothing of the sandbox
+// whatever it is.
+func (j *Job) own(err error) error {
+	return &Error{Op: "attach to job", Name: strconv.Itoa(j.id), Err: err}
 }
 
 // Output returns what is kept of the job's output, and whether bytes before it are gone.
@@ -230,7 +253,8 @@ func (j *Job) Output(ctx context.Context) (output []byte, dropped int64, err err
 }
 
 // Wait waits until the job has ended and returns its result, with the output that is kept
-// as Stdout.
+// as Stdout. Where nothing of it is kept any more, since many other jobs have ended by then,
+// StdoutDropped is all that the job wrote.
 func (j *Job) Wait(ctx context.Context) (*Result, error) {
 	var m wire.JobWaited
 	if err := j.sb.do(ctx, wire.OpJobWait, &wire.JobWait{ID: j.id}, &m); err != nil {
@@ -245,6 +269,10 @@ func (j *Job) result(ctx context.Context, m *wire.Job) (r *Result, err error) {
 		return nil, j.failure("wait for job", &wire.ProtocolError{Reason: "a job that runs was said to have ended"})
 	}
 	r.Stdout, r.StdoutDropped, err = j.Output(ctx)
+	if errors.Is(err, ErrNoJob) {
+		// The guest has forgotten it since it told how the job ended.
+		r.Stdout, r.StdoutDropped, err = nil, m.Next, nil
+	}
 	return r, err
 }
 

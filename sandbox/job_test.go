@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/matryer/is"
@@ -298,6 +299,50 @@ func TestJob(t *testing.T) {
 		is.Equal(out.String(), "got 1\ngot 2\nend\n")
 		_, err = j.Attach(ctx, io.Discard, &sandbox.AttachOptions{Stdin: strings.NewReader("")})
 		is.True(errors.Is(err, fs.ErrInvalid)) // it is closed
+	})
+	t.Run("stdin that fails", func(t *testing.T) {
+		for _, follow := range []bool{false, true} {
+			for _, why := range []error{errors.New("torn"), io.ErrUnexpectedEOF} {
+				is := is.New(t)
+				cmd := sb.Command("sh", "-c", `while read x; do echo "got $x"; done; echo end`)
+				cmd.Stdin = strings.NewReader("never read")
+				j, err := cmd.Background(ctx, nil)
+				is.NoErr(err)
+				_, err = j.Attach(ctx, io.Discard, &sandbox.AttachOptions{Follow: follow, Stdin: iotest.ErrReader(why)})
+				is.True(errors.Is(err, why))
+				var e *sandbox.Error
+				is.True(errors.As(err, &e))
+				// Its stdin is open, and free as soon as the guest has heard of that.
+				is.NoErr(waitFor(func() bool {
+					_, err = j.Attach(ctx, io.Discard, &sandbox.AttachOptions{Stdin: strings.NewReader("1\n2\n")})
+					return !errors.As(err, &e) || e.Code != "busy"
+				}))
+				is.NoErr(err)
+				r, err := j.Wait(ctx) // all of Stdin was sent, and its end
+				is.NoErr(err)
+				is.Equal(string(r.Stdout), "got 1\ngot 2\nend\n")
+			}
+		}
+	})
+	t.Run("a writer that fails", func(t *testing.T) {
+		is := is.New(t)
+		j := background(is, sb, "echo out", nil)
+		_, err := j.Attach(ctx, writerFunc(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }), &sandbox.AttachOptions{Follow: true})
+		is.True(errors.Is(err, io.ErrUnexpectedEOF)) // and is not taken for the sandbox's end
+	})
+	t.Run("much output of many that are waited for", func(t *testing.T) {
+		is := is.New(t)
+		var wg sync.WaitGroup
+		for range 12 {
+			wg.Go(func() {
+				j, err := sb.Command("head", "-c", "1000000", "/dev/zero").Background(ctx, &sandbox.JobOptions{Keep: 1 << 20})
+				is.NoErr(err)
+				r, err := j.Wait(ctx)
+				is.NoErr(err)
+				is.Equal(len(r.Stdout), 1000000) // though no more than 4 MiB in all are kept
+			})
+		}
+		wg.Wait()
 	})
 	t.Run("many", func(t *testing.T) {
 		is := is.New(t)

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/matryer/is"
@@ -360,6 +361,55 @@ func TestManyAtOnce(t *testing.T) {
 }
 
 // What is wrong with a command is told by kind, and nothing has run.
+// As with os/exec, a command that got a part of its stdin is no success.
+func TestStdinFails(t *testing.T) {
+	sb := open(t, sandbox.Options{})
+	ctx := context.Background()
+	for _, why := range []error{errors.New("torn"), io.ErrUnexpectedEOF, fs.ErrClosed} {
+		t.Run(why.Error(), func(t *testing.T) {
+			is := is.New(t)
+			cmd := sb.Command("cat")
+			cmd.Stdin = io.MultiReader(strings.NewReader("part"), iotest.ErrReader(why))
+			r, err := cmd.Run(ctx)
+			is.True(errors.Is(err, why))
+			var e *sandbox.Error
+			is.True(errors.As(err, &e))
+			is.Equal(e.Op, "exec")
+			is.Equal(r.Outcome, sandbox.Exited) // it has seen the end
+			is.Equal(string(r.Stdout), "part")
+		})
+	}
+	t.Run("and so does the writer", func(t *testing.T) {
+		is := is.New(t)
+		in, out := errors.New("in"), io.ErrUnexpectedEOF
+		cmd := sb.Command("cat")
+		cmd.Stdin = io.MultiReader(strings.NewReader("part"), iotest.ErrReader(in))
+		cmd.Stdout = writerFunc(func([]byte) (int, error) { return 0, out })
+		_, err := cmd.Run(ctx)
+		is.True(errors.Is(err, in))
+		is.True(errors.Is(err, out))
+	})
+	t.Run("after the command's end", func(t *testing.T) {
+		is := is.New(t)
+		r, w := io.Pipe()
+		cmd := sb.Command("true")
+		cmd.Stdin = r
+		result, err := cmd.Run(ctx) // a Read that blocks does not hold it up
+		is.NoErr(err)
+		is.True(result.OK())
+		is.NoErr(w.CloseWithError(errors.New("late")))
+		_, err = cmd.Wait()
+		is.NoErr(err)
+	})
+	t.Run("of a command that wants none", func(t *testing.T) {
+		is := is.New(t)
+		cmd := sb.Command("sh", "-c", "exec <&-; usleep 200000")
+		cmd.Stdin = io.MultiReader(bytes.NewReader(make([]byte, 8<<20)), iotest.ErrReader(errors.New("never read")))
+		_, err := cmd.Run(ctx)
+		is.NoErr(err)
+	})
+}
+
 func TestBadInput(t *testing.T) {
 	sb := open(t, sandbox.Options{Users: []string{"nobody-here"}})
 	ctx := context.Background()

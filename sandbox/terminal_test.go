@@ -226,6 +226,19 @@ func TestTerminal(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(string(r.Stdout), "mine\n") // nor do they leak
 	})
+	t.Run("a program that closes it before it ends is not hung up", func(t *testing.T) {
+		is := is.New(t)
+		for _, args := range [][]string{{"cat"}, {"sort"}, {"wc", "-l"},
+			{"sh", "-c", "exec </dev/null >/dev/null 2>&1; usleep 100000; exit 0"}} {
+			for range 10 {
+				cmd := on(&sandbox.Size{Rows: 24, Cols: 80}, args...)
+				cmd.Stdin = strings.NewReader("hi\n")
+				r, err := cmd.Run(ctx)
+				is.NoErr(err)
+				is.True(r.OK())
+			}
+		}
+	})
 	t.Run("timeout", func(t *testing.T) {
 		is := is.New(t)
 		cmd := on(&sandbox.Size{Rows: 24, Cols: 80}, "sh", "-c", "trap '' INT HUP TERM; echo up; sleep 60; sleep 60")

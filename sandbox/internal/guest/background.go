@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -20,6 +21,7 @@ import (
 type background struct {
 	mu   sync.Mutex
 	last int
+	ends int // how many have ended
 	jobs map[int]*bgJob
 }
 
@@ -35,13 +37,21 @@ type bgJob struct {
 	input chan struct{} // held by the one call that writes to stdin
 	mu    sync.Mutex
 	stdin *os.File // nil once it is closed
+
+	// Guarded by background.mu.
+	place int       // in the order of the ends, from 1; 0 while it runs
+	calls int       // under way
+	owed  int       // how many heard of its end and may come for its output
+	until time.Time // when they have had long enough
 }
 
-// What the list keeps of jobs that have ended: the newest ones.
+// What the list keeps of jobs that have ended: those that ended last.
 const (
 	maxEnded      = 100
 	maxEndedBytes = 4 << 20
 	maxKeep       = 16 << 20
+	// owedFor is how long whoever has waited for a job's end has to ask for its output.
+	owedFor = 5 * time.Second
 )
 
 func (c *call) jobStart(m *wire.JobStart) (any, error) {
@@ -71,6 +81,10 @@ func (c *call) jobStart(m *wire.JobStart) (any, error) {
 		j.closeStdin()
 		j.ring.close()
 		j.exited = x
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.ends++
+		j.place = b.ends
 		close(j.ended)
 		b.forget()
 	}()
@@ -82,33 +96,61 @@ func (c *call) jobStart(m *wire.JobStart) (any, error) {
 	return j.describe(), nil
 }
 
-// forget drops the oldest jobs that have ended, beyond what the list keeps.
+// forget drops the jobs whose end is longest ago, beyond what the list keeps, but none that
+// somebody still asks for, and never the one that ended last. mu is held.
 func (b *background) forget() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	count, size := 0, 0
-	for _, id := range slices.Backward(slices.Sorted(maps.Keys(b.jobs))) {
-		j := b.jobs[id]
-		select {
-		case <-j.ended:
-		default:
-			continue
+	for _, j := range slices.SortedFunc(maps.Values(b.jobs), func(x, y *bgJob) int { return y.place - x.place }) {
+		if j.place == 0 {
+			break // it runs, as do the rest
 		}
 		first, next := j.ring.span()
 		count, size = count+1, size+int(next-first)
-		if count > maxEnded || size > maxEndedBytes && count > 1 {
-			delete(b.jobs, id)
+		over := count > maxEnded || size > maxEndedBytes && count > 1
+		if over && j.calls == 0 && j.owed == 0 {
+			delete(b.jobs, j.id)
 		}
 	}
 }
 
-func (b *background) find(id int) (*bgJob, error) {
+// use finds a job, which is then not forgotten until leave is called.
+func (b *background) use(id int) (j *bgJob, leave func(), err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if j := b.jobs[id]; j != nil {
-		return j, nil
+	j = b.jobs[id]
+	if j == nil {
+		return nil, nil, &wire.Error{Code: wire.CodeNoJob, Text: fmt.Sprintf("there is no job %d", id)}
 	}
-	return nil, &wire.Error{Code: wire.CodeNoJob, Text: fmt.Sprintf("there is no job %d", id)}
+	j.calls++
+	return j, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		j.calls--
+		b.forget()
+	}, nil
+}
+
+// owe keeps a job whose end a caller hears of: to fetch the output takes another call.
+func (b *background) owe(j *bgJob) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	j.owed++
+	j.until = time.Now().Add(owedFor)
+	time.AfterFunc(owedFor, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if !time.Now().Before(j.until) {
+			j.owed = 0
+		}
+		b.forget()
+	})
+}
+
+// paid is the call that fetches the output.
+func (b *background) paid(j *bgJob) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	j.owed = max(0, j.owed-1)
 }
 
 func (j *bgJob) describe() *wire.Job {
@@ -142,24 +184,42 @@ func (c *call) jobList() ([]byte, error) {
 	return l.last()
 }
 
-// jobRead sends output from an offset on.
+// jobRead sends output from an offset on. With input it goes on at least until that has been
+// taken.
 func (c *call) jobRead(m *wire.JobRead) (any, error) {
-	j, err := c.s.background.find(m.ID)
+	j, leave, err := c.s.background.use(m.ID)
 	if err != nil {
 		return nil, err
 	}
+	defer leave()
+	var taken <-chan struct{} // nil where that does not end the read
+	_, until := j.ring.span()
 	if m.Input {
-		leave, err := c.jobInput(j)
+		done, leave, err := c.jobInput(j)
 		if err != nil {
 			return nil, err
 		}
 		defer leave()
+		if !m.Follow {
+			taken, until = done, math.MaxInt64
+		}
+	}
+	if m.From < math.MaxInt64 { // else it is of no output, but of what the job is
+		defer c.s.background.paid(j)
 	}
 	done := &wire.JobReadDone{}
-	_, until := j.ring.span()
 	buf := wire.NewBuffer()
 	defer buf.Free()
 	for offset := m.From; ; {
+		select {
+		case <-taken:
+			if c.aborted() {
+				return nil, errAborted
+			}
+			taken = nil
+			_, until = j.ring.span()
+		default:
+		}
 		got, at, more := j.ring.from(buf.Data()[:0], offset, len(buf.Data()))
 		if !m.Follow && at+int64(len(got)) > until {
 			got = got[:max(0, until-at)]
@@ -184,25 +244,27 @@ func (c *call) jobRead(m *wire.JobRead) (any, error) {
 		}
 		select {
 		case <-more:
+		case <-taken:
 		case <-c.quit:
 			return nil, errAborted
 		}
 	}
 }
 
-// jobInput feeds the call's stream to a job until leave is called.
-func (c *call) jobInput(j *bgJob) (leave func(), err error) {
+// jobInput feeds the call's stream to a job until leave is called. taken is closed when the
+// job's stdin has got all of it, or wants no more.
+func (c *call) jobInput(j *bgJob) (taken <-chan struct{}, leave func(), err error) {
 	select {
 	case j.input <- struct{}{}:
 	default:
-		return nil, &wire.Error{Code: wire.CodeBusy, Text: fmt.Sprintf("another call writes to job %d", j.id)}
+		return nil, nil, &wire.Error{Code: wire.CodeBusy, Text: fmt.Sprintf("another call writes to job %d", j.id)}
 	}
 	j.mu.Lock()
 	stdin := j.stdin
 	j.mu.Unlock()
 	if stdin == nil {
 		<-j.input
-		return nil, &wire.Error{Code: wire.CodeInvalid, Text: fmt.Sprintf("job %d has no stdin, or it was closed", j.id)}
+		return nil, nil, &wire.Error{Code: wire.CodeInvalid, Text: fmt.Sprintf("job %d has no stdin, or it was closed", j.id)}
 	}
 	done := make(chan struct{})
 	go func() {
@@ -218,7 +280,7 @@ func (c *call) jobInput(j *bgJob) (leave func(), err error) {
 			j.closeStdin()
 		}
 	}()
-	return func() {
+	return done, func() {
 		c.stream.Abort(errAborted)
 		_ = stdin.SetWriteDeadline(time.Unix(1, 0))
 		<-done
@@ -239,13 +301,15 @@ func (j *bgJob) closeStdin() {
 
 // jobWait waits for the end of a job, or for a line.
 func (c *call) jobWait(m *wire.JobWait) (any, error) {
-	j, err := c.s.background.find(m.ID)
+	j, leave, err := c.s.background.use(m.ID)
 	if err != nil {
 		return nil, err
 	}
+	defer leave()
 	if m.Pattern == nil {
 		select {
 		case <-j.ended:
+			c.s.background.owe(j)
 			return &wire.JobWaited{Job: *j.describe()}, nil
 		case <-c.quit:
 			return nil, errAborted
@@ -305,10 +369,11 @@ func (c *call) jobWait(m *wire.JobWait) (any, error) {
 }
 
 func (c *call) jobSignal(m *wire.JobSignal) (any, error) {
-	j, err := c.s.background.find(m.ID)
+	j, leave, err := c.s.background.use(m.ID)
 	if err != nil {
 		return nil, err
 	}
+	defer leave()
 	select {
 	case <-j.ended:
 		return nil, &wire.Error{Code: wire.CodeNoJob, Text: fmt.Sprintf("job %d has ended", m.ID)}
@@ -329,20 +394,23 @@ func (c *call) jobSignal(m *wire.JobSignal) (any, error) {
 }
 
 func (c *call) jobStop(m *wire.JobStop) (any, error) {
-	j, err := c.s.background.find(m.ID)
+	j, leave, err := c.s.background.use(m.ID)
 	if err != nil {
 		return nil, err
 	}
+	defer leave()
 	select {
 	case <-j.ended:
 		// What it left behind is to end, too.
 		j.process.kill()
+		c.s.background.owe(j)
 		return j.describe(), nil
 	default:
 	}
 	j.process.finish(ending{why: canceled, now: m.Grace <= 0, grace: time.Duration(m.Grace)})
 	select {
 	case <-j.ended:
+		c.s.background.owe(j)
 		return j.describe(), nil
 	case <-c.quit:
 		return nil, errAborted

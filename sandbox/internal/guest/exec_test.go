@@ -413,6 +413,30 @@ func TestPumpTakesWhatIsThere(t *testing.T) {
 	}) // the pump ends with the child
 }
 
+// That nobody has a terminal open is not its end while its command runs.
+func TestTerminalOutOfUse(t *testing.T) {
+	is := is.New(t)
+	s := serve(t, is, sessionOptions{})
+	for _, test := range []struct{ name, script, out string }{
+		{"closed at the end", "echo out; exec </dev/null >/dev/null 2>&1; sleep 0.3; exit 5", "out\r\n"},
+		{"opened again", "echo out; exec </dev/null >/dev/null 2>&1; sleep 0.3; exec >/dev/tty; echo again; exit 5", "out\r\nagain\r\n"},
+		{"opened again and again",
+			"exec </dev/null >/dev/null 2>&1; for i in 1 2 3; do sleep 0.1; echo $i >/dev/tty; done; exit 5", "1\r\n2\r\n3\r\n"},
+		{"written to right before the end", "exec </dev/null >/dev/null 2>&1; sleep 0.1; echo last >/dev/tty; exit 5", "last\r\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			is := is.New(t)
+			x := sh(test.script)
+			x.Terminal = &wire.Size{Rows: 24, Cols: 80}
+			r, err := s.run(x)
+			is.NoErr(err)
+			is.Equal(r.Signal, 0) // no SIGHUP
+			is.Equal(r.Code, 5)
+			is.Equal(r.out, test.out)
+		})
+	}
+}
+
 func TestBackground(t *testing.T) {
 	is := is.New(t)
 	s := serve(t, is, sessionOptions{})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -46,7 +47,8 @@ func (a *allowance) exceeded() bool { return a != nil && a.left.Load() < 0 }
 // pump moves what a command writes to a taker. When the command's first process has
 // ended it takes what is there by then and is drained; what children that were left
 // behind write later is read and dropped, so that it neither holds the result back, nor
-// shows up elsewhere, nor kills them.
+// shows up elsewhere, nor kills them. A terminal is closed at that point: what is left on
+// it is hung up.
 type pump struct {
 	f        *os.File
 	to       taker
@@ -93,6 +95,10 @@ func (p *pump) run() (ended bool) {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			break
 		}
+		if p.terminal && errors.Is(err, syscall.EIO) {
+			p.unused()
+			continue
+		}
 		if err != nil {
 			return true
 		}
@@ -105,6 +111,19 @@ func (p *pump) run() (ended bool) {
 		return p.runOut(buf)
 	}
 	return p.takeRest(buf)
+}
+
+// unused waits a little, while nobody has the other end of a terminal open. That is no end:
+// the command may have closed its files and run on, and to close the terminal then would
+// be a SIGHUP to it; and /dev/tty opens it again, which wakes no reader.
+func (p *pump) unused() {
+	const again = 20 * time.Millisecond
+	select {
+	case <-time.After(again):
+	case <-p.gone:
+		// The deadline, which ends the next read, is set by now or in an instant.
+		runtime.Gosched()
+	}
 }
 
 // splice moves the bytes of a command that writes much.

@@ -156,6 +156,8 @@ func (s *server) greet(r *wire.Reader) error {
 	}
 	if !hello.Again {
 		s.dir, s.jobs.procs = string(hello.Dir), hello.Procs
+		// podman's word about a terminal that is not there says nothing of one that will be.
+		os.Unsetenv("TERM")
 		s.env = mergeEnv(os.Environ(), hello.Env)
 		if s.beside {
 			// PID 1 has written them.

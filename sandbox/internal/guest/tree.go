@@ -29,7 +29,7 @@ const (
 // beginTags sets where the tags begin: another guest of the same user has others.
 func (a *jobs) beginTags() {
 	a.untagged = a.limits[rlimitLocks].Max
-	a.lastTag.Store(min(uint64(os.Getpid())<<32|1<<32-1, a.untagged))
+	a.lastTag.Store(min(uint64(os.Getpid())<<32|(1<<32-1), a.untagged))
 	a.prefix = a.lastTag.Load() >> 32
 }
 
