@@ -76,7 +76,7 @@ func (p *pipe) Close() error {
 // Write after the command's own end fails.
 func (c *Command) StdinPipe() (io.WriteCloser, error) {
 	if c.Stdin != nil {
-		return nil, &Error{Op: "pipe", Name: "stdin", Code: string(wire.CodeInvalid), Err: errors.New("Stdin is set already")}
+		return nil, &Error{Op: "pipe", Name: "stdin", Code: string(wire.CodeInvalid), Err: errors.New("the field Stdin is set already")}
 	}
 	return c.openPipe(0, "stdin")
 }
@@ -86,7 +86,7 @@ func (c *Command) StdinPipe() (io.WriteCloser, error) {
 // read before, while and after Wait is called.
 func (c *Command) StdoutPipe() (io.ReadCloser, error) {
 	if c.Stdout != nil {
-		return nil, &Error{Op: "pipe", Name: "stdout", Code: string(wire.CodeInvalid), Err: errors.New("Stdout is set already")}
+		return nil, &Error{Op: "pipe", Name: "stdout", Code: string(wire.CodeInvalid), Err: errors.New("the field Stdout is set already")}
 	}
 	return c.openPipe(1, "stdout")
 }
@@ -94,7 +94,7 @@ func (c *Command) StdoutPipe() (io.ReadCloser, error) {
 // StderrPipe is StdoutPipe for the other stream.
 func (c *Command) StderrPipe() (io.ReadCloser, error) {
 	if c.Stderr != nil {
-		return nil, &Error{Op: "pipe", Name: "stderr", Code: string(wire.CodeInvalid), Err: errors.New("Stderr is set already")}
+		return nil, &Error{Op: "pipe", Name: "stderr", Code: string(wire.CodeInvalid), Err: errors.New("the field Stderr is set already")}
 	}
 	return c.openPipe(2, "stderr")
 }
