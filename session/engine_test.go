@@ -274,7 +274,7 @@ func TestUsers(t *testing.T) {
 		is.Equal(c.HostConfig.Memory, int64(64<<20))
 		is.Equal(c.HostConfig.MemorySwap, int64(64<<20))
 		is.Equal(c.HostConfig.NanoCpus, int64(5e8))
-		is.Equal(c.HostConfig.PidsLimit, int64(64))
+		is.Equal(c.HostConfig.PidsLimit, int64(64+32)) // with the guest's room
 		is.Equal(c.HostConfig.NetworkMode, "none")
 		binds := 0
 		for _, m := range c.Mounts {
