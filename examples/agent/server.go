@@ -218,8 +218,8 @@ func (r *wireRequest) check() error {
 			return invalid("tools: Tool names must be unique, and %s is not", t.Name)
 		case t.Description == "":
 			return invalid("tools.%d.description: %s has none", i, t.Name)
-		case t.InputSchema.Type != "object" || len(t.InputSchema.Properties) == 0:
-			return invalid("tools.%d.input_schema: that of %s is not of an object with properties", i, t.Name)
+		case t.InputSchema.Type != "object" || t.InputSchema.Properties == nil:
+			return invalid("tools.%d.input_schema: that of %s has no properties, not even none", i, t.Name)
 		}
 		for _, name := range t.InputSchema.Required {
 			if t.InputSchema.Properties[name] == nil {

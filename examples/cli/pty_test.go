@@ -69,6 +69,13 @@ func onTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
 	return s
 }
 
+// screen is all that the program has written.
+func (s *terminal) screen() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all
+}
+
 // see waits until the program has written text that matches pattern, after what was seen
 // before, and returns it.
 func (s *terminal) see(pattern string) string {
@@ -124,9 +131,7 @@ func (s *terminal) end() int {
 	is.Helper()
 	is.True(!s.raw()) // the terminal is as it was
 	gone(s.t, s.cmd.Process.Pid)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.t.Logf("%q\nexit %d, screen %.2000q", s.cmd.Args[1:], s.cmd.ProcessState.ExitCode(), s.all)
+	s.t.Logf("%q\nexit %d, screen %.2000q", s.cmd.Args[1:], s.cmd.ProcessState.ExitCode(), s.screen())
 	return s.cmd.ProcessState.ExitCode()
 }
 
@@ -185,7 +190,7 @@ func TestTerminalTimeout(t *testing.T) {
 	s.see(regexp.QuoteMeta(enterDrawing))
 	s.see(`drydock: timed out after 1s\r\n`)
 	is.Equal(s.end(), 124)                              // as without a terminal
-	is.True(strings.Contains(s.all, leaveDrawing+sane)) // what vi could not undo
+	is.True(strings.Contains(s.screen(), leaveDrawing+sane)) // what vi could not undo
 }
 
 func TestTerminalSignals(t *testing.T) {
