@@ -189,7 +189,7 @@ func TestTerminalTimeout(t *testing.T) {
 	s := onTerminal(t, sandboxed(t, "-t", "--timeout", "1s", "--", "vi", "file"))
 	s.see(regexp.QuoteMeta(enterDrawing))
 	s.see(`drydock: timed out after 1s\r\n`)
-	is.Equal(s.end(), 124)                              // as without a terminal
+	is.Equal(s.end(), 124)                                   // as without a terminal
 	is.True(strings.Contains(s.screen(), leaveDrawing+sane)) // what vi could not undo
 }
 
