@@ -241,7 +241,7 @@ func ownPeak(b *testing.B) int64 {
 func BenchmarkInterpreter(b *testing.B) {
 	e, _ := engine(b)
 	ctx := context.Background()
-	sb, err := sandbox.Open(ctx, &sandbox.Options{Image: pythonImage, Engine: e})
+	sb, err := sandbox.Open(ctx, &sandbox.Options{Runtime: python.Runtime, Engine: e})
 	if err != nil {
 		b.Fatal(err)
 	}

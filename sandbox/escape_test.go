@@ -223,7 +223,6 @@ func TestEscapes(t *testing.T) {
 
 // What is out to end its own sandbox can do so. Nothing that ran then has a result.
 func TestHostile(t *testing.T) {
-	python := sandbox.Options{Runtime: "python-minimal"}
 	debian := sandbox.Options{Image: "localhost/drydock/debian:bookworm"} // its shell knows the limit
 	times := 2
 	if long() {

@@ -105,7 +105,7 @@ func ExampleCommand_Background() {
 func ExampleSandbox_Interpreter() {
 	ctx := context.Background()
 	opts := options()
-	opts.Image = "localhost/drydock/python:bookworm" // one of yours needs Python and no more
+	opts.Image, opts.Runtime = "", "python-minimal" // or any image that has Python
 	sb, err := sandbox.Open(ctx, opts)
 	if err != nil {
 		log.Fatal(err)

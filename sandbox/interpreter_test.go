@@ -20,21 +20,21 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// The stand-ins for the images of Python, with the packages that are asked for, and Node.
-const (
-	pythonImage = "localhost/drydock/python:bookworm"
-	nodeImage   = "localhost/drydock/node:bookworm"
+// The runtimes of Python and Node, or what stands in for their images.
+var (
+	python = sandbox.Options{Runtime: "python-minimal"}
+	node   = sandbox.Options{Runtime: "node-minimal"}
 )
 
 // interpret starts an interpreter in a sandbox of its own.
-func interpret(t *testing.T, is *is.I, image string, lang sandbox.Language, opts *sandbox.InterpreterOptions) (*sandbox.Sandbox, *sandbox.Interpreter) {
+func interpret(t *testing.T, is *is.I, in sandbox.Options, lang sandbox.Language, opts *sandbox.InterpreterOptions) (*sandbox.Sandbox, *sandbox.Interpreter) {
 	t.Helper()
 	is.Helper()
-	sb := open(t, sandbox.Options{Image: image})
-	in, err := sb.Interpreter(context.Background(), lang, opts)
+	sb := open(t, in)
+	it, err := sb.Interpreter(context.Background(), lang, opts)
 	is.NoErr(err)
-	t.Cleanup(func() { is.NoErr(in.Close()) })
-	return sb, in
+	t.Cleanup(func() { is.NoErr(it.Close()) })
+	return sb, it
 }
 
 type asserter = *is.I
@@ -59,7 +59,7 @@ func text(x *sandbox.Execution) string {
 func TestPython(t *testing.T) {
 	is := is.New(t)
 	ctx := context.Background()
-	sb, in := interpret(t, is, pythonImage, sandbox.Python, nil)
+	sb, in := interpret(t, is, python, sandbox.Python, nil)
 	is.True(strings.HasPrefix(in.Version(), "Python 3."))
 
 	t.Run("variables, output, the value", func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestPython(t *testing.T) {
 	})
 	t.Run("modules of the work dir", func(t *testing.T) {
 		is := is.New(t)
-		other := open(t, sandbox.Options{Image: pythonImage})
+		other := open(t, python)
 		for _, name := range []string{"types", "json", "signal", "resource", "traceback", "asyncio", "__future__"} {
 			_, err := other.WriteFile(ctx, name+".py", []byte("raise ImportError('shadowed')"), nil)
 			is.NoErr(err)
@@ -236,7 +236,7 @@ func TestPython(t *testing.T) {
 	})
 	t.Run("out of memory", func(t *testing.T) {
 		is := is.New(t)
-		small := open(t, sandbox.Options{Image: pythonImage, Memory: 64 << 20})
+		small := open(t, sandbox.Options{Runtime: python.Runtime, Memory: 64 << 20})
 		in, err := small.Interpreter(ctx, sandbox.Python, nil)
 		is.NoErr(err)
 		x, err := in.Run(ctx, "print('begun', flush=True); x = b'x' * (1 << 30)", nil)
@@ -374,7 +374,7 @@ def say(b): os.write(fd, b)
 	})
 	t.Run("ends with the sandbox", func(t *testing.T) {
 		is := is.New(t)
-		other, lost := interpret(t, is, pythonImage, sandbox.Python, nil)
+		other, lost := interpret(t, is, python, sandbox.Python, nil)
 		time.AfterFunc(200*time.Millisecond, func() {
 			_ = exec.Command(os.Getenv("DRYDOCK_TEST_ENGINE"), "kill", other.Name()).Run()
 		})
@@ -445,7 +445,7 @@ func TestPythonFigures(t *testing.T) {
 func TestNode(t *testing.T) {
 	is := is.New(t)
 	ctx := context.Background()
-	_, in := interpret(t, is, nodeImage, sandbox.Node, nil)
+	_, in := interpret(t, is, node, sandbox.Node, nil)
 	is.True(strings.HasPrefix(in.Version(), "Node.js v"))
 	x := must(is, in, "const x = {a: [1]}; console.log('out'); console.error('err'); x")
 	is.Equal(string(x.Stdout)+string(x.Stderr), "out\nerr\n")
@@ -486,7 +486,7 @@ func TestShell(t *testing.T) {
 		t.Run(image, func(t *testing.T) {
 			is := is.New(t)
 			ctx := context.Background()
-			_, in := interpret(t, is, image, sandbox.Shell, nil)
+			_, in := interpret(t, is, sandbox.Options{Image: image}, sandbox.Shell, nil)
 			x := must(is, in, "x='a  b'; f() { echo \"f $1\"; }; cd /tmp; echo out; echo err >&2; false")
 			is.Equal(string(x.Stdout), "out\n")
 			is.Equal(string(x.Stderr), "err\n") // nothing of the shell's own
