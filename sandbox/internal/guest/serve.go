@@ -191,6 +191,9 @@ func (s *server) handle(h wire.Header, r *wire.Reader) error {
 		if len(payload) == 0 {
 			return errors.New("empty call")
 		}
+		if s.taken(h.Stream) {
+			return fmt.Errorf("call %d has a number of one that is under way", h.Stream)
+		}
 		s.start(h.Stream, wire.Op(payload[0]), payload[1:])
 	case wire.KindCancel:
 		var m wire.Cancel
@@ -233,6 +236,19 @@ func (s *server) find(id uint32) *call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.calls[id]
+}
+
+// taken reports whether a call of that number would have a stream of another's, which could
+// then not be ended.
+func (s *server) taken(id uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for n := id - wire.CallStreams + 1; n != id+wire.CallStreams; n++ {
+		if s.calls[n] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // start opens the call's streams, so that the bytes which follow the request find them,
