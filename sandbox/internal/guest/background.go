@@ -170,7 +170,7 @@ func (j *bgJob) describe() *wire.Job {
 }
 
 // jobList returns the jobs by their numbers, one JSON Job a line.
-func (c *call) jobList() ([]byte, error) {
+func (c *call) jobList(*struct{}) (last []byte, v any, err error) {
 	b := &c.s.background
 	b.mu.Lock()
 	jobs := slices.SortedFunc(maps.Values(b.jobs), func(x, y *bgJob) int { return x.id - y.id })
@@ -178,10 +178,11 @@ func (c *call) jobList() ([]byte, error) {
 	l := &listing{c: c}
 	for _, j := range jobs {
 		if err := l.add(j.describe()); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return l.last()
+	last, err = l.last()
+	return last, nil, err
 }
 
 // jobRead sends output from an offset on. With input it goes on at least until that has been

@@ -206,8 +206,8 @@ func overwrite(path string, create int, mode fs.FileMode, fill func(*os.File) er
 	return &wire.Written{Created: create != 0, InPlace: true}, nil
 }
 
-func (s *server) stat(m *wire.Path) (any, error) {
-	path := s.abs(string(m.Path))
+func (c *call) stat(m *wire.Path) (any, error) {
+	path := c.s.abs(string(m.Path))
 	stat := os.Lstat
 	if m.Follow {
 		stat = os.Stat
@@ -239,11 +239,11 @@ func fileInfo(path string, info fs.FileInfo) *wire.FileInfo {
 }
 
 // readDir sends one line of JSON for each entry, sorted by name.
-func (c *call) readDir(m *wire.Path) (last []byte, err error) {
+func (c *call) readDir(m *wire.Path) (last []byte, v any, err error) {
 	dir := c.s.abs(string(m.Path))
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	l := &listing{c: c}
 	for _, e := range entries {
@@ -252,24 +252,25 @@ func (c *call) readDir(m *wire.Path) (last []byte, err error) {
 			continue // removed meanwhile
 		}
 		if err := l.add(fileInfo(dir+"/"+e.Name(), info)); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return l.last()
+	last, err = l.last()
+	return last, nil, err
 }
 
-func (s *server) mkdir(m *wire.Mkdir) (any, error) {
-	return nil, os.MkdirAll(s.abs(string(m.Path)), fs.FileMode(m.Mode).Perm())
+func (c *call) mkdir(m *wire.Mkdir) (any, error) {
+	return nil, os.MkdirAll(c.s.abs(string(m.Path)), fs.FileMode(m.Mode).Perm())
 }
 
-func (s *server) remove(m *wire.Remove) (any, error) {
+func (c *call) remove(m *wire.Remove) (any, error) {
 	remove := os.Remove
 	if m.All {
 		remove = os.RemoveAll
 	}
-	return nil, remove(s.abs(string(m.Path)))
+	return nil, remove(c.s.abs(string(m.Path)))
 }
 
-func (s *server) rename(m *wire.Rename) (any, error) {
-	return nil, os.Rename(s.abs(string(m.From)), s.abs(string(m.To)))
+func (c *call) rename(m *wire.Rename) (any, error) {
+	return nil, os.Rename(c.s.abs(string(m.From)), c.s.abs(string(m.To)))
 }

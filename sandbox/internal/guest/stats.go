@@ -14,9 +14,9 @@ import (
 
 // stats reads the container's own cgroup, which the engine mounts read-only: one tree of
 // version 2, or one for each controller of version 1.
-func (g *guest) stats() (any, error) {
+func (c *call) stats(*struct{}) (any, error) {
 	const root = "/sys/fs/cgroup/"
-	s := &wire.Stats{Elapsed: int64(time.Since(g.started)), DiskUsed: -1, DiskSize: -1}
+	s := &wire.Stats{Elapsed: int64(time.Since(c.s.started)), DiskUsed: -1, DiskSize: -1}
 	if _, err := os.Stat(root + "cgroup.controllers"); err == nil {
 		s.Memory, s.MemoryLimit = number(root+"memory.current"), limit(root+"memory.max")
 		s.PIDs, s.PIDsLimit = number(root+"pids.current"), limit(root+"pids.max")
@@ -32,7 +32,7 @@ func (g *guest) stats() (any, error) {
 		s.Memory = less(s.Memory, field(root+"memory/memory.stat", "total_inactive_file"))
 	}
 	var fs syscall.Statfs_t
-	if err := syscall.Statfs(g.dir, &fs); err == nil {
+	if err := syscall.Statfs(c.s.dir, &fs); err == nil {
 		s.DiskUsed = int64(fs.Blocks-fs.Bfree) * fs.Bsize
 		s.DiskSize = int64(fs.Blocks) * fs.Bsize
 	}

@@ -69,10 +69,10 @@ func (c *call) readLines(m *wire.ReadLines) (last []byte, v any, err error) {
 }
 
 // edit replaces text in a file. One runs at a time, from reading to writing.
-func (s *server) edit(m *wire.Edit) (any, error) {
-	s.editing.Lock()
-	defer s.editing.Unlock()
-	path := s.abs(string(m.Path))
+func (c *call) edit(m *wire.Edit) (any, error) {
+	c.s.editing.Lock()
+	defer c.s.editing.Unlock()
+	path := c.s.abs(string(m.Path))
 	f, info, err := openRegular(path)
 	if err != nil {
 		return nil, err
@@ -112,8 +112,8 @@ func hash(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (s *server) realPath(m *wire.Path) (any, error) {
-	path, err := resolve(s.abs(string(m.Path)), 0)
+func (c *call) realPath(m *wire.Path) (any, error) {
+	path, err := resolve(c.s.abs(string(m.Path)), 0)
 	if err != nil {
 		return nil, err
 	}

@@ -57,6 +57,19 @@ const (
 	OpJobWait                 // JobWait -> JobWaited
 	OpJobSignal               // JobSignal -> nothing
 	OpJobStop                 // JobStop -> Job
+
+	OpChmod    // Chmod -> nothing
+	OpChtimes  // Chtimes -> nothing
+	OpSymlink  // Symlink -> nothing
+	OpReadlink // Path -> Path
+	OpHash     // Path -> Hashed
+	OpUsage    // Path -> Usage
+	OpWalk     // Walk -> Searched; one JSON FileInfo a line on the call's stream
+	OpWatch    // Watch -> nothing; one JSON WatchEvent a line on the call's stream
+	OpPack     // Pack -> Packed; a tar archive on the call's stream
+	OpUnpack   // Unpack -> Unpacked; a tar archive on the call's stream
+	OpDial     // Dial -> nothing; the connection's bytes on the call's stream
+	OpRestore  // Restore -> Unpacked; a tar archive on the call's stream
 )
 
 // Exec starts a program. The call's stream carries stdin to it and stdout from it, the
