@@ -94,6 +94,9 @@ func (sb *Sandbox) failure(op, name string, err error) error {
 	var remote *wire.Error
 	var violation *wire.ProtocolError
 	var ended *channel.EndError
+	if errors.As(err, &violation) {
+		sb.ch.Fail(err) // where it was in what the channel only carries
+	}
 	switch {
 	case errors.As(err, &remote):
 		e.Code = string(remote.Code)

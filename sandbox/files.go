@@ -1,9 +1,11 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"strings"
 	"time"
@@ -101,41 +103,82 @@ type WriteResult struct {
 // WriteFile writes data to a file and makes its directories where they are missing. A
 // file that exists is replaced at once and keeps its mode and owner.
 func (sb *Sandbox) WriteFile(ctx context.Context, name string, data []byte, opts *WriteOptions) (WriteResult, error) {
-	mode := fs.FileMode(0o644)
-	if opts != nil && opts.Mode != 0 {
-		mode = opts.Mode
+	if len(data) > wire.MaxData {
+		return sb.WriteFrom(ctx, name, bytes.NewReader(data), opts)
 	}
 	var w wire.Written
-	if err := sb.write(ctx, &wire.Write{Path: []byte(name), Mode: uint32(mode.Perm())}, data, &w); err != nil {
-		return WriteResult{}, sb.failure("write", name, err)
+	err := context.Cause(ctx)
+	if err == nil {
+		var call *channel.Call
+		// The body is sent with the request.
+		call, err = sb.ch.Start(&channel.Request{Op: wire.OpWrite, Args: opts.request(name), Body: append([]byte{}, data...)})
+		if err == nil {
+			if err = call.Await(ctx); err == nil {
+				err = call.Result(&w)
+			}
+		}
 	}
-	return WriteResult{Created: w.Created, InPlace: w.InPlace}, nil
+	return writeResult(&w), sb.failure("write", name, err)
 }
 
-func (sb *Sandbox) write(ctx context.Context, m *wire.Write, data []byte, w *wire.Written) error {
+// WriteFrom is WriteFile for what r returns up to its end. Where r fails, the file stays as
+// it was, unless it can only be written in place.
+func (sb *Sandbox) WriteFrom(ctx context.Context, name string, r io.Reader, opts *WriteOptions) (WriteResult, error) {
 	if err := context.Cause(ctx); err != nil {
-		return err
+		return WriteResult{}, sb.failure("write", name, err)
 	}
-	r := &channel.Request{Op: wire.OpWrite, Args: m}
-	if len(data) <= wire.MaxData {
-		r.Body = append([]byte{}, data...)
-	}
-	call, err := sb.ch.Start(r)
+	call, err := sb.ch.Start(&channel.Request{Op: wire.OpWrite, Args: opts.request(name)})
 	if err != nil {
-		return err
+		return WriteResult{}, sb.failure("write", name, err)
 	}
-	if r.Body == nil {
-		stop := context.AfterFunc(ctx, func() { call.Stream.Abort(context.Cause(ctx)) })
-		defer stop()
-		if _, err := call.Stream.Write(data); err == nil {
-			_ = call.Stream.CloseWrite()
+	stop := context.AfterFunc(ctx, func() { call.Stream.Abort(context.Cause(ctx)) })
+	defer stop()
+	if err := send(call.Stream, r); err != nil {
+		call.Cancel(true)
+		<-call.Done()
+		return WriteResult{}, &Error{Op: "write", Name: name, Err: err}
+	}
+	var w wire.Written
+	if err = call.Await(ctx); err == nil {
+		err = call.Result(&w)
+	}
+	return writeResult(&w), sb.failure("write", name, err)
+}
+
+// send writes what r returns to a stream, and its end, and returns why r failed. A write that
+// failed has its reason in the call's reply, or in the context that ended it.
+func send(to *wire.Stream, r io.Reader) error {
+	buf := wire.NewBuffer()
+	defer buf.Free()
+	for n := 0; ; {
+		m, err := r.Read(buf.Data()[n:])
+		if n += m; n < len(buf.Data()) && err == nil {
+			continue // small pieces would be frames of their own
 		}
-		// A write that failed has its reason in the reply, or in ctx.
+		if n > 0 && to.WriteBuffer(buf, n) != nil {
+			return nil
+		}
+		n = 0
+		if err == io.EOF {
+			_ = to.CloseWrite()
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err := call.Await(ctx); err != nil {
-		return err
+}
+
+func (o *WriteOptions) request(name string) *wire.Write {
+	mode := fs.FileMode(0o644)
+	if o != nil && o.Mode != 0 {
+		mode = o.Mode
 	}
-	return call.Result(w)
+	return &wire.Write{Path: []byte(name), Mode: uint32(mode.Perm())}
+}
+
+func writeResult(w *wire.Written) WriteResult {
+	return WriteResult{Created: w.Created, InPlace: w.InPlace}
 }
 
 // FileInfo describes a file. It is an fs.FileInfo and an fs.DirEntry.
@@ -250,4 +293,45 @@ func (sb *Sandbox) remove(ctx context.Context, m *wire.Remove) error {
 // Rename moves a file or a directory, over a file that has the new name.
 func (sb *Sandbox) Rename(ctx context.Context, from, to string) error {
 	return sb.failure("rename", from, sb.do(ctx, wire.OpRename, &wire.Rename{From: []byte(from), To: []byte(to)}, nil))
+}
+
+// Chmod changes the mode bits of a file, or of what a symlink leads to: permissions, and
+// fs.ModeSetuid, ModeSetgid and ModeSticky, of which the first two have no effect.
+func (sb *Sandbox) Chmod(ctx context.Context, name string, mode fs.FileMode) error {
+	return sb.failure("chmod", name, sb.do(ctx, wire.OpChmod, &wire.Chmod{Path: []byte(name), Mode: uint32(mode)}, nil))
+}
+
+// Chtimes changes the times of the last read and the last write of a file, or of what a
+// symlink leads to. A zero time leaves that one as it is.
+func (sb *Sandbox) Chtimes(ctx context.Context, name string, atime, mtime time.Time) error {
+	m := &wire.Chtimes{Path: []byte(name), Access: nanoseconds(atime), Changed: nanoseconds(mtime)}
+	return sb.failure("chtimes", name, sb.do(ctx, wire.OpChtimes, m, nil))
+}
+
+func nanoseconds(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+	n := t.UnixNano()
+	return &n
+}
+
+// Symlink makes name a symlink to target, which need not exist.
+func (sb *Sandbox) Symlink(ctx context.Context, target, name string) error {
+	return sb.failure("symlink", name, sb.do(ctx, wire.OpSymlink, &wire.Symlink{Target: []byte(target), Path: []byte(name)}, nil))
+}
+
+// Readlink returns where a symlink leads, as it is written there.
+func (sb *Sandbox) Readlink(ctx context.Context, name string) (string, error) {
+	var r wire.Path
+	err := sb.do(ctx, wire.OpReadlink, &wire.Path{Path: []byte(name)}, &r)
+	return string(r.Path), sb.failure("readlink", name, err)
+}
+
+// Hash returns the SHA-256 of a regular file of any length in hexadecimal, as in
+// Lines.Hash and EditOptions.IfHash.
+func (sb *Sandbox) Hash(ctx context.Context, name string) (string, error) {
+	var r wire.Hashed
+	err := sb.do(ctx, wire.OpHash, &wire.Path{Path: []byte(name)}, &r)
+	return r.Hash, sb.failure("hash", name, err)
 }

@@ -66,8 +66,9 @@ type ExecutionOptions struct {
 	Stdout, Stderr io.Writer
 	// Capture is how many bytes of a captured stream are kept. Default: DefaultCapture.
 	Capture int
-	// Display is told of each Display as it comes, by the goroutine that called Run. It must
-	// not call Run or Restart. Default: they are only in the Execution.
+	// Display is told of each Display as it comes, by the goroutine that called Run. What was
+	// printed around the same time comes before or after it, and all of it before Run
+	// returns. It must not call Run or Restart. Default: they are only in the Execution.
 	Display func(Display)
 }
 

@@ -87,7 +87,7 @@ type EditResult struct {
 // Edit replaces old by new in a file, byte for byte, and writes it as WriteFile does.
 // It reads and writes in one step of the guest's, so two edits of a file through one
 // sandbox never undo each other. ErrNoMatch, ErrManyMatches and ErrChanged leave the file
-// as it was. The file must not be longer than MaxRead.
+// as it was. The file must not be longer than MaxRead, before or after.
 func (sb *Sandbox) Edit(ctx context.Context, name, old, new string, opts *EditOptions) (*EditResult, error) {
 	m := &wire.Edit{Path: []byte(name), Old: []byte(old), New: []byte(new), Max: MaxRead}
 	if opts != nil {
@@ -98,6 +98,39 @@ func (sb *Sandbox) Edit(ctx context.Context, name, old, new string, opts *EditOp
 	}
 	var r wire.Edited
 	if err := sb.do(ctx, wire.OpEdit, m, &r); err != nil {
+		return nil, sb.failure("edit", name, err)
+	}
+	return &EditResult{Count: r.Count, Line: r.Line, Hash: r.Hash, InPlace: r.InPlace}, nil
+}
+
+// Replacement is one of several edits.
+type Replacement struct {
+	Old, New string
+	// All replaces every match. Default: exactly one has to be there.
+	All bool
+}
+
+// MultiEdit makes several edits of one file, each in what the one before left, and writes it
+// once, as Edit does. Where one of them finds no match, or too many, the error says which,
+// and the file stays as it was. EditOptions.All goes for all of them. The result's Line is
+// that of the first edit.
+func (sb *Sandbox) MultiEdit(ctx context.Context, name string, edits []Replacement, opts *EditOptions) (*EditResult, error) {
+	m := &wire.MultiEdit{Path: []byte(name), Max: MaxRead}
+	if opts != nil {
+		m.IfHash = opts.IfHash
+	}
+	for i, e := range edits {
+		if e.Old == "" {
+			return nil, &Error{Op: "edit", Name: name, Code: string(wire.CodeInvalid),
+				Err: fmt.Errorf("the text to replace in edit %d of %d is empty", i+1, len(edits))}
+		}
+		m.Edits = append(m.Edits, wire.Replace{Old: []byte(e.Old), New: []byte(e.New), All: e.All || opts != nil && opts.All})
+	}
+	if len(edits) == 0 {
+		return nil, &Error{Op: "edit", Name: name, Code: string(wire.CodeInvalid), Err: errors.New("no edits")}
+	}
+	var r wire.Edited
+	if err := sb.do(ctx, wire.OpMultiEdit, m, &r); err != nil {
 		return nil, sb.failure("edit", name, err)
 	}
 	return &EditResult{Count: r.Count, Line: r.Line, Hash: r.Hash, InPlace: r.InPlace}, nil

@@ -228,10 +228,20 @@ func (s *session) run(ctx context.Context, code string) (exit int, over bool, er
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s.begin(func() { cancel(interrupted{syscall.SIGINT}) })
+	var values []sandbox.Display
 	x, err := s.in.Run(running, code, &sandbox.ExecutionOptions{
-		Timeout: s.timeout, Stdout: s.out, Stderr: s.err, Display: s.show,
+		Timeout: s.timeout, Stdout: s.out, Stderr: s.err, Display: func(d sandbox.Display) {
+			if d.Value {
+				values = append(values, d) // it belongs below what was printed before it
+				return
+			}
+			s.show(d)
+		},
 	})
 	s.begin(nil)
+	for _, d := range values {
+		s.show(d)
+	}
 	for _, d := range []*display{s.out, s.err} {
 		d.screen.reset(d.to)
 	}

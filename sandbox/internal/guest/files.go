@@ -3,6 +3,8 @@
 package guest
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
@@ -126,7 +129,7 @@ func replace(path string, mode fs.FileMode, fill func(*os.File) error) (*wire.Wr
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		var real string
-		real, err = filepath.EvalSymlinks(path)
+		real, err = evalSymlinks(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			// The link leads to a file that is not there yet: the kernel makes it.
 			return overwrite(path, os.O_CREATE, mode, fill)
@@ -181,6 +184,16 @@ func replace(path string, mode fs.FileMode, fill func(*os.File) error) (*wire.Wr
 		return nil, err
 	}
 	return overwrite(path, 0, 0, func(w *os.File) error { _, err := io.Copy(w, f); return err })
+}
+
+// evalSymlinks is filepath's, with an error for too many symlinks that can be told.
+func evalSymlinks(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	var e *fs.PathError
+	if err != nil && !errors.As(err, &e) {
+		err = &fs.PathError{Op: "resolve", Path: path, Err: syscall.ELOOP}
+	}
+	return real, err
 }
 
 // overwrite writes a file in place.
@@ -238,27 +251,6 @@ func fileInfo(path string, info fs.FileInfo) *wire.FileInfo {
 	return fi
 }
 
-// readDir sends one line of JSON for each entry, sorted by name.
-func (c *call) readDir(m *wire.Path) (last []byte, v any, err error) {
-	dir := c.s.abs(string(m.Path))
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	l := &listing{c: c}
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil {
-			continue // removed meanwhile
-		}
-		if err := l.add(fileInfo(dir+"/"+e.Name(), info)); err != nil {
-			return nil, nil, err
-		}
-	}
-	last, err = l.last()
-	return last, nil, err
-}
-
 func (c *call) mkdir(m *wire.Mkdir) (any, error) {
 	return nil, os.MkdirAll(c.s.abs(string(m.Path)), fs.FileMode(m.Mode).Perm())
 }
@@ -273,4 +265,52 @@ func (c *call) remove(m *wire.Remove) (any, error) {
 
 func (c *call) rename(m *wire.Rename) (any, error) {
 	return nil, os.Rename(c.s.abs(string(m.From)), c.s.abs(string(m.To)))
+}
+
+func (c *call) chmod(m *wire.Chmod) (any, error) {
+	const bits = fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
+	return nil, os.Chmod(c.s.abs(string(m.Path)), fs.FileMode(m.Mode)&bits)
+}
+
+func (c *call) chtimes(m *wire.Chtimes) (any, error) {
+	var times [2]time.Time // the zero time leaves what is there
+	for i, t := range []*int64{m.Access, m.Changed} {
+		if t != nil {
+			times[i] = time.Unix(0, *t)
+		}
+	}
+	return nil, os.Chtimes(c.s.abs(string(m.Path)), times[0], times[1])
+}
+
+func (c *call) symlink(m *wire.Symlink) (any, error) {
+	return nil, os.Symlink(string(m.Target), c.s.abs(string(m.Path)))
+}
+
+func (c *call) readlink(m *wire.Path) (any, error) {
+	target, err := os.Readlink(c.s.abs(string(m.Path)))
+	return &wire.Path{Path: []byte(target)}, err
+}
+
+func (c *call) hash(m *wire.Path) (any, error) {
+	f, _, err := openRegular(c.s.abs(string(m.Path)))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	buf := wire.NewBuffer()
+	defer buf.Free()
+	for size := int64(0); ; {
+		n, err := f.Read(buf.Data())
+		sum.Write(buf.Data()[:n])
+		size += int64(n)
+		switch {
+		case err == io.EOF:
+			return &wire.Hashed{Hash: hex.EncodeToString(sum.Sum(nil)), Size: size}, nil
+		case err != nil:
+			return nil, err
+		case c.aborted():
+			return nil, errAborted
+		}
+	}
 }

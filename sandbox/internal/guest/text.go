@@ -68,8 +68,15 @@ func (c *call) readLines(m *wire.ReadLines) (last []byte, v any, err error) {
 	return nil, r, err
 }
 
-// edit replaces text in a file. One runs at a time, from reading to writing.
+// edit replaces a text in a file.
 func (c *call) edit(m *wire.Edit) (any, error) {
+	return c.multiEdit(&wire.MultiEdit{Path: m.Path, IfHash: m.IfHash, Max: m.Max,
+		Edits: []wire.Replace{{Old: m.Old, New: m.New, All: m.All}}})
+}
+
+// multiEdit replaces texts in a file, each in what the one before left, or none of them. One
+// call runs at a time, from reading to writing.
+func (c *call) multiEdit(m *wire.MultiEdit) (any, error) {
 	c.s.editing.Lock()
 	defer c.s.editing.Unlock()
 	path := c.s.abs(string(m.Path))
@@ -78,33 +85,60 @@ func (c *call) edit(m *wire.Edit) (any, error) {
 		return nil, err
 	}
 	defer f.Close()
-	old, err := io.ReadAll(io.LimitReader(f, m.Max+1))
+	text, err := io.ReadAll(io.LimitReader(f, m.Max+1))
 	if err != nil {
 		return nil, err
 	}
-	if int64(len(old)) > m.Max {
+	if int64(len(text)) > m.Max {
 		return nil, tooLarge(path, info.Size(), m.Max)
 	}
-	if m.IfHash != "" && m.IfHash != hash(old) {
+	if m.IfHash != "" && m.IfHash != hash(text) {
 		return nil, &wire.Error{Code: wire.CodeChanged, Text: path + " has changed since it was read"}
 	}
-	n := bytes.Count(old, m.Old)
-	switch {
-	case n == 0:
-		return nil, &wire.Error{Code: wire.CodeNoMatch, Text: "the text to replace is not in " + path}
-	case n > 1 && !m.All:
-		return nil, &wire.Error{Code: wire.CodeManyMatches, Text: fmt.Sprintf("the text to replace is %d times in %s", n, path)}
+	r := &wire.Edited{}
+	for i := range m.Edits {
+		e := &m.Edits[i]
+		n, line, after, err := replaceText(e, path, text, m.Max)
+		if err != nil && len(m.Edits) > 1 {
+			err = describe(fmt.Sprintf("edit %d of %d", i+1, len(m.Edits)), err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			r.Line = line
+		}
+		r.Count, text = r.Count+n, after
 	}
-	edited := bytes.ReplaceAll(old, m.Old, m.New)
 	written, err := replace(path, info.Mode().Perm(), func(w *os.File) error {
-		_, err := w.Write(edited)
+		_, err := w.Write(text)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	line := 1 + bytes.Count(old[:bytes.Index(old, m.Old)], []byte{'\n'})
-	return &wire.Edited{Count: n, Line: line, Hash: hash(edited), InPlace: written.InPlace}, nil
+	r.Hash, r.InPlace = hash(text), written.InPlace
+	return r, nil
+}
+
+// replaceText returns how often it replaced a text, in which line first, and what came of it.
+func replaceText(e *wire.Replace, path string, text []byte, most int64) (n, line int, edited []byte, err error) {
+	if len(e.Old) == 0 {
+		return 0, 0, nil, &wire.Error{Code: wire.CodeInvalid, Text: "the text to replace is empty"}
+	}
+	n = bytes.Count(text, e.Old)
+	switch {
+	case n == 0:
+		return 0, 0, nil, &wire.Error{Code: wire.CodeNoMatch, Text: "the text to replace is not in " + path}
+	case n > 1 && !e.All:
+		return 0, 0, nil, &wire.Error{Code: wire.CodeManyMatches, Text: fmt.Sprintf("the text to replace is %d times in %s", n, path)}
+	}
+	// Known before it is made: a short text that is there often makes a long one of any file.
+	if size := int64(len(text)) + int64(n)*int64(len(e.New)-len(e.Old)); size > most {
+		return 0, 0, nil, &wire.Error{Code: wire.CodeTooLarge, Text: fmt.Sprintf("%s would have %d bytes, more than the limit of %d", path, size, most)}
+	}
+	line = 1 + bytes.Count(text[:bytes.Index(text, e.Old)], []byte{'\n'})
+	return n, line, bytes.ReplaceAll(text, e.Old, e.New), nil
 }
 
 func hash(b []byte) string {
@@ -127,7 +161,7 @@ func resolve(path string, links int) (string, error) {
 	if links > most {
 		return "", &fs.PathError{Op: "resolve", Path: path, Err: syscall.ELOOP}
 	}
-	real, err := filepath.EvalSymlinks(path)
+	real, err := evalSymlinks(path)
 	if !errors.Is(err, fs.ErrNotExist) || path == "/" {
 		return real, err
 	}

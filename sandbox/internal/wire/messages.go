@@ -58,18 +58,19 @@ const (
 	OpJobSignal               // JobSignal -> nothing
 	OpJobStop                 // JobStop -> Job
 
-	OpChmod    // Chmod -> nothing
-	OpChtimes  // Chtimes -> nothing
-	OpSymlink  // Symlink -> nothing
-	OpReadlink // Path -> Path
-	OpHash     // Path -> Hashed
-	OpUsage    // Path -> Usage
-	OpWalk     // Walk -> Searched; one JSON FileInfo a line on the call's stream
-	OpWatch    // Watch -> nothing; one JSON WatchEvent a line on the call's stream
-	OpPack     // Pack -> Packed; a tar archive on the call's stream
-	OpUnpack   // Unpack -> Unpacked; a tar archive on the call's stream
-	OpDial     // Dial -> nothing; the connection's bytes on the call's stream
-	OpRestore  // Restore -> Unpacked; a tar archive on the call's stream
+	OpMultiEdit // MultiEdit -> Edited
+	OpChmod     // Chmod -> nothing
+	OpChtimes   // Chtimes -> nothing
+	OpSymlink   // Symlink -> nothing
+	OpReadlink  // Path -> Path
+	OpHash      // Path -> Hashed
+	OpUsage     // Path -> Usage
+	OpWalk      // Walk -> nothing; one JSON WalkEntry a line on the call's stream
+	OpWatch     // Watch -> nothing; one JSON Change a line on the call's stream, until it is canceled
+	OpPack      // Pack -> Packed; a tar archive on the call's stream
+	OpUnpack    // Unpack -> Unpacked; a tar archive on the call's stream
+	OpDial      // Dial -> nothing; the connection's bytes on the call's stream
+	OpRestore   // Restore -> Unpacked; a tar archive on the call's stream
 )
 
 // Exec starts a program. The call's stream carries stdin to it and stdout from it, the
@@ -206,98 +207,6 @@ type JobSignal struct {
 type JobStop struct {
 	ID    int
 	Grace int64 // nanoseconds; 0 is KILL at once
-}
-
-// Path names a file.
-type Path struct {
-	Path []byte
-	// Follow is for OpStat: describe what a symlink leads to.
-	Follow bool `json:",omitempty"`
-}
-
-// Read asks for bytes of a file.
-type Read struct {
-	Path   []byte
-	Offset int64 `json:",omitempty"`
-	// Limit is how many bytes are wanted; less than 0 is all of them, of which more than
-	// Max is CodeTooLarge.
-	Limit, Max int64
-}
-
-// FileRead ends a read.
-type FileRead struct {
-	Size int64 // of the file, as its owner reports it: 0 for most files of /proc
-}
-
-// Write puts the bytes of the call's stream into a file.
-type Write struct {
-	Path []byte
-	Mode uint32 // permission bits of a file that is new
-}
-
-// Written ends a write.
-type Written struct {
-	Created bool `json:",omitempty"`
-	// InPlace: the file could not be replaced by rename, so a reader could see it half written.
-	InPlace bool `json:",omitempty"`
-}
-
-// FileInfo describes a file.
-type FileInfo struct {
-	Name     []byte
-	Size     int64
-	Mode     uint32 // the bits of fs.FileMode
-	ModTime  int64  // nanoseconds since 1970
-	UID, GID uint32
-	Link     []byte `json:",omitempty"` // the target of a symlink
-}
-
-// Mkdir makes a directory and its parents.
-type Mkdir struct {
-	Path []byte
-	Mode uint32
-}
-
-// Remove removes a file or an empty directory; All whatever it holds, too.
-type Remove struct {
-	Path []byte
-	All  bool `json:",omitempty"`
-}
-
-// Rename moves a file or a directory.
-type Rename struct {
-	From, To []byte
-}
-
-// ReadLines asks for lines of a text file.
-type ReadLines struct {
-	Path  []byte
-	First int // from 1
-	Count int `json:",omitempty"` // 0 is all
-	Max   int // bytes
-}
-
-// LinesRead ends a read of lines: see the host's type Lines.
-type LinesRead struct {
-	First, Count, Total int
-	Cut                 bool `json:",omitempty"`
-	Size                int64
-	Hash                string
-}
-
-// Edit replaces Old by New.
-type Edit struct {
-	Path, Old, New []byte
-	All            bool   `json:",omitempty"`
-	IfHash         string `json:",omitempty"`
-	Max            int64
-}
-
-// Edited ends an edit.
-type Edited struct {
-	Count, Line int
-	Hash        string
-	InPlace     bool `json:",omitempty"`
 }
 
 // Glob looks for files by a pattern.

@@ -1,0 +1,128 @@
+//go:build linux
+
+package guest
+
+import (
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// readDir sends one line of JSON for each entry, sorted by name.
+func (c *call) readDir(m *wire.Path) (last []byte, v any, err error) {
+	dir := c.s.abs(string(m.Path))
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	l := &listing{c: c}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			continue // removed meanwhile
+		}
+		if err := l.add(fileInfo(dir+"/"+e.Name(), info)); err != nil {
+			return nil, nil, err
+		}
+	}
+	last, err = l.last()
+	return last, nil, err
+}
+
+// walk sends a line of JSON for the top of a tree and for all below it, a directory before
+// what it holds. One that cannot be read is sent again with the error.
+func (c *call) walk(m *wire.Walk) (last []byte, v any, err error) {
+	l := &listing{c: c}
+	err = c.visit(c.s.abs(string(m.Path)), m.Depth, func(path, below string, info fs.FileInfo, err error) error {
+		e := &wire.WalkEntry{FileInfo: *fileInfo(path, info)}
+		e.Name = []byte(below)
+		if err != nil {
+			e.Error = wireError(err)
+		}
+		return l.add(e)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	last, err = l.last()
+	return last, nil, err
+}
+
+// usage adds up what a tree takes. A file with several names in it counts once.
+func (c *call) usage(m *wire.Path) (any, error) {
+	u := &wire.Usage{}
+	seen := make(map[[2]uint64]bool)
+	err := c.visit(c.s.abs(string(m.Path)), 0, func(_, _ string, info fs.FileInfo, err error) error {
+		if err != nil {
+			u.Errors++
+			return nil
+		}
+		st := info.Sys().(*syscall.Stat_t)
+		if st.Nlink > 1 && !info.IsDir() {
+			id := [2]uint64{uint64(st.Dev), st.Ino}
+			if seen[id] {
+				return nil
+			}
+			seen[id] = true
+		}
+		const block = 512 // stat(2): whatever the file system's own is
+		u.Disk += st.Blocks * block
+		switch {
+		case info.IsDir():
+			u.Dirs++
+		case info.Mode().IsRegular():
+			u.Files++
+			u.Bytes += info.Size()
+		default:
+			u.Others++
+		}
+		return nil
+	})
+	return u, err
+}
+
+// visit calls f for the top of a tree, which may be a symlink to it, and for all below, sorted
+// by name in each directory, with the path, and the path below the top. It calls it a second
+// time, with an error, for a directory that cannot be read. depth 0 is no limit.
+func (c *call) visit(top string, depth int, f func(path, below string, info fs.FileInfo, err error) error) error {
+	info, err := os.Stat(top)
+	if err != nil {
+		return err
+	}
+	return c.visitIn(top, "", info, depth, f)
+}
+
+func (c *call) visitIn(path, below string, info fs.FileInfo, depth int, f func(path, below string, info fs.FileInfo, err error) error) error {
+	if c.aborted() {
+		return errAborted
+	}
+	if err := f(path, below, info, nil); err != nil || !info.IsDir() {
+		return err
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		if err := f(path, below, info, err); err != nil {
+			return err
+		}
+	}
+	if below != "" {
+		below += "/"
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			continue // removed meanwhile
+		}
+		if depth == 1 {
+			err = f(path+"/"+e.Name(), below+e.Name(), info, nil)
+		} else {
+			err = c.visitIn(path+"/"+e.Name(), below+e.Name(), info, depth-1, f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,335 @@
+//go:build linux
+
+package guest
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"hash/maphash"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// The kinds of changes.
+const (
+	changeCreated  = "created"
+	changeModified = "modified"
+	changeRemoved  = "removed"
+	changeOverflow = "overflow"
+)
+
+const (
+	// maxChanges is how many changed files are remembered for a host that is slow to ask.
+	maxChanges = 10_000
+	// watchMask is what a directory's watch tells of: see inotify(7).
+	watchMask = syscall.IN_CREATE | syscall.IN_DELETE | syscall.IN_MODIFY | syscall.IN_ATTRIB |
+		syscall.IN_MOVED_FROM | syscall.IN_MOVED_TO | syscall.IN_DELETE_SELF | syscall.IN_MOVE_SELF |
+		syscall.IN_ONLYDIR | syscall.IN_DONT_FOLLOW
+)
+
+// watcher follows the directories of a tree.
+type watcher struct {
+	c       *call
+	top     string
+	exclude [][]segment
+	inotify *os.File
+	fd      int
+
+	dirs    map[int32]*watchedDir // by the number of the watch
+	numbers map[string]int32      // by path
+
+	mu      sync.Mutex
+	changes map[string]wire.Change // by path
+	lost    bool                   // some changes are in none of them
+	ended   error
+	news    chan struct{} // has a value when there is something to send
+}
+
+// watchedDir is a directory below the top.
+type watchedDir struct {
+	path string
+	// names are hashes of those in it: inotify does not tell whether a file that was moved
+	// here replaced one.
+	names map[uint64]struct{}
+}
+
+var nameSeed = maphash.MakeSeed()
+
+// watch sends changes in batches until the call is canceled or the directory is gone.
+func (c *call) watch(m *wire.Watch) (any, error) {
+	w := &watcher{c: c, top: c.s.abs(string(m.Path)), dirs: make(map[int32]*watchedDir), numbers: make(map[string]int32),
+		changes: make(map[string]wire.Change), news: make(chan struct{}, 1)}
+	var err error
+	if w.exclude, err = compileNames(m.Exclude); err != nil {
+		return nil, err
+	}
+	// Its own symlinks are followed, those below are not.
+	if w.top, err = evalSymlinks(w.top); err != nil {
+		return nil, err
+	}
+	if w.fd, err = syscall.InotifyInit1(syscall.IN_CLOEXEC | syscall.IN_NONBLOCK); err != nil {
+		return nil, os.NewSyscallError("inotify_init1", err)
+	}
+	w.inotify = os.NewFile(uintptr(w.fd), "inotify")
+	if err := w.add("", false); err != nil {
+		w.inotify.Close()
+		return nil, err
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		w.end(w.read())
+	}()
+	defer func() {
+		w.inotify.Close()
+		<-stopped
+	}()
+	l := &listing{c: c}
+	if err := errors.Join(l.add(&wire.Change{}), l.flush()); err != nil {
+		return nil, err
+	}
+	for {
+		select {
+		case <-c.quit:
+			return nil, errAborted
+		case <-w.news:
+		}
+		// What belongs together comes together: a save is several changes.
+		select {
+		case <-c.quit:
+			return nil, errAborted
+		case <-time.After(time.Duration(m.Delay)):
+		}
+		if err := w.send(l); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// send sends what has changed since the last time.
+func (w *watcher) send(l *listing) error {
+	w.mu.Lock()
+	changes, lost, ended := w.changes, w.lost, w.ended
+	w.changes, w.lost = make(map[string]wire.Change), false
+	w.mu.Unlock()
+	batch := slices.SortedFunc(maps.Values(changes), func(a, b wire.Change) int { return bytes.Compare(a.Path, b.Path) })
+	if lost {
+		batch = append([]wire.Change{{Kind: changeOverflow}}, batch...)
+	}
+	for i := range batch {
+		batch[i].Last = i == len(batch)-1
+		if err := l.add(&batch[i]); err != nil {
+			return err
+		}
+	}
+	return cmp.Or(l.flush(), ended)
+}
+
+// end notes that there will be no more changes.
+func (w *watcher) end(err error) {
+	w.mu.Lock()
+	w.ended = err
+	w.mu.Unlock()
+	w.tell()
+}
+
+func (w *watcher) tell() {
+	select {
+	case w.news <- struct{}{}:
+	default:
+	}
+}
+
+// add watches a directory and those in it. With fresh it is new, and so is all it holds: what
+// was made in it before it was watched is told as if it had been seen.
+func (w *watcher) add(dir string, fresh bool) error {
+	if w.c.aborted() {
+		return errAborted
+	}
+	path := filepath.Join(w.top, dir)
+	number, err := syscall.InotifyAddWatch(w.fd, path, watchMask)
+	switch {
+	case err == syscall.ENOSPC:
+		err := &wire.Error{Code: wire.CodeNoSpace, Text: "more directories than the limit fs.inotify.max_user_watches of this host: leave some out with Exclude"}
+		if !fresh {
+			return err
+		}
+		w.overflow()
+		return nil
+	case err != nil && dir == "":
+		return &os.PathError{Op: "watch", Path: path, Err: err}
+	case err != nil:
+		return nil // gone meanwhile, or not readable
+	}
+	d := &watchedDir{path: dir, names: make(map[uint64]struct{})}
+	w.dirs[int32(number)], w.numbers[dir] = d, int32(number)
+	entries, err := os.ReadDir(path)
+	if err != nil && dir == "" {
+		return err
+	}
+	for _, e := range entries {
+		below := join(dir, e.Name())
+		if w.excluded(below) {
+			continue
+		}
+		d.names[maphash.String(nameSeed, e.Name())] = struct{}{}
+		if fresh {
+			w.note(below, changeCreated, e.IsDir())
+		}
+		if e.IsDir() {
+			if err := w.add(below, fresh); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func join(dir, name string) string {
+	if dir == "" {
+		return name
+	}
+	return dir + "/" + name
+}
+
+func (w *watcher) excluded(path string) bool {
+	for _, segments := range w.exclude {
+		if matchPath(segments, strings.Split(path, "/")) {
+			return true
+		}
+	}
+	return false
+}
+
+// drop forgets a directory, and those below it, which may live on elsewhere.
+func (w *watcher) drop(dir string) {
+	for path, number := range w.numbers {
+		if path == dir || strings.HasPrefix(path, dir+"/") {
+			// One that is gone has no watch any more.
+			_, _ = syscall.InotifyRmWatch(w.fd, uint32(number))
+			delete(w.dirs, number)
+			delete(w.numbers, path)
+		}
+	}
+}
+
+var errUnwatched = &wire.Error{Code: wire.CodeNotExist, Text: "the directory was removed or moved"}
+
+// read takes the kernel's events.
+func (w *watcher) read() error {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := w.inotify.Read(buf)
+		if err != nil {
+			return err // closed
+		}
+		for b := buf[:n]; len(b) >= syscall.SizeofInotifyEvent; {
+			e := (*syscall.InotifyEvent)(unsafe.Pointer(&b[0]))
+			end := syscall.SizeofInotifyEvent + int(e.Len)
+			name := string(bytes.TrimRight(b[syscall.SizeofInotifyEvent:end], "\x00"))
+			b = b[end:]
+			if err := w.event(e.Wd, e.Mask, name); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (w *watcher) event(number int32, mask uint32, name string) error {
+	if mask&syscall.IN_Q_OVERFLOW != 0 {
+		// Directories may have come that nobody told of.
+		w.overflow()
+		return w.add("", false)
+	}
+	d := w.dirs[number]
+	switch {
+	case d == nil:
+		return nil // of one that was dropped
+	case mask&(syscall.IN_DELETE_SELF|syscall.IN_MOVE_SELF) != 0:
+		if d.path == "" {
+			return errUnwatched
+		}
+		return nil // its parent tells
+	case name == "" || w.excluded(join(d.path, name)):
+		return nil
+	}
+	path, hash, isDir := join(d.path, name), maphash.String(nameSeed, name), mask&syscall.IN_ISDIR != 0
+	switch {
+	case mask&(syscall.IN_CREATE|syscall.IN_MOVED_TO) != 0:
+		kind := changeCreated
+		if _, known := d.names[hash]; known {
+			kind = changeModified
+		}
+		d.names[hash] = struct{}{}
+		w.note(path, kind, isDir)
+		if isDir {
+			w.drop(path)
+			return w.add(path, true)
+		}
+	case mask&(syscall.IN_DELETE|syscall.IN_MOVED_FROM) != 0:
+		delete(d.names, hash)
+		if isDir {
+			w.drop(path)
+		}
+		w.note(path, changeRemoved, isDir)
+	default:
+		w.note(path, changeModified, isDir)
+	}
+	return nil
+}
+
+func (w *watcher) overflow() {
+	w.mu.Lock()
+	w.lost = true
+	w.mu.Unlock()
+	w.tell()
+}
+
+// note adds a change to what is known of a path.
+func (w *watcher) note(path, kind string, isDir bool) {
+	w.mu.Lock()
+	before, changed := w.changes[path]
+	switch {
+	case !changed && len(w.changes) >= maxChanges:
+		w.lost = true
+	case before.Kind == changeCreated && kind == changeRemoved:
+		delete(w.changes, path) // nobody need know
+	default:
+		if before.Kind == changeCreated {
+			kind = changeCreated
+		} else if before.Kind == changeRemoved && kind != changeRemoved {
+			kind = changeModified // another in its place
+		}
+		w.changes[path] = wire.Change{Path: []byte(path), Kind: kind, Dir: isDir}
+	}
+	w.mu.Unlock()
+	w.tell()
+}
+
+// compileNames compiles globs for matchPath; one without a "/" stands for a name at any depth.
+func compileNames(globs [][]byte) ([][]segment, error) {
+	var all [][]segment
+	for _, glob := range globs {
+		alternatives, err := compileGlob(string(glob))
+		if err != nil {
+			return nil, err
+		}
+		for _, segments := range alternatives {
+			if !bytes.ContainsRune(glob, '/') {
+				segments = append([]segment{{deep: true}}, segments...)
+			}
+			all = append(all, segments)
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,168 @@
+package wire
+
+// Path names a file.
+type Path struct {
+	Path []byte
+	// Follow is for OpStat: describe what a symlink leads to.
+	Follow bool `json:",omitempty"`
+}
+
+// Read asks for bytes of a file.
+type Read struct {
+	Path   []byte
+	Offset int64 `json:",omitempty"`
+	// Limit is how many bytes are wanted; less than 0 is all of them, of which more than
+	// Max is CodeTooLarge.
+	Limit, Max int64
+}
+
+// FileRead ends a read.
+type FileRead struct {
+	Size int64 // of the file, as its owner reports it: 0 for most files of /proc
+}
+
+// Write puts the bytes of the call's stream into a file.
+type Write struct {
+	Path []byte
+	Mode uint32 // permission bits of a file that is new
+}
+
+// Written ends a write.
+type Written struct {
+	Created bool `json:",omitempty"`
+	// InPlace: the file could not be replaced by rename, so a reader could see it half written.
+	InPlace bool `json:",omitempty"`
+}
+
+// FileInfo describes a file.
+type FileInfo struct {
+	Name     []byte
+	Size     int64
+	Mode     uint32 // the bits of fs.FileMode
+	ModTime  int64  // nanoseconds since 1970
+	UID, GID uint32
+	Link     []byte `json:",omitempty"` // the target of a symlink
+}
+
+// Mkdir makes a directory and its parents.
+type Mkdir struct {
+	Path []byte
+	Mode uint32
+}
+
+// Remove removes a file or an empty directory; All whatever it holds, too.
+type Remove struct {
+	Path []byte
+	All  bool `json:",omitempty"`
+}
+
+// Rename moves a file or a directory.
+type Rename struct {
+	From, To []byte
+}
+
+// ReadLines asks for lines of a text file.
+type ReadLines struct {
+	Path  []byte
+	First int // from 1
+	Count int `json:",omitempty"` // 0 is all
+	Max   int // bytes
+}
+
+// LinesRead ends a read of lines: see the host's type Lines.
+type LinesRead struct {
+	First, Count, Total int
+	Cut                 bool `json:",omitempty"`
+	Size                int64
+	Hash                string
+}
+
+// Edit replaces Old by New.
+type Edit struct {
+	Path, Old, New []byte
+	All            bool   `json:",omitempty"`
+	IfHash         string `json:",omitempty"`
+	Max            int64
+}
+
+// Edited ends an edit.
+type Edited struct {
+	Count, Line int
+	Hash        string
+	InPlace     bool `json:",omitempty"`
+}
+
+// MultiEdit replaces one text after the other, or nothing at all.
+type MultiEdit struct {
+	Path   []byte
+	Edits  []Replace
+	IfHash string `json:",omitempty"`
+	Max    int64
+}
+
+// Replace is one edit of several.
+type Replace struct {
+	Old, New []byte
+	All      bool `json:",omitempty"`
+}
+
+// Chmod changes the mode bits of a file.
+type Chmod struct {
+	Path []byte
+	Mode uint32 // the bits of fs.FileMode
+}
+
+// Chtimes changes when a file was read and written, in nanoseconds since 1970; nil leaves
+// that time as it is.
+type Chtimes struct {
+	Path            []byte
+	Access, Changed *int64 `json:",omitempty"`
+}
+
+// Symlink makes a symlink.
+type Symlink struct {
+	Target, Path []byte
+}
+
+// Hashed is the SHA-256 of a file, in hexadecimal.
+type Hashed struct {
+	Hash string
+	Size int64
+}
+
+// Usage is what a tree takes.
+type Usage struct {
+	Bytes, Disk int64 // lengths of the regular files; blocks that all take
+	Files, Dirs int64
+	Others      int64
+	Errors      int64
+}
+
+// Walk lists a tree.
+type Walk struct {
+	Path  []byte
+	Depth int `json:",omitempty"` // 0 is all of it
+}
+
+// WalkEntry is a file of a tree, by its path below the top, or a directory that could not
+// be read.
+type WalkEntry struct {
+	FileInfo
+	Error *Error `json:",omitempty"`
+}
+
+// Watch reports changes below a directory.
+type Watch struct {
+	Path    []byte
+	Exclude [][]byte `json:",omitempty"`
+	Delay   int64    // nanoseconds that changes are gathered for
+}
+
+// Change is one of a batch of changes. The first line of a watch is an empty one, sent
+// when it has begun.
+type Change struct {
+	Path []byte `json:",omitempty"` // below the directory; empty is the directory itself
+	Kind string `json:",omitempty"` // created, modified, removed; overflow: some were lost
+	Dir  bool   `json:",omitempty"`
+	Last bool   `json:",omitempty"` // of the batch
+}
