@@ -174,3 +174,15 @@ func TestVisible(t *testing.T) {
 	is.Equal(visible("a\tb\nü✓😀\uFFFD"), "a\tb\nü✓😀\uFFFD")                                                                     // text is as it is
 	is.Equal(visible("\x1b]0;x\a\r\x7f\u009b\u202e\u2028\U000e0041\xff"), `\x1b]0;x\x07\x0d\x7f\x9b\u202e\u2028\U000e0041\xff`) // the rest is spelled out
 }
+
+func TestValueBelowOutput(t *testing.T) {
+	is := is.New(t)
+	s, output := testSession(t, &fake{run: func(_ context.Context, o *sandbox.ExecutionOptions) (*sandbox.Execution, error) {
+		o.Display(sandbox.Display{Value: true, Data: map[string][]byte{"text/plain": []byte("2")}}) // it overtook
+		_, err := fmt.Fprintln(o.Stdout, 1)
+		return &sandbox.Execution{Result: sandbox.Result{Outcome: sandbox.Exited}}, err
+	}})
+	_, _, err := s.run(context.Background(), "print(1)\n2")
+	is.NoErr(err)
+	is.Equal(output(), "1\n2\n")
+}
