@@ -298,14 +298,23 @@ func (c *Command) expect(d time.Duration) {
 	if patience < d {
 		return // longer than time goes on
 	}
-	t := time.AfterFunc(patience, func() {
+	var t *time.Timer
+	armed := make(chan struct{})
+	t = time.AfterFunc(patience, func() {
+		<-armed
 		select {
 		case <-c.call.Done():
+			return
 		default:
-			c.gaveUp.Store(true)
-			c.sb.lose(errStuck)
 		}
+		if again := c.grace() + overdue; c.sb.frozen(again) {
+			t.Reset(again) // it had no time to end it
+			return
+		}
+		c.gaveUp.Store(true)
+		c.sb.lose(errStuck)
 	})
+	close(armed)
 	c.atEnd(func() { t.Stop() })
 }
 

@@ -88,7 +88,7 @@ func (e *cliEngine) List(ctx context.Context, label, value string) ([]Listed, er
 	}
 	out := make([]Listed, len(all))
 	for i, c := range all {
-		out[i] = Listed{Name: c.Name, State: c.State, Labels: c.Labels}
+		out[i] = Listed{Name: c.Name, Image: c.Image, State: c.State, Labels: c.Labels}
 	}
 	return out, nil
 }
@@ -228,12 +228,42 @@ func (e *cliEngine) CreateVolume(ctx context.Context, name string, labels map[st
 	return nil
 }
 
-func (e *cliEngine) ImageID(ctx context.Context, ref string) (string, error) {
-	details, err := e.c.ImageInspect(ctx, ref)
+func (e *cliEngine) Pause(ctx context.Context, name string) error { return e.c.Pause(ctx, name) }
+
+func (e *cliEngine) Unpause(ctx context.Context, name string) error { return e.c.Unpause(ctx, name) }
+
+func (e *cliEngine) Image(ctx context.Context, ref string) (ImageInfo, error) {
+	d, err := e.c.ImageInspect(ctx, ref)
 	if err != nil {
-		return "", noImage(ref, err)
+		return ImageInfo{}, noImage(ref, err)
 	}
-	return details.ID, nil
+	return ImageInfo{ID: d.ID, Created: d.Created, Size: d.Size, Labels: d.Labels}, nil
+}
+
+func (e *cliEngine) Images(ctx context.Context, label, value string) ([]string, error) {
+	all, err := e.c.Images(ctx, map[string]string{label: value})
+	if err != nil {
+		return nil, err
+	}
+	var refs []string
+	for _, image := range all {
+		if image.Ref != "" {
+			refs = append(refs, image.Ref)
+		}
+	}
+	return refs, nil
+}
+
+func (e *cliEngine) RemoveImage(ctx context.Context, ref string) error {
+	err := e.c.RemoveImage(ctx, ref)
+	if errors.Is(err, dockercli.ErrNoSuchImage) {
+		return nil
+	}
+	return err
+}
+
+func (e *cliEngine) Commit(ctx context.Context, name, tag string) error {
+	return e.c.Commit(ctx, name, tag)
 }
 
 func (e *cliEngine) Pull(ctx context.Context, ref string, progress io.Writer) error {

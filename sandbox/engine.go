@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"time"
 )
 
 // Engine is what a sandbox needs of a container engine. Docker, podman and their like
@@ -31,8 +32,17 @@ type Engine interface {
 	// CreateVolume makes a volume and gives its top directory to a user; image is a
 	// sandbox image, whose guest does that.
 	CreateVolume(ctx context.Context, name string, labels map[string]string, image string, uid, gid int) error
-	// ImageID returns the content digest of an image on the engine, or ErrNoImage.
-	ImageID(ctx context.Context, ref string) (string, error)
+	// Pause freezes all processes of a container, Unpause lets them go on.
+	Pause(ctx context.Context, name string) error
+	Unpause(ctx context.Context, name string) error
+	// Image describes an image on the engine, or returns ErrNoImage.
+	Image(ctx context.Context, ref string) (ImageInfo, error)
+	// Images returns the references of the images that have a label of that value.
+	Images(ctx context.Context, label, value string) ([]string, error)
+	// RemoveImage removes an image, or one name of it. One that does not exist is no error.
+	RemoveImage(ctx context.Context, ref string) error
+	// Commit makes an image of a container's root file system.
+	Commit(ctx context.Context, name, tag string) error
 	// Pull fetches an image from its registry.
 	Pull(ctx context.Context, ref string, progress io.Writer) error
 	// Build builds an image from a tar archive with a Dockerfile at its top.
@@ -63,8 +73,17 @@ type Conn interface {
 // Listed is a container that there is.
 type Listed struct {
 	Name   string
+	Image  string
 	State  string // "created", "running", "paused", "exited"
 	Labels map[string]string
+}
+
+// ImageInfo describes an image.
+type ImageInfo struct {
+	ID      string // its content digest
+	Created time.Time
+	Size    int64 // bytes
+	Labels  map[string]string
 }
 
 // Container is a container to start, already hardened: everything that Engine.Start

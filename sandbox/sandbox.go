@@ -39,6 +39,9 @@ type Sandbox struct {
 	last wire.Stats // for the share of the cpus since then
 
 	users map[string]*userChannel
+
+	pausing sync.Mutex // held while it is paused or resumed
+	resumed time.Time  // when it last was; guarded by mu
 }
 
 // Open starts a sandbox. It pulls and builds what is missing, unless Options.Offline
@@ -96,7 +99,7 @@ func open(ctx context.Context, opts *Options) (*Sandbox, error) {
 }
 
 // Attach returns a sandbox with a Lease that another process opened and left behind: its
-// files and background jobs are as they were. Of opts, Engine, StartTimeout and
+// files and background jobs are as they were, and go on if it was paused. Of opts, Engine, StartTimeout and
 // Logger count. Whoever is attached already loses it, with ErrLost. A sandbox that does
 // not run, or has no lease, is an error.
 func Attach(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
@@ -117,6 +120,10 @@ func attach(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
 	}
 	c.Lease = 1 // it has one, of a length that only it knows
 	sb, err := start(ctx, c, &Container{Name: name}, true)
+	if err != nil && c.paused(ctx, name) && c.Engine.Unpause(ctx, name) == nil {
+		// Whoever paused it has gone.
+		sb, err = start(ctx, c, &Container{Name: name}, true)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -125,6 +132,12 @@ func attach(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
 	sb.live(false)
 	c.Logger.InfoContext(ctx, "sandbox attached", "name", name)
 	return sb, nil
+}
+
+// paused reports whether a sandbox of that name is paused.
+func (c *config) paused(ctx context.Context, name string) bool {
+	all, err := c.Engine.List(ctx, LabelKind, "sandbox")
+	return err == nil && slices.ContainsFunc(all, func(l Listed) bool { return l.Name == name && l.State == "paused" })
 }
 
 // start runs the container, unless there is one to come back to, and waits for its guest.
@@ -217,6 +230,9 @@ func (sb *Sandbox) end() {
 	sb.close.Do(func() {
 		defer close(sb.over)
 		sb.endLife()
+		if sb.ch.Held() {
+			sb.thaw() // a guest that is frozen does not see the end
+		}
 		sb.conn.Close()
 		sb.background.Wait()
 		err := sb.conn.Wait()

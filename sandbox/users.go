@@ -28,6 +28,9 @@ func (sb *Sandbox) channelOf(ctx context.Context, user string) (*channel.Channel
 	if !slices.Contains(sb.c.Users, user) {
 		return nil, fmt.Errorf("%w: %q is not one of Options.Users", ErrUser, user)
 	}
+	if sb.Paused() {
+		return nil, ErrPaused
+	}
 	sb.mu.Lock()
 	u := sb.users[user]
 	if u == nil {

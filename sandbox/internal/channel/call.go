@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -51,9 +52,10 @@ func (c *Channel) Start(r *Request) (*Call, error) {
 		call.Control = c.mux.Open(id+2, nil)
 	}
 	c.mu.Lock()
-	if c.err != nil {
+	if err := cmp.Or(c.err, c.held); err != nil {
 		defer c.mu.Unlock()
-		return nil, c.err
+		call.closeStreams()
+		return nil, err
 	}
 	c.calls[id] = call
 	c.mu.Unlock()

@@ -44,6 +44,7 @@ type Channel struct {
 	mu    sync.Mutex
 	calls map[uint32]*Call
 	quiet int       // how many of them count as idle, see Call.Quiet
+	held  error     // what new calls fail with, see Hold
 	last  time.Time // when a call last ended
 	err   error
 
@@ -112,6 +113,22 @@ func (c *Channel) Idle() time.Duration {
 		return 0
 	}
 	return time.Since(c.last)
+}
+
+// Hold is for a guest that is frozen: until it is called with nil, new calls fail with err,
+// and the guest need not show that it lives. Calls under way wait.
+func (c *Channel) Hold(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = err
+	c.last = time.Now()
+}
+
+// Held reports whether the channel is held.
+func (c *Channel) Held() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held != nil
 }
 
 // Close ends the channel: calls under way fail with ErrClosed.
@@ -271,7 +288,7 @@ func (c *Channel) beat() {
 			return
 		case <-tick.C:
 		}
-		if c.alive.Swap(false) {
+		if c.alive.Swap(false) || c.Held() {
 			silent = 0
 		} else if silent += beatEvery; silent >= beatLimit {
 			c.Fail(ErrSilent)
