@@ -45,6 +45,9 @@ var operations = map[wire.Op]operation{
 	wire.OpGlob:  sends((*call).glob),
 	wire.OpGrep:  sends((*call).grep),
 	wire.OpStats: replies((*call).stats),
+
+	wire.OpPack:   replies((*call).pack),
+	wire.OpUnpack: replies((*call).unpack),
 }
 
 // replies is an operation that returns no bytes with its reply.

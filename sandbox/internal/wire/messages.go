@@ -267,6 +267,8 @@ type Error struct {
 	Code Code
 	// Text is the guest's words, for people.
 	Text string
+	// Name is the entry of a tree that it is about, or nil.
+	Name []byte `json:",omitempty"`
 }
 
 func (e *Error) Error() string { return e.Text }

@@ -1,0 +1,342 @@
+// Package archive makes tar archives of trees of files, and trees of archives. Both ends
+// of the channel use it: an upload is packed by the host and unpacked by the guest, a
+// download the other way round.
+//
+// Neither trusts what it is given. A tree may change while it is packed, and nothing in
+// it makes the reader wait. An archive may be anything: what it says is checked before it
+// is done, its memory is bounded, and every file is made through an os.Root, by names whose
+// directories are no symlinks, so nothing is ever written elsewhere.
+package archive
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// Limits bound a tree; 0 is no limit.
+type Limits struct {
+	Bytes   int64 // of the contents of all files
+	Entries int64 // files, directories and links
+	Depth   int   // of an entry, in names
+	Path    int   // of an entry, in bytes
+}
+
+// Options say what of a tree passes, and who hears of it. The zero value is for a tree
+// that the caller trusts not to be too large.
+type Options struct {
+	Limits
+	// Exclude are patterns as of path.Match of what Tree leaves out, with all below it. One
+	// that has no slash is for the last name of an entry, others for its whole path.
+	Exclude []string
+	// Inside is for a tree that stays in its sandbox: its links may lead anywhere, setuid
+	// bits get lost, and what is no file, directory or link is left out, all without a word.
+	Inside bool
+	// Exact makes modes what they are in the archive. Without it they are that less the
+	// umask, and a directory stays open to its owner, who may want to remove it.
+	Exact bool
+	// Refused decides on an entry that must not pass: with nil it is left out, an error ends
+	// the work. Default: it is the error.
+	Refused func(*wire.Error) error
+	// Changed is told of a file whose contents changed while they were read: what grew was
+	// cut at the size it had first, what shrank is filled up with zeros.
+	Changed func(name string)
+	// Step is told of every entry and every piece of contents; an error ends the work.
+	Step func(name string, t Total) error
+}
+
+// Total is how much was moved.
+type Total struct {
+	Bytes   int64 // of contents
+	Entries int64
+}
+
+// Errors about a whole archive.
+var (
+	// ErrTruncated is an archive that ends early.
+	ErrTruncated = &wire.Error{Code: wire.CodeInvalid, Text: "the archive ends early"}
+	errEmpty     = &wire.Error{Code: wire.CodeInvalid, Text: "the archive is empty"}
+	errHeader    = &wire.Error{Code: wire.CodeTooLarge, Text: "an entry of the archive has a header of more than 1 MiB"}
+)
+
+const (
+	// bufferSize is how much is read of a file at a time.
+	bufferSize = 64 << 10
+	// headerRoom is how many bytes of an archive may stand between the contents of an entry
+	// and those of the next.
+	headerRoom = 1 << 20
+	// mostNames is how many bytes of names may have to be kept for the end.
+	mostNames = 64 << 20
+)
+
+// work is what packing and unpacking have in common.
+type work struct {
+	o     *Options
+	total Total
+	seen  Total // with what was left out
+	buf   []byte
+	makes bool // files of these names
+}
+
+func newWork(o *Options) work { return work{o: o, buf: make([]byte, bufferSize)} }
+
+// step counts contents that were moved.
+func (w *work) step(name string, n int) error {
+	w.total.Bytes += int64(n)
+	if w.o.Step == nil {
+		return nil
+	}
+	return w.o.Step(name, w.total)
+}
+
+// refuse leaves an entry out or ends the work, as the caller decides.
+func (w *work) refuse(err *wire.Error) error {
+	if w.o.Refused == nil {
+		return err
+	}
+	return w.o.Refused(err)
+}
+
+// admit decides whether an entry passes, and cleans its name.
+func (w *work) admit(h *tar.Header) (bool, error) {
+	if err := w.count(h.Name); err != nil {
+		return false, err
+	}
+	l := &w.o.Limits
+	switch {
+	case l.Bytes > 0 && h.Size > l.Bytes-w.seen.Bytes:
+		return false, over(h.Name, "more than %d bytes: raise MaxBytes", l.Bytes)
+	case l.Path > 0 && len(h.Name) > l.Path:
+		return false, over(h.Name, "a path of more than %d bytes: raise MaxPath", l.Path)
+	case l.Path > 0 && len(h.Linkname) > l.Path:
+		return false, over(h.Name, "a link to a path of more than %d bytes: raise MaxPath", l.Path)
+	}
+	w.seen.Bytes += h.Size
+	name, why := clean(h.Name)
+	if why == "" {
+		h.Name = name
+		why = w.unsafe(h)
+	}
+	switch {
+	case why != "":
+		return false, w.refuse(refusal(h.Name, why))
+	case l.Depth > 0 && strings.Count(name, "/") >= l.Depth:
+		return false, over(name, "more than %d names deep: raise MaxDepth", l.Depth)
+	}
+	w.total.Entries++
+	return true, w.step(h.Name, 0)
+}
+
+// count counts an entry.
+func (w *work) count(name string) error {
+	w.seen.Entries++
+	if most := w.o.Entries; most > 0 && w.seen.Entries > most {
+		return over(name, "more than %d entries: raise MaxEntries", most)
+	}
+	return nil
+}
+
+func over(name, format string, limit any) error {
+	return &wire.Error{Code: wire.CodeTooLarge, Name: clip(name), Text: fmt.Sprintf(format, limit)}
+}
+
+func refusal(name, why string) *wire.Error {
+	return &wire.Error{Code: wire.CodeUnsafe, Name: clip(name), Text: why}
+}
+
+// clip bounds a name that is shown.
+func clip(name string) []byte {
+	const most = 4 << 10
+	return []byte(name[:min(len(name), most)])
+}
+
+// unsafe says why an entry must not pass, or "".
+func (w *work) unsafe(h *tar.Header) string {
+	if w.o.Inside {
+		h.Mode &= 0o777
+	}
+	if h.Name == "." && h.Typeflag != tar.TypeDir {
+		return "its name is that of the directory itself"
+	}
+	if w.makes && runtime.GOOS == "windows" {
+		if why := unportable(h.Name + "/" + h.Linkname); why != "" {
+			return why
+		}
+	}
+	switch h.Typeflag {
+	case tar.TypeReg:
+		for key := range h.PAXRecords {
+			if strings.HasPrefix(key, "GNU.sparse.") {
+				return "a sparse file in a format of its own"
+			}
+		}
+		if h.Mode&0o6000 != 0 {
+			return "a setuid or setgid file"
+		}
+	case tar.TypeDir:
+	case tar.TypeSymlink:
+		if !w.o.Inside {
+			return unsafeLink(h.Name, h.Linkname)
+		}
+	case tar.TypeLink:
+		return "a hard link, where a copy is wanted"
+	case tar.TypeFifo:
+		return "a FIFO"
+	case tar.TypeChar, tar.TypeBlock:
+		return "a device"
+	default:
+		return fmt.Sprintf("an entry of the unknown type %q", h.Typeflag)
+	}
+	return ""
+}
+
+// clean is a name of an archive as a path below the root, which is ".", or says why it
+// is none.
+func clean(name string) (cleaned, why string) {
+	switch {
+	case name == "":
+		return "", "an empty name"
+	case name[0] == '/':
+		return "", "an absolute name"
+	case strings.Contains(name, "\x00"):
+		return "", "a name with a NUL byte"
+	}
+	parts := strings.Split(name, "/")
+	kept := parts[:0]
+	for _, part := range parts {
+		switch part {
+		case "", ".":
+		case "..":
+			return "", "a name with .. in it"
+		default:
+			kept = append(kept, part)
+		}
+	}
+	if len(kept) == 0 {
+		return ".", ""
+	}
+	return strings.Join(kept, "/"), ""
+}
+
+// unsafeLink says why a symlink may lead out of its tree, or "". One that begins with no more
+// ".." than it is deep, and has none later, cannot: it goes up from where it really is, and
+// down through directories and other such links.
+func unsafeLink(name, target string) string {
+	switch {
+	case target == "":
+		return "a symlink to nothing"
+	case target[0] == '/':
+		return fmt.Sprintf("a symlink to an absolute path, %q", target)
+	case strings.Contains(target, "\x00"):
+		return "a symlink to a name with a NUL byte"
+	}
+	up := strings.Count(name, "/")
+	down := false
+	for part := range strings.SplitSeq(target, "/") {
+		switch part {
+		case "", ".":
+		case "..":
+			if up--; up < 0 || down {
+				return fmt.Sprintf("a symlink that may lead out of the tree, to %q", target)
+			}
+		default:
+			down = true
+		}
+	}
+	return ""
+}
+
+// unportable says why Windows would take a path for another one, or "".
+func unportable(name string) string {
+	for part := range strings.SplitSeq(name, "/") {
+		if strings.ContainsAny(part, `\:*?"<>|`) || strings.TrimRight(part, ". ") != part && part != "." && part != ".." ||
+			strings.ToValidUTF8(part, "") != part || strings.ContainsFunc(part, func(r rune) bool { return r < ' ' }) {
+			return "a name that Windows cannot hold"
+		}
+	}
+	return ""
+}
+
+// codes are the codes of what a file system says. Their errors mean the same everywhere.
+var codes = []struct {
+	err  error
+	code wire.Code
+}{
+	{syscall.ENOENT, wire.CodeNotExist},
+	{syscall.EEXIST, wire.CodeExist},
+	{syscall.EROFS, wire.CodeReadOnly},
+	{syscall.EISDIR, wire.CodeIsDir},
+	{syscall.ENOTDIR, wire.CodeNotDir},
+	{syscall.ENOTEMPTY, wire.CodeNotEmpty},
+	{syscall.ENAMETOOLONG, wire.CodeNameTooLong},
+	{syscall.ELOOP, wire.CodeLoop},
+	{syscall.ENOSPC, wire.CodeNoSpace},
+	{syscall.EDQUOT, wire.CodeNoSpace},
+	{syscall.EBUSY, wire.CodeBusy},
+	{syscall.ENOMEM, wire.CodeNoMemory},
+	{syscall.ENXIO, wire.CodeNotRegular},
+	{fs.ErrNotExist, wire.CodeNotExist},
+	{fs.ErrExist, wire.CodeExist},
+	{fs.ErrPermission, wire.CodePermission},
+	{fs.ErrInvalid, wire.CodeInvalid},
+}
+
+// fileError is what a file system said about an entry; an empty name is the whole tree.
+func fileError(name string, err error) *wire.Error {
+	e := &wire.Error{Code: wire.CodeIO, Text: err.Error()}
+	if name != "" {
+		e.Name = clip(name)
+	}
+	if known := (*wire.Error)(nil); errors.As(err, &known) {
+		e.Code = known.Code
+		return e
+	}
+	const diskFull = syscall.Errno(112) // ERROR_DISK_FULL
+	if runtime.GOOS == "windows" && errors.Is(err, diskFull) {
+		e.Code = wire.CodeNoSpace
+		return e
+	}
+	for _, c := range codes {
+		if errors.Is(err, c.err) {
+			e.Code = c.code
+			break
+		}
+	}
+	// The path of it is another, or says the same again.
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		e.Text = pathError.Err.Error()
+	}
+	return e
+}
+
+// excluded reports whether a pattern leaves an entry out.
+func (o *Options) excluded(name string) bool {
+	for _, pattern := range o.Exclude {
+		on := name
+		if !strings.Contains(pattern, "/") {
+			on = path.Base(name)
+		}
+		if ok, _ := path.Match(pattern, on); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// CheckPatterns returns the error of a pattern that Exclude cannot have.
+func CheckPatterns(patterns []string) error {
+	for _, pattern := range patterns {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return &wire.Error{Code: wire.CodeInvalid, Text: fmt.Sprintf("exclude %q: %v", pattern, err)}
+		}
+	}
+	return nil
+}

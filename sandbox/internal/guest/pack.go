@@ -1,0 +1,53 @@
+//go:build linux
+
+package guest
+
+import (
+	"github.com/drydock-go/drydock/sandbox/internal/archive"
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// mostListed bounds what the reply to a Pack lists.
+const mostListed = 100
+
+// pack sends what a path names, a tree or one file, as an archive.
+func (c *call) pack(m *wire.Pack) (any, error) {
+	packed := &wire.Packed{}
+	o := &archive.Options{Step: c.step}
+	for _, pattern := range m.Exclude {
+		o.Exclude = append(o.Exclude, string(pattern))
+	}
+	if m.Skip {
+		o.Refused = func(err *wire.Error) error {
+			if packed.Left++; packed.Left <= mostListed {
+				packed.Skipped = append(packed.Skipped, err)
+			}
+			return nil
+		}
+	}
+	o.Changed = func(name string) {
+		if len(packed.Changed) < mostListed {
+			packed.Changed = append(packed.Changed, []byte(name))
+		}
+	}
+	w := wire.NewFrameWriter(c.stream)
+	defer w.Free()
+	p := archive.NewPacker(w, o)
+	err := p.Path(c.s.abs(string(m.Path)))
+	if err == nil {
+		err = p.Close()
+	}
+	if err == nil {
+		err = w.Flush()
+	}
+	packed.Bytes, packed.Entries = p.Total().Bytes, p.Total().Entries
+	return packed, err
+}
+
+// step ends the work on an archive that the host gave up.
+func (c *call) step(string, archive.Total) error {
+	if c.aborted() {
+		return errAborted
+	}
+	return nil
+}

@@ -1,0 +1,32 @@
+//go:build linux
+
+package guest
+
+import (
+	"strings"
+
+	"github.com/drydock-go/drydock/sandbox/internal/archive"
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// unpack puts the archive that the host sends at a path. The host has bounded it.
+func (c *call) unpack(m *wire.Unpack) (any, error) {
+	path := c.s.abs(string(m.Path))
+	if strings.Contains(path, "..") {
+		// The directories above it are needed by names that can be cut from the path.
+		real, err := resolve(path, 0)
+		if err != nil {
+			return nil, err
+		}
+		path = real
+	}
+	u, err := archive.Unpack(c.stream, path, &archive.Options{Exact: true, Step: c.step})
+	if err != nil {
+		return nil, err
+	}
+	if c.aborted() {
+		u.Discard()
+		return nil, errAborted
+	}
+	return &wire.Unpacked{Bytes: u.Total().Bytes, Entries: u.Total().Entries}, u.Commit()
+}
