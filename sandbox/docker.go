@@ -111,7 +111,7 @@ func runOptions(c *Container, engine dockercli.Engine) *dockercli.RunOptions {
 		Remove:        true,
 		Network:       c.Network,
 		Tmpfs:         make(map[string]string),
-		ReadOnly:      true,
+		ReadOnly:      !c.WritableRoot,
 		CapDrop:       []string{"ALL"},
 		SecurityOpt:   []string{"no-new-privileges"},
 		IPC:           "private",
@@ -240,18 +240,16 @@ func (e *cliEngine) Image(ctx context.Context, ref string) (ImageInfo, error) {
 	return ImageInfo{ID: d.ID, Created: d.Created, Size: d.Size, Labels: d.Labels}, nil
 }
 
-func (e *cliEngine) Images(ctx context.Context, label, value string) ([]string, error) {
+func (e *cliEngine) Images(ctx context.Context, label, value string) ([]ListedImage, error) {
 	all, err := e.c.Images(ctx, map[string]string{label: value})
 	if err != nil {
 		return nil, err
 	}
-	var refs []string
-	for _, image := range all {
-		if image.Ref != "" {
-			refs = append(refs, image.Ref)
-		}
+	out := make([]ListedImage, len(all))
+	for i, image := range all {
+		out[i] = ListedImage(image)
 	}
-	return refs, nil
+	return out, nil
 }
 
 func (e *cliEngine) RemoveImage(ctx context.Context, ref string) error {

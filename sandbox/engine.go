@@ -37,8 +37,8 @@ type Engine interface {
 	Unpause(ctx context.Context, name string) error
 	// Image describes an image on the engine, or returns ErrNoImage.
 	Image(ctx context.Context, ref string) (ImageInfo, error)
-	// Images returns the references of the images that have a label of that value.
-	Images(ctx context.Context, label, value string) ([]string, error)
+	// Images returns the images that have a label of that value.
+	Images(ctx context.Context, label, value string) ([]ListedImage, error)
 	// RemoveImage removes an image, or one name of it. One that does not exist is no error.
 	RemoveImage(ctx context.Context, ref string) error
 	// Commit makes an image of a container's root file system.
@@ -78,6 +78,12 @@ type Listed struct {
 	Labels map[string]string
 }
 
+// ListedImage is a name of an image, or an image that has none.
+type ListedImage struct {
+	ID  string
+	Ref string // empty if it has no name
+}
+
 // ImageInfo describes an image.
 type ImageInfo struct {
 	ID      string // its content digest
@@ -105,6 +111,8 @@ type Container struct {
 	PIDs    int64
 	Procs   int64 // for the guest: how many its user may have, or 0
 	Network string
+	// WritableRoot lets the root file system be written to.
+	WritableRoot bool
 }
 
 // Tmpfs is a file system in memory, without device nodes and without setuid.

@@ -86,7 +86,7 @@ func open(t testing.TB, opts sandbox.Options) *sandbox.Sandbox {
 	t.Helper()
 	e, cli := engine(t)
 	opts.Engine = e
-	if opts.Image == "" && opts.Runtime == "" {
+	if opts.Image+opts.Runtime+opts.Snapshot == "" {
 		opts.Image = busybox
 	}
 	sb, err := sandbox.Open(context.Background(), &opts)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,6 +91,10 @@ func (sb *Sandbox) failure(op, name string, err error) error {
 	if err == nil {
 		return nil
 	}
+	var known *Error
+	if errors.As(err, &known) {
+		return err
+	}
 	e := &Error{Op: op, Name: name, Err: err}
 	var remote *wire.Error
 	var violation *wire.ProtocolError
@@ -103,6 +108,7 @@ func (sb *Sandbox) failure(op, name string, err error) error {
 		e.Err = errors.New(printable(remote.Text))
 	case errors.Is(err, channel.ErrClosed):
 		e.Err = ErrClosed
+	case !sb.broken():
 	case errors.As(err, &violation), errors.As(err, &ended), errors.Is(err, channel.ErrSilent), errors.Is(err, errStuck),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		sb.ch.Err() != nil && errors.Is(err, sb.ch.Err()): // such as a read that failed
@@ -111,6 +117,12 @@ func (sb *Sandbox) failure(op, name string, err error) error {
 		e.Err = sb.Err()
 	}
 	return e
+}
+
+// broken reports whether the connection to a guest has ended, and with it the sandbox.
+func (sb *Sandbox) broken() bool {
+	return sb.ch.Err() != nil ||
+		slices.ContainsFunc(sb.userChannels(), func(ch *channel.Channel) bool { return ch.Err() != nil })
 }
 
 // printable is text of the guest without what could steer a terminal, and bounded.

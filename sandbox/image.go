@@ -82,12 +82,17 @@ func (im *image) steps(baseID string) []step {
 		LabelFormat: labelFormat, LabelKind: "runtime", LabelRuntime: im.runtime.Name,
 		LabelBase: im.runtime.Base(), LabelBaseID: baseID,
 	}
+	add("labels", "LABEL", labelPairs(labels))
+	return steps
+}
+
+// labelPairs are labels as a LABEL instruction takes them.
+func labelPairs(labels map[string]string) string {
 	var pairs []string
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
 		pairs = append(pairs, key+"="+quote(labels[key]))
 	}
-	add("labels", "LABEL", strings.Join(pairs, " "))
-	return steps
+	return strings.Join(pairs, " ")
 }
 
 func dockerfile(steps []step) []byte {

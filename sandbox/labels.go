@@ -15,7 +15,8 @@ import (
 const (
 	// LabelFormat is the version of these labels: "1".
 	LabelFormat = "io.drydock.format"
-	// LabelKind is what the object is: "sandbox", "runtime" (an image) or "volume".
+	// LabelKind is what the object is: "sandbox", "runtime" or "snapshot" (both images) or
+	// "volume".
 	LabelKind = "io.drydock.kind"
 	// LabelID is random, and tells a sandbox's container from others of its name.
 	LabelID = "io.drydock.id"
@@ -27,8 +28,12 @@ const (
 	LabelCreated = "io.drydock.created"
 	// LabelLease is Options.Lease; a sandbox without one has none.
 	LabelLease = "io.drydock.lease"
-	// LabelUser is whom a volume was made for, as UID:GID.
+	// LabelUser is whom a volume was made for, as UID:GID; of a snapshot, Options.User.
 	LabelUser = "io.drydock.user"
+	// LabelWritable is "true" on a sandbox with a WritableRoot, and on its snapshots.
+	LabelWritable = "io.drydock.writable"
+	// LabelWorkDir is the work dir of a snapshot's sandbox.
+	LabelWorkDir = "io.drydock.work-dir"
 	// LabelRuntime is the name of the runtime an image was built for.
 	LabelRuntime = "io.drydock.runtime"
 	// LabelBase is the reference of the image it was built on, LabelBaseID that image's id.

@@ -31,6 +31,9 @@ type Options struct {
 	Runtime string
 	// Image is an image to use as it is, in place of Runtime.
 	Image string
+	// Snapshot is the name of what Sandbox.Snapshot saved, in place of Runtime. A work dir or a
+	// home that a mount already has files for is left as it is.
+	Snapshot string
 	// Catalog has the runtimes and what stands in for their images. Default:
 	// drydock.Default, which reads the files that DRYDOCK_RUNTIMES names.
 	Catalog *drydock.Catalog
@@ -77,6 +80,10 @@ type Options struct {
 	// which has a loopback interface and nothing else. The host's network and those of
 	// other containers are refused.
 	Network string
+	// WritableRoot lets the root file system of the container be written to, as far as its
+	// permissions let the sandbox's user. What is written there is on the engine's disk,
+	// without a bound, until the sandbox ends. Default: it is read-only.
+	WritableRoot bool
 	// OCIRuntime is the engine's name of the runtime to use, such as "runsc". Default: the
 	// engine's own default.
 	OCIRuntime string
@@ -102,6 +109,8 @@ type Ulimit struct{ Soft, Hard int64 }
 type config struct {
 	Options
 	runtime    drydock.Runtime
+	ready      string   // an image that has the guest, in place of runtime
+	base       string   // the image that a snapshot of the sandbox is to be made on, if another
 	newVolumes []string // mounted for writing, and not there yet
 }
 
@@ -117,8 +126,10 @@ func (o *Options) resolve() (*config, error) {
 		}
 	}
 	switch {
-	case c.Image != "" && c.Runtime != "":
-		return nil, errors.New("both Runtime and Image are set: give one of them")
+	case c.Image != "" && c.Runtime != "" || c.Snapshot != "" && c.Image+c.Runtime != "":
+		return nil, errors.New("more than one of Runtime, Image and Snapshot are set: give one of them")
+	case c.Snapshot != "":
+		_, err = snapshotRef(c.Snapshot)
 	case c.Image != "":
 		c.runtime, err = c.Catalog.Resolve(drydock.Runtime{Image: c.Image})
 	default:
@@ -146,7 +157,7 @@ func (o *Options) resolve() (*config, error) {
 			return nil, err
 		}
 	}
-	if err := checkWorkDir(c.WorkDir); err != nil {
+	if err := checkWorkDir(c.WorkDir); err != nil && (c.WorkDir != "" || c.Snapshot == "") {
 		return nil, err
 	}
 	if err := checkUser(c.User); err != nil {

@@ -51,18 +51,14 @@ func (sb *Sandbox) Paused() bool { return sb.ch.Held() && sb.Alive() }
 
 // hold makes operations fail with err, or with nil possible again.
 func (sb *Sandbox) hold(err error) {
-	sb.mu.Lock()
-	defer sb.mu.Unlock()
 	sb.ch.Hold(err)
-	if err == nil {
-		sb.resumed = time.Now()
+	for _, ch := range sb.userChannels() {
+		ch.Hold(err)
 	}
-	for _, u := range sb.users {
-		select {
-		case <-u.ready:
-			u.ch.Hold(err) // one that failed is not in the list
-		default:
-		}
+	if err == nil {
+		sb.mu.Lock()
+		defer sb.mu.Unlock()
+		sb.resumed = time.Now()
 	}
 }
 

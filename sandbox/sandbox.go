@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -63,13 +64,48 @@ func open(ctx context.Context, opts *Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, &Error{Op: "open", Code: string(wire.CodeInvalid), Err: err}
 	}
+	if c.Snapshot == "" {
+		return c.open(ctx)
+	}
+	s, err := c.useSnapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.ready, c.base = s.ref, s.Base
+	sb, err := c.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := sb.unpackSaved(ctx); err != nil {
+		sb.Close()
+		return nil, err
+	}
+	return sb, nil
+}
+
+// useSnapshot fills in what only the snapshot knows.
+func (c *config) useSnapshot(ctx context.Context) (*SnapshotInfo, error) {
+	s, err := findSnapshot(ctx, c.Engine, c.Snapshot)
+	if err != nil {
+		return nil, err
+	}
+	c.WorkDir = cmp.Or(c.WorkDir, s.WorkDir)
+	c.User = cmp.Or(c.User, s.labels[LabelUser])
+	c.WritableRoot = c.WritableRoot || s.labels[LabelWritable] != ""
+	return s, checkUser(c.User)
+}
+
+// open starts a sandbox of the configuration.
+func (c *config) open(ctx context.Context) (*Sandbox, error) {
 	info, err := c.Engine.Info(ctx)
 	if err != nil {
 		return nil, err
 	}
-	im, err := newImage(c.runtime, info.Arch)
-	if err != nil {
-		return nil, err
+	im := &image{tag: c.ready}
+	if c.ready == "" {
+		if im, err = newImage(c.runtime, info.Arch); err != nil {
+			return nil, err
+		}
 	}
 	id, claim, err := c.settle(ctx, info)
 	if err != nil {
@@ -83,7 +119,7 @@ func open(ctx context.Context, opts *Options) (*Sandbox, error) {
 		return start(ctx, c, spec, false)
 	}
 	sb, err := launch()
-	if errors.Is(err, ErrNoImage) {
+	if errors.Is(err, ErrNoImage) && c.ready == "" {
 		if err = im.ensure(ctx, c); err == nil {
 			sb, err = launch()
 		}

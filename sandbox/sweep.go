@@ -16,9 +16,7 @@ import (
 // processes that live, and of other hosts that share the engine, are left alone. Every
 // Open sweeps in the background, at most once a minute for each engine.
 func Sweep(ctx context.Context, engine Engine) ([]string, error) {
-	if engine == nil {
-		engine = defaultEngine
-	}
+	engine = orDefault(engine)
 	all, err := engine.List(ctx, LabelKind, "sandbox")
 	if err != nil {
 		return nil, &Error{Op: "sweep", Err: err}

@@ -51,6 +51,20 @@ func (sb *Sandbox) channelOf(ctx context.Context, user string) (*channel.Channel
 	}
 }
 
+// userChannels returns the channels of other users that are open.
+func (sb *Sandbox) userChannels() (open []*channel.Channel) {
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	for _, u := range sb.users {
+		select {
+		case <-u.ready:
+			open = append(open, u.ch) // one that failed is not in the list
+		default:
+		}
+	}
+	return open
+}
+
 // openUser starts the guest of a user. A failure is not remembered.
 func (sb *Sandbox) openUser(u *userChannel, user string) {
 	defer close(u.ready)

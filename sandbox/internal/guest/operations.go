@@ -45,6 +45,7 @@ var operations = map[wire.Op]operation{
 	wire.OpGlob:  sends((*call).glob),
 	wire.OpGrep:  sends((*call).grep),
 	wire.OpStats: replies((*call).stats),
+	wire.OpReset: replies((*call).reset),
 
 	wire.OpPack:   replies((*call).pack),
 	wire.OpUnpack: replies((*call).unpack),

@@ -13,7 +13,7 @@ const mostListed = 100
 // pack sends what a path names, a tree or one file, as an archive.
 func (c *call) pack(m *wire.Pack) (any, error) {
 	packed := &wire.Packed{}
-	o := &archive.Options{Step: c.step}
+	o := &archive.Options{Step: c.step, Inside: m.Inside}
 	for _, pattern := range m.Exclude {
 		o.Exclude = append(o.Exclude, string(pattern))
 	}

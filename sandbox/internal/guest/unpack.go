@@ -3,6 +3,7 @@
 package guest
 
 import (
+	"io"
 	"strings"
 
 	"github.com/drydock-go/drydock/sandbox/internal/archive"
@@ -20,7 +21,16 @@ func (c *call) unpack(m *wire.Unpack) (any, error) {
 		}
 		path = real
 	}
-	u, err := archive.Unpack(c.stream, path, &archive.Options{Exact: true, Step: c.step})
+	from := io.Reader(c.stream)
+	if len(m.From) > 0 {
+		f, _, err := openRegular(c.s.abs(string(m.From)))
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		from = f
+	}
+	u, err := archive.Unpack(from, path, &archive.Options{Exact: true, Inside: m.Inside, Step: c.step})
 	if err != nil {
 		return nil, err
 	}

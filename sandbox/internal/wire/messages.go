@@ -70,7 +70,7 @@ const (
 	OpPack      // Pack -> Packed; a tar archive on the call's stream
 	OpUnpack    // Unpack -> Unpacked; a tar archive on the call's stream
 	OpDial      // Dial -> nothing; the connection's bytes on the call's stream
-	OpRestore   // Restore -> Unpacked; a tar archive on the call's stream
+	OpReset     // Reset -> nothing
 )
 
 // Exec starts a program. The call's stream carries stdin to it and stdout from it, the
@@ -239,6 +239,11 @@ type GrepLine struct {
 	Text   []byte `json:",omitempty"`
 	Match  bool   `json:",omitempty"`
 	Count  int    `json:",omitempty"`
+}
+
+// Reset ends every command and job, with all they started, and empties directories.
+type Reset struct {
+	Dirs [][]byte
 }
 
 // Stats are the container's figures. What cannot be read is -1, a limit that is none 0.

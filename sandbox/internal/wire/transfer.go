@@ -9,6 +9,8 @@ type Pack struct {
 	Exclude [][]byte `json:",omitempty"` // patterns of what is left out
 	// Skip leaves out what cannot be read or must not leave, and goes on.
 	Skip bool `json:",omitempty"`
+	// Inside is for an archive that is unpacked in a sandbox again: see Unpack.
+	Inside bool `json:",omitempty"`
 }
 
 // Packed ends a Pack.
@@ -24,6 +26,10 @@ type Packed struct {
 // Unpack puts a tar archive, of a tree or of one file, at a path.
 type Unpack struct {
 	Path []byte
+	// From is a file with the archive; without it the archive is on the call's stream.
+	From []byte `json:",omitempty"`
+	// Inside: the archive is of a sandbox, and symlinks in it may lead anywhere.
+	Inside bool `json:",omitempty"`
 }
 
 // Unpacked ends an Unpack.

@@ -1,0 +1,324 @@
+package sandbox_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/drydock-go/drydock/sandbox"
+)
+
+// snapshotName is a name of this test's own, whose snapshot is removed after it.
+func snapshotName(t *testing.T, e sandbox.Engine) string {
+	name := fmt.Sprintf("test-%d-%d", os.Getpid(), time.Now().UnixNano())
+	t.Cleanup(func() {
+		if err := sandbox.RemoveSnapshot(context.Background(), e, name); err != nil {
+			t.Error(err)
+		}
+	})
+	return name
+}
+
+// fill writes files of all sorts into the work dir and the home.
+func fill(t *testing.T, sb *sandbox.Sandbox) {
+	t.Helper()
+	ctx := context.Background()
+	for name, mode := range map[string]fs.FileMode{"a": 0o640, "dir/run me": 0o755, "all bytes \xff\n": 0o600, sandbox.Home + "/.config/x": 0o644} {
+		if _, err := sb.WriteFile(ctx, name, allBytes(), &sandbox.WriteOptions{Mode: mode}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, err := range []error{
+		sb.Symlink(ctx, "/bin/sh", "shell"), // as a venv has one
+		sb.Symlink(ctx, "nowhere", "dir/dangling"),
+		sb.MkdirAll(ctx, "empty", 0o700),
+		sb.Chtimes(ctx, "a", time.Time{}, time.Unix(1_000_000_000, 0)),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// listing is what a sandbox has, in words.
+func listing(t *testing.T, sb *sandbox.Sandbox) string {
+	t.Helper()
+	var out []string
+	for _, dir := range []string{"", sandbox.Home} {
+		for m, err := range sb.Walk(context.Background(), dir, nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.Path == dir {
+				continue
+			}
+			uid, _ := m.Owner()
+			me, _ := sb.User()
+			line := fmt.Sprintf("%q %v own=%v %q", m.Path, m.Mode(), uid == me, m.Target())
+			if m.Mode().IsRegular() {
+				line += fmt.Sprint(" ", m.Size(), " ", m.ModTime().UnixNano())
+			}
+			out = append(out, line)
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+func TestSnapshot(t *testing.T) {
+	e, cli := engine(t)
+	ctx := context.Background()
+	for _, image := range everyImage {
+		t.Run(image, func(t *testing.T) {
+			is := is.New(t)
+			name := snapshotName(t, e)
+			sb := open(t, sandbox.Options{Image: image, Lease: time.Minute})
+			fill(t, sb)
+			want := listing(t, sb)
+			is.NoErr(sb.Snapshot(ctx, name))
+			// An attached one can be saved as well, under the same name.
+			is.NoErr(sb.Detach())
+			sb, err := sandbox.Attach(ctx, sb.Name(), &sandbox.Options{Engine: e})
+			is.NoErr(err)
+			defer sb.Close()
+			is.NoErr(sb.Snapshot(ctx, name))
+			is.NoErr(sb.Close())
+			is.Equal(containers(t, cli, sb.Name()), 0)
+
+			again := open(t, sandbox.Options{Snapshot: name})
+			is.Equal(listing(t, again), want)
+			is.Equal(again.WorkDir(), sb.WorkDir())
+			_, err = again.WriteFile(ctx, "later", []byte("x"), nil)
+			is.NoErr(err)
+			second := snapshotName(t, e)
+			is.NoErr(again.Snapshot(ctx, second)) // of one that was opened from one
+			third := open(t, sandbox.Options{Snapshot: second})
+			later, err := third.ReadFile(ctx, "later", nil)
+			is.NoErr(err)
+			is.Equal(string(later), "x")
+
+			// Back to the first.
+			_, err = third.WriteFile(ctx, "a", []byte("changed"), nil)
+			is.NoErr(err)
+			is.NoErr(third.Rollback(ctx, name))
+			is.Equal(listing(t, third), want)
+
+			all, err := sandbox.Snapshots(ctx, e)
+			is.NoErr(err)
+			i := slices.IndexFunc(all, func(s sandbox.SnapshotInfo) bool { return s.Name == second })
+			is.True(i >= 0)
+			is.Equal(all[i].WorkDir, sb.WorkDir())
+			first := all[slices.IndexFunc(all, func(s sandbox.SnapshotInfo) bool { return s.Name == name })]
+			is.Equal(all[i].Base, first.Base) // not one upon the other, without end
+		})
+	}
+}
+
+func TestSnapshotOfMounts(t *testing.T) {
+	is := is.New(t)
+	e, _ := engine(t)
+	ctx := context.Background()
+	name := snapshotName(t, e)
+	mounted := func() sandbox.Mount {
+		dir := t.TempDir()
+		is.NoErr(os.Chmod(dir, 0o755))
+		return sandbox.Mount{Source: dir, Target: "/workspace"}
+	}
+	sb := open(t, sandbox.Options{Mounts: []sandbox.Mount{mounted()}})
+	fill(t, sb)
+	want := listing(t, sb)
+	is.NoErr(sb.Snapshot(ctx, name))
+	forks, err := sb.Fork(ctx, 1)
+	is.NoErr(err)
+	is.NoErr(sb.RemoveAll(ctx, "dir"))
+	is.Equal(listing(t, forks[0]), want) // has a copy, not the mount
+	is.NoErr(forks[0].Close())
+
+	target := mounted()
+	again := open(t, sandbox.Options{Snapshot: name, Mounts: []sandbox.Mount{target}})
+	is.Equal(listing(t, again), want)
+	is.NoErr(again.RemoveAll(ctx, "dir"))
+	is.NoErr(again.Close())
+	_, err = os.Stat(filepath.Join(target.Source, "a"))
+	is.NoErr(err)
+	third := open(t, sandbox.Options{Snapshot: name, Mounts: []sandbox.Mount{target}})
+	found, err := third.Exists(ctx, "dir")
+	is.NoErr(err)
+	is.True(!found) // what the mount has is what counts
+}
+
+func TestWritableRoot(t *testing.T) {
+	is := is.New(t)
+	e, _ := engine(t)
+	ctx := context.Background()
+	name := snapshotName(t, e)
+	sb := open(t, sandbox.Options{WritableRoot: true, User: "0"})
+	r, err := sb.Exec(ctx, "echo kept > /root-file; mkdir -p /opt/x; echo here > there")
+	is.NoErr(err)
+	is.True(r.OK())
+	is.NoErr(sb.Snapshot(ctx, name))
+	is.True(sb.Alive())
+	again := open(t, sandbox.Options{Snapshot: name})
+	r, err = again.Exec(ctx, "cat /root-file there; ls -d /opt/x; id -u; echo more > /root-file")
+	is.NoErr(err)
+	is.Equal(string(r.Stdout), "kept\nhere\n/opt/x\n0\n")
+	var e2 *sandbox.Error
+	for _, err := range []error{again.Rollback(ctx, name), second(again.Fork(ctx, 2)), again.Hibernate(ctx, name)} {
+		is.True(errors.As(err, &e2))
+		is.Equal(e2.Code, "unsupported")
+	}
+	is.True(again.Alive())
+	plain := open(t, sandbox.Options{User: "0"})
+	r, err = plain.Exec(ctx, "echo x > /root-file")
+	is.NoErr(err)
+	is.True(!r.OK()) // is read-only unless asked
+}
+
+func TestFork(t *testing.T) {
+	is := is.New(t)
+	ctx := context.Background()
+	sb := open(t, sandbox.Options{Env: map[string]string{"SECRET": "s"}})
+	fill(t, sb)
+	want := listing(t, sb)
+	start := time.Now()
+	forks, err := sb.Fork(ctx, 5)
+	is.NoErr(err)
+	t.Logf("5 forks in %v", time.Since(start))
+	for i, fork := range forks {
+		defer fork.Close()
+		is.Equal(listing(t, fork), want)
+		_, err := fork.WriteFile(ctx, "mine", fmt.Append(nil, i), nil)
+		is.NoErr(err)
+	}
+	names, users := map[string]bool{}, map[int]bool{}
+	for i, fork := range append(forks, sb) {
+		names[fork.Name()] = true
+		uid, _ := fork.User()
+		users[uid] = true
+		if fork == sb {
+			break
+		}
+		r, err := fork.Exec(ctx, "cat mine; echo $SECRET")
+		is.NoErr(err)
+		is.Equal(string(r.Stdout), fmt.Sprint(i, "s\n"))
+	}
+	is.Equal(len(names), 6)
+	is.True(len(users) == 6 || os.Getuid() != 0)
+	found, err := sb.Exists(ctx, "mine")
+	is.NoErr(err)
+	is.True(!found)
+	is.NoErr(forks[0].Close())
+	is.True(forks[1].Alive())
+
+	canceled, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+	defer cancel()
+	_, err = sb.Fork(canceled, 8)
+	is.True(errors.Is(err, context.DeadlineExceeded))
+	_, err = sb.Fork(ctx, 0)
+	is.True(errors.Is(err, fs.ErrInvalid))
+}
+
+func TestRollbackEnds(t *testing.T) {
+	is := is.New(t)
+	e, _ := engine(t)
+	ctx := context.Background()
+	name := snapshotName(t, e)
+	sb := open(t, sandbox.Options{Users: []string{"1234"}})
+	is.NoErr(sb.Snapshot(ctx, name))
+	command := sb.Command("sleep", "100")
+	is.NoErr(command.Start(ctx))
+	other := sb.Command("sleep", "100")
+	other.User = "1234"
+	is.NoErr(other.Start(ctx))
+	job, err := sb.Command("sh", "-c", "setsid sleep 200 & echo begun; wait").Background(ctx, nil)
+	is.NoErr(err)
+	_, err = job.WaitLine(ctx, "begun", 0)
+	is.NoErr(err)
+	r, err := sb.Exec(ctx, "mkdir -p locked/in; touch locked/in/f /tmp/t; chmod 0 locked/in locked; (sleep 300 &) ")
+	is.NoErr(err)
+	is.True(r.OK())
+
+	is.NoErr(sb.Rollback(ctx, name))
+	r, err = command.Wait()
+	is.NoErr(err)
+	is.Equal(r.Outcome, sandbox.Canceled)
+	r, err = other.Wait()
+	is.NoErr(err)
+	is.Equal(r.Outcome, sandbox.Canceled)
+	r, err = job.Wait(ctx)
+	is.NoErr(err)
+	is.Equal(r.Outcome, sandbox.Canceled)
+	r, err = sb.Exec(ctx, "ls -A . /tmp; ps | grep [s]leep")
+	is.NoErr(err)
+	is.Equal(string(r.Stdout), ".:\n\n/tmp:\n") // no file and no process
+	is.True(errors.Is(sb.Rollback(ctx, "no-such"), sandbox.ErrNoImage))
+	is.True(errors.Is(sb.Rollback(ctx, "no such"), fs.ErrInvalid))
+}
+
+func TestHibernate(t *testing.T) {
+	is := is.New(t)
+	e, cli := engine(t)
+	ctx := context.Background()
+	name := snapshotName(t, e)
+	sb := open(t, sandbox.Options{Memory: 256 << 20})
+	fill(t, sb)
+	want := listing(t, sb)
+	is.NoErr(sb.Hibernate(ctx, name))
+	is.True(errors.Is(sb.Err(), sandbox.ErrClosed))
+	is.Equal(containers(t, cli, sb.Name()), 0)
+	is.NoErr(sb.Close())
+
+	_, err := sandbox.Wake(ctx, name, &sandbox.Options{Engine: e, Memory: 1}) // refused, and nothing lost
+	is.True(errors.Is(err, fs.ErrInvalid))
+	woken, err := sandbox.Wake(ctx, name, &sandbox.Options{Engine: e, Memory: 256 << 20})
+	is.NoErr(err)
+	defer woken.Close()
+	is.Equal(listing(t, woken), want)
+	is.Equal(woken.Image(), sb.Image())
+	all, err := sandbox.Snapshots(ctx, e)
+	is.NoErr(err)
+	is.True(!slices.ContainsFunc(all, func(s sandbox.SnapshotInfo) bool { return s.Name == name })) // it is used up
+	_, err = sandbox.Wake(ctx, name, &sandbox.Options{Engine: e})
+	is.True(errors.Is(err, sandbox.ErrNoImage))
+	is.NoErr(woken.Hibernate(ctx, name)) // and again
+}
+
+func TestSnapshotRefused(t *testing.T) {
+	is := is.New(t)
+	e, _ := engine(t)
+	ctx := context.Background()
+	for name, test := range map[string]struct {
+		opts sandbox.Options
+		want error
+	}{
+		"no such":       {sandbox.Options{Snapshot: "no-such-snapshot"}, sandbox.ErrNoImage},
+		"bad name":      {sandbox.Options{Snapshot: "a/../b"}, fs.ErrInvalid},
+		"flag":          {sandbox.Options{Snapshot: "--help"}, fs.ErrInvalid},
+		"with an image": {sandbox.Options{Snapshot: "x", Image: "y"}, fs.ErrInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			test.opts.Engine = e
+			_, err := sandbox.Open(ctx, &test.opts)
+			is.True(errors.Is(err, test.want))
+		})
+	}
+	sb := open(t, sandbox.Options{})
+	_, err := sb.WriteFile(ctx, "locked", []byte("x"), nil)
+	is.NoErr(err)
+	is.NoErr(sb.Chmod(ctx, "locked", 0))
+	name := snapshotName(t, e)
+	err = sb.Snapshot(ctx, name)
+	is.True(errors.Is(err, fs.ErrPermission)) // not without a part of it
+	is.True(strings.Contains(err.Error(), "locked"))
+	is.NoErr(sb.Close())
+	is.True(errors.Is(sb.Snapshot(ctx, name), sandbox.ErrClosed))
+}
