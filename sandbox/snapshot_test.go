@@ -161,15 +161,15 @@ func TestWritableRoot(t *testing.T) {
 	ctx := context.Background()
 	name := snapshotName(t, e)
 	sb := open(t, sandbox.Options{WritableRoot: true, User: "0"})
-	r, err := sb.Exec(ctx, "echo kept > /root-file; mkdir -p /opt/x; echo here > there")
+	r, err := sb.Exec(ctx, "set -e; echo kept > /usr/kept; mkdir -p /usr/x; echo here > there")
 	is.NoErr(err)
 	is.True(r.OK())
 	is.NoErr(sb.Snapshot(ctx, name))
 	is.True(sb.Alive())
 	again := open(t, sandbox.Options{Snapshot: name})
-	r, err = again.Exec(ctx, "cat /root-file there; ls -d /opt/x; id -u; echo more > /root-file")
+	r, err = again.Exec(ctx, "cat /usr/kept there; ls -d /usr/x; id -u; echo more > /usr/kept")
 	is.NoErr(err)
-	is.Equal(string(r.Stdout), "kept\nhere\n/opt/x\n0\n")
+	is.Equal(string(r.Stdout), "kept\nhere\n/usr/x\n0\n")
 	var e2 *sandbox.Error
 	for _, err := range []error{again.Rollback(ctx, name), second(again.Fork(ctx, 2)), again.Hibernate(ctx, name)} {
 		is.True(errors.As(err, &e2))
@@ -177,7 +177,7 @@ func TestWritableRoot(t *testing.T) {
 	}
 	is.True(again.Alive())
 	plain := open(t, sandbox.Options{User: "0"})
-	r, err = plain.Exec(ctx, "echo x > /root-file")
+	r, err = plain.Exec(ctx, "echo x > /usr/kept")
 	is.NoErr(err)
 	is.True(!r.OK()) // is read-only unless asked
 }
