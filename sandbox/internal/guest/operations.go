@@ -36,6 +36,8 @@ var operations = map[wire.Op]operation{
 	wire.OpGlob:  sends((*call).glob),
 	wire.OpGrep:  sends((*call).grep),
 	wire.OpStats: replies((*call).stats),
+
+	wire.OpDial: replies((*call).dial),
 }
 
 // replies is an operation that returns no bytes with its reply.
