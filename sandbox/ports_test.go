@@ -42,10 +42,11 @@ const (
 )
 
 // serving opens a sandbox without a network in which the servers run.
-func serving(t testing.TB) *sandbox.Sandbox {
+func serving(t testing.TB, opts sandbox.Options) *sandbox.Sandbox {
 	t.Helper()
 	is := is.New(t)
-	sb := open(t, sandbox.Options{Runtime: "python-minimal"})
+	opts.Runtime = "python-minimal"
+	sb := open(t, opts)
 	ctx := context.Background()
 	_, err := sb.WriteFile(ctx, "servers.py", serversProgram, nil)
 	is.NoErr(err)
@@ -110,7 +111,7 @@ func get(c *http.Client, url string) (string, error) {
 }
 
 func TestHTTP(t *testing.T) {
-	sb := serving(t)
+	sb := serving(t, sandbox.Options{})
 	for name, way := range via(t, sb) {
 		t.Run(name, func(t *testing.T) {
 			client, url := way()
@@ -159,7 +160,7 @@ func TestHTTP(t *testing.T) {
 // sends after it has seen the first.
 func TestServerSentEvents(t *testing.T) {
 	is := is.New(t)
-	sb := serving(t)
+	sb := serving(t, sandbox.Options{})
 	client, url := via(t, sb)["expose"]()
 	r, err := client.Get(url + "/events")
 	is.NoErr(err)
@@ -178,7 +179,7 @@ func TestServerSentEvents(t *testing.T) {
 // RFC 6455 as far as an echo needs it, over what Expose gives a browser.
 func TestWebSocket(t *testing.T) {
 	is := is.New(t)
-	sb := serving(t)
+	sb := serving(t, sandbox.Options{})
 	c, err := net.Dial("tcp", expose(t, sb, portHTTP, nil).Addr().String())
 	is.NoErr(err)
 	defer c.Close()
@@ -231,7 +232,7 @@ func TestWebSocket(t *testing.T) {
 }
 
 func TestDial(t *testing.T) {
-	sb := serving(t)
+	sb := serving(t, sandbox.Options{})
 	ctx := context.Background()
 	echoes := func(is *is.I, c net.Conn) {
 		is.Helper()
@@ -320,10 +321,10 @@ func TestDial(t *testing.T) {
 }
 
 func TestConnectionEnds(t *testing.T) {
-	sb := serving(t)
+	sb := serving(t, sandbox.Options{})
 	ctx := context.Background()
 	// told waits for a file that a server writes, and removes it.
-	told := func(is *is.I, name string) string {
+	told := func(is *is.I, sb *sandbox.Sandbox, name string) string {
 		is.Helper()
 		var data []byte
 		is.NoErr(waitFor(func() (there bool) {
@@ -344,7 +345,7 @@ func TestConnectionEnds(t *testing.T) {
 		_, err = c.Write(sent)
 		is.NoErr(err)
 		is.NoErr(c.Close()) // what was written still arrives
-		is.Equal(told(is, "half"), string(sent))
+		is.Equal(told(is, sb, "half"), string(sent))
 	})
 	t.Run("reset inside", func(t *testing.T) {
 		is := is.New(t)
@@ -374,7 +375,7 @@ func TestConnectionEnds(t *testing.T) {
 		_, err := c.Write([]byte("x"))
 		is.NoErr(err)
 		is.NoErr(c.Close())
-		is.Equal(told(is, "fate"), "end")
+		is.Equal(told(is, sb, "fate"), "end")
 	})
 	t.Run("reset outside", func(t *testing.T) {
 		is := is.New(t)
@@ -385,7 +386,20 @@ func TestConnectionEnds(t *testing.T) {
 		is.NoErr(waitFor(func() bool { return sb.Idle() == 0 })) // it has got through
 		is.NoErr(client.(*net.TCPConn).SetLinger(0))
 		is.NoErr(client.Close())
-		is.Equal(told(is, "fate"), "reset")
+		is.Equal(told(is, sb, "fate"), "reset")
+	})
+	t.Run("left with a lease", func(t *testing.T) {
+		is := is.New(t)
+		leased := serving(t, sandbox.Options{Lease: time.Minute})
+		c := dial(t, leased, portFate)
+		_, err := c.Write([]byte("half a mess"))
+		is.NoErr(err)
+		is.NoErr(leased.Detach())
+		e, _ := engine(t)
+		again, err := sandbox.Attach(ctx, leased.Name(), &sandbox.Options{Engine: e})
+		is.NoErr(err)
+		defer again.Close()
+		is.Equal(told(is, again, "fate"), "reset") // nobody is there to say the rest
 	})
 	t.Run("refused behind Expose", func(t *testing.T) {
 		is := is.New(t)
@@ -416,7 +430,7 @@ func TestConnectionEnds(t *testing.T) {
 
 func TestConnectionDeadlines(t *testing.T) {
 	is := is.New(t)
-	sb := serving(t)
+	sb := serving(t, sandbox.Options{})
 	c := dial(t, sb, portEcho)
 	buf := make([]byte, 10)
 	is.NoErr(c.SetReadDeadline(time.Now().Add(30 * time.Millisecond)))
@@ -478,7 +492,7 @@ func TestWaitPort(t *testing.T) {
 
 func TestExposeListens(t *testing.T) {
 	is := is.New(t)
-	sb := serving(t)
+	sb := serving(t, sandbox.Options{})
 	ctx := context.Background()
 	x := expose(t, sb, portEcho, nil)
 	addr := x.Addr().(*net.TCPAddr)
@@ -545,7 +559,7 @@ func TestSandboxEndsUnderConnections(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			is := is.New(t)
 			before := runtime.NumGoroutine()
-			sb := serving(t)
+			sb := serving(t, sandbox.Options{})
 			x := expose(t, sb, portEcho, nil)
 			client, err := net.Dial("tcp", x.Addr().String())
 			is.NoErr(err)
@@ -580,7 +594,7 @@ func TestSandboxEndsUnderConnections(t *testing.T) {
 // What a connection takes is given back, on the host and in the guest.
 func TestConnectionsLeaveNothing(t *testing.T) {
 	is := is.New(t)
-	sb := serving(t)
+	sb := serving(t, sandbox.Options{})
 	ctx := context.Background()
 	// The guest's own descriptors are not to be seen, but the kernel counts its sockets.
 	sockets := func() (n int) {
