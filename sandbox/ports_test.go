@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
@@ -619,4 +620,65 @@ func TestConnectionsLeaveNothing(t *testing.T) {
 	is.NoErr(waitFor(func() bool { return sb.Idle() > 0 }))
 	is.NoErr(waitFor(func() bool { return sockets() <= before }))
 	is.NoErr(waitFor(func() bool { return runtime.NumGoroutine() <= goroutines }))
+}
+
+// BenchmarkExpose times a small GET, and one byte there and back. The same server is reached
+// from the host over the container's network too, which is as far as its loopback interface.
+func BenchmarkExpose(b *testing.B) {
+	is := is.New(b)
+	sb := serving(b, sandbox.Options{Network: "bridge"})
+	_, cli := engine(b)
+	out, err := exec.Command(cli, "inspect", "--format={{.NetworkSettings.IPAddress}}", sb.Name()).Output()
+	is.NoErr(err)
+	ip := strings.TrimSpace(string(out))
+	direct := &http.Client{Timeout: 10 * time.Second}
+	exposed, url := via(b, sb)["expose"]()
+	transport, inside := via(b, sb)["transport"]()
+	if _, err := get(direct, fmt.Sprintf("http://%s:%d/", ip, portHTTP)); err != nil {
+		b.Skip("the host does not reach the container's network: ", err)
+	}
+	echo := dial(b, sb, portEcho)
+	_ = echo.SetDeadline(time.Time{})
+	buf := make([]byte, 1)
+	compare(b,
+		&rival{name: "direct", do: func() error { _, err := get(direct, fmt.Sprintf("http://%s:%d/", ip, portHTTP)); return err }},
+		&rival{name: "expose", do: func() error { _, err := get(exposed, url); return err }},
+		&rival{name: "transport", do: func() error { _, err := get(transport, inside); return err }},
+		&rival{name: "dial", do: func() error {
+			c, err := sb.Dial(context.Background(), "tcp", fmt.Sprint("localhost:", portEcho))
+			if err == nil {
+				err = c.Close()
+			}
+			return err
+		}},
+		&rival{name: "echo", do: func() error {
+			_, err := echo.Write(buf)
+			if err == nil {
+				_, err = io.ReadFull(echo, buf)
+			}
+			return err
+		}},
+	)
+}
+
+// BenchmarkConnectionBulk sends 64 MiB through an echo server inside and back.
+func BenchmarkConnectionBulk(b *testing.B) {
+	sb := serving(b, sandbox.Options{})
+	const size = 64 << 20
+	b.SetBytes(size)
+	for b.Loop() {
+		c, err := sb.Dial(context.Background(), "tcp", fmt.Sprint("localhost:", portEcho))
+		if err != nil {
+			b.Fatal(err)
+		}
+		go func() {
+			_, _ = c.Write(make([]byte, size))
+			_ = c.(interface{ CloseWrite() error }).CloseWrite()
+		}()
+		n, err := io.Copy(io.Discard, c)
+		if err != nil || n != size+int64(len("bye")) {
+			b.Fatal(n, err)
+		}
+		c.Close()
+	}
 }

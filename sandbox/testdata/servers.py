@@ -7,6 +7,7 @@ go_on = threading.Event()
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a head and a body are two writes
 
     def log_message(self, *args):
         pass
@@ -147,4 +148,4 @@ except OSError:
     pass  # containers often have no IPv6, not even on the loopback interface
 unix("echo.sock", echo)
 unix("\0echo", echo)
-HTTP(("127.0.0.1", 8000), Handler).serve_forever()
+HTTP(("0.0.0.0", 8000), Handler).serve_forever()
