@@ -111,7 +111,7 @@ func runOptions(c *Container, engine dockercli.Engine) *dockercli.RunOptions {
 		Remove:        true,
 		Network:       c.Network,
 		Tmpfs:         make(map[string]string),
-		ReadOnly:      true,
+		ReadOnly:      !c.WritableRoot,
 		CapDrop:       []string{"ALL"},
 		SecurityOpt:   []string{"no-new-privileges"},
 		IPC:           "private",
@@ -228,12 +228,42 @@ func (e *cliEngine) CreateVolume(ctx context.Context, name string, labels map[st
 	return nil
 }
 
-func (e *cliEngine) ImageID(ctx context.Context, ref string) (string, error) {
-	details, err := e.c.ImageInspect(ctx, ref)
+func (e *cliEngine) CreateNetwork(ctx context.Context, name string, labels map[string]string) error {
+	return e.c.NetworkCreate(ctx, name, &dockercli.NetworkOptions{Labels: labels, Internal: true})
+}
+
+func (e *cliEngine) Networks(ctx context.Context, label, value string) ([]Listed, error) {
+	all, err := e.c.NetworkList(ctx, map[string]string{label: value})
 	if err != nil {
-		return "", noImage(ref, err)
+		return nil, err
 	}
-	return details.ID, nil
+	out := make([]Listed, len(all))
+	for i, n := range all {
+		out[i] = Listed{Name: n.Name, Labels: n.Labels}
+	}
+	return out, nil
+}
+
+func (e *cliEngine) RemoveNetwork(ctx context.Context, name string) (gone bool, err error) {
+	err = e.c.NetworkRemove(ctx, name)
+	switch {
+	case errors.Is(err, dockercli.ErrInUse):
+		return false, nil
+	case errors.Is(err, dockercli.ErrNoSuchNetwork):
+		return true, nil
+	}
+	return err == nil, err
+}
+
+func (e *cliEngine) Image(ctx context.Context, ref string) (ImageInfo, error) {
+	d, err := e.c.ImageInspect(ctx, ref)
+	if err != nil {
+		return ImageInfo{}, noImage(ref, err)
+	}
+	return ImageInfo{
+		ID: d.ID, Labels: d.Labels, Entrypoint: d.Entrypoint, Cmd: d.Cmd, WorkDir: d.WorkDir, User: d.User,
+		Ports: d.Ports, Health: d.Health.Test, HealthTimeout: d.Health.Timeout,
+	}, nil
 }
 
 func (e *cliEngine) Pull(ctx context.Context, ref string, progress io.Writer) error {

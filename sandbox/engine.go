@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"time"
 )
 
 // Engine is what a sandbox needs of a container engine. Docker, podman and their like
@@ -31,8 +32,15 @@ type Engine interface {
 	// CreateVolume makes a volume and gives its top directory to a user; image is a
 	// sandbox image, whose guest does that.
 	CreateVolume(ctx context.Context, name string, labels map[string]string, image string, uid, gid int) error
-	// ImageID returns the content digest of an image on the engine, or ErrNoImage.
-	ImageID(ctx context.Context, ref string) (string, error)
+	// CreateNetwork makes a network that has no way out of its host.
+	CreateNetwork(ctx context.Context, name string, labels map[string]string) error
+	// Networks returns the networks that have a label of that value.
+	Networks(ctx context.Context, label, value string) ([]Listed, error)
+	// RemoveNetwork removes a network and reports whether it is gone: one that a running
+	// container uses stays, which is no error.
+	RemoveNetwork(ctx context.Context, name string) (gone bool, err error)
+	// Image describes an image on the engine, or returns ErrNoImage.
+	Image(ctx context.Context, ref string) (ImageInfo, error)
 	// Pull fetches an image from its registry.
 	Pull(ctx context.Context, ref string, progress io.Writer) error
 	// Build builds an image from a tar archive with a Dockerfile at its top.
@@ -60,10 +68,25 @@ type Conn interface {
 	Close()
 }
 
-// Listed is a container that there is.
+// ImageInfo is what an image says of itself.
+type ImageInfo struct {
+	ID         string // content digest
+	Labels     map[string]string
+	Entrypoint []string
+	Cmd        []string
+	WorkDir    string
+	User       string
+	Ports      []string // that it exposes, such as "80/tcp"
+	// Health is its HEALTHCHECK: "CMD" and the arguments of a program, "CMD-SHELL" and a
+	// line of shell, or "NONE". Empty is none.
+	Health        []string
+	HealthTimeout time.Duration // 0 is 30 s
+}
+
+// Listed is a container or a network that there is.
 type Listed struct {
 	Name   string
-	State  string // "created", "running", "paused", "exited"
+	State  string // of a container: "created", "running", "paused", "exited"
 	Labels map[string]string
 }
 
@@ -86,6 +109,8 @@ type Container struct {
 	PIDs    int64
 	Procs   int64 // for the guest: how many its user may have, or 0
 	Network string
+
+	WritableRoot bool
 }
 
 // Tmpfs is a file system in memory, without device nodes and without setuid.

@@ -163,7 +163,7 @@ func (im *image) ensure(ctx context.Context, c *config) error {
 	}
 	defer done()
 	// Another may have built it while this one waited.
-	if _, err := c.Engine.ImageID(ctx, im.tag); err == nil || !errors.Is(err, ErrNoImage) {
+	if _, err := c.Engine.Image(ctx, im.tag); err == nil || !errors.Is(err, ErrNoImage) {
 		return err
 	}
 	if c.Offline {
@@ -191,9 +191,9 @@ func (im *image) ensure(ctx context.Context, c *config) error {
 // base returns the id of the base image, which it pulls where the engine does not have it.
 func (im *image) base(ctx context.Context, c *config, progress *progress) (string, error) {
 	base := im.runtime.Base()
-	id, err := c.Engine.ImageID(ctx, base)
+	info, err := c.Engine.Image(ctx, base)
 	if !errors.Is(err, ErrNoImage) {
-		return id, err
+		return info.ID, err
 	}
 	progress.say("pull " + base)
 	if err := c.Engine.Pull(ctx, base, progress); err != nil {
@@ -204,7 +204,8 @@ func (im *image) base(ctx context.Context, c *config, progress *progress) (strin
 			"where no registry can be reached, map it to an image that is there under stand_ins in a file that %s names: %w",
 			ErrNoImage, base, drydock.EnvFiles, err)
 	}
-	return c.Engine.ImageID(ctx, base)
+	info, err = c.Engine.Image(ctx, base)
+	return info.ID, err
 }
 
 // describe names the image for people.

@@ -34,6 +34,8 @@ func (c *config) container(tag string, id identity, info EngineInfo) *Container 
 		Network: c.Network,
 		Ulimits: c.Ulimits,
 		Runtime: c.OCIRuntime,
+
+		WritableRoot: c.WritableRoot,
 	}
 	if id.own {
 		// Nobody else on the host has that uid, so its quota is the sandbox's: jobs get no more
