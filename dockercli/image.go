@@ -79,6 +79,16 @@ type ImageDetails struct {
 	User       string
 	WorkDir    string
 	Volumes    []string // paths for which each container gets an anonymous volume
+	Ports      []string // that it exposes, such as "80/tcp"
+	Health     Healthcheck
+}
+
+// Healthcheck is an image's HEALTHCHECK; the zero value is none.
+type Healthcheck struct {
+	// Test is "CMD" and the arguments of a program, "CMD-SHELL" and a line of shell, or
+	// "NONE".
+	Test    []string
+	Timeout time.Duration // 0 is the engine's default, 30 s
 }
 
 func imageInspectArgs(ref string) []string {
@@ -119,11 +129,19 @@ func parseImage(text string) (*ImageDetails, error) {
 			User       string
 			WorkingDir string
 			Volumes    map[string]struct{}
+
+			ExposedPorts map[string]struct{}
+			Healthcheck  Healthcheck
 		}
+		Healthcheck Healthcheck // podman
 	}
 	j, err := decodeOne[imageJSON](text)
 	if err != nil {
 		return nil, err
+	}
+	health := j.Config.Healthcheck
+	if len(health.Test) == 0 {
+		health = j.Healthcheck
 	}
 	created, _ := time.Parse(time.RFC3339Nano, j.Created) // empty for some images
 	return &ImageDetails{
@@ -131,6 +149,7 @@ func parseImage(text string) (*ImageDetails, error) {
 		OS: j.OS, Arch: goArch(j.Architecture), Labels: j.Config.Labels, Env: j.Config.Env,
 		Entrypoint: j.Config.Entrypoint, Cmd: j.Config.Cmd, User: j.Config.User,
 		WorkDir: j.Config.WorkingDir, Volumes: sortedKeys(j.Config.Volumes),
+		Ports: sortedKeys(j.Config.ExposedPorts), Health: health,
 	}, nil
 }
 

@@ -3,6 +3,7 @@ package dockercli
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 )
@@ -138,10 +139,15 @@ func TestParseImagesNetworksVolumes(t *testing.T) {
 		`[{"Id":"` + id + `","Created":1700000000,"Names":["a:1","a:2"]},{"Id":"` + id + `","Names":null}]`)
 	is.NoErr(err)                                                                                                                // parses
 	is.Equal(images, []Image{{"sha256:" + id, "a/b:1"}, {"sha256:" + id, "a:1"}, {"sha256:" + id, "a:2"}, {"sha256:" + id, ""}}) // images
-	v, err := parseImage(`{"Id":"` + id + `","RepoTags":null,"Created":"","Size":5,"Os":"linux","Architecture":"amd64","Config":{"Labels":{"a":"1"},"Env":["A=b"],"Volumes":{"/b":{},"/a":{}}}}`)
+	v, err := parseImage(`{"Id":"` + id + `","RepoTags":null,"Created":"","Size":5,"Os":"linux","Architecture":"amd64","Config":{"Labels":{"a":"1"},"Env":["A=b"],"Volumes":{"/b":{},"/a":{}},"ExposedPorts":{"81/udp":{},"80/tcp":{}},"Healthcheck":{"Test":["CMD","true"],"Timeout":3000000000}}}`)
 	is.NoErr(err)                             // parses
 	is.Equal(v.Volumes, []string{"/a", "/b"}) // volumes
 	is.Equal(v.OS, "linux")                   // os
+	is.Equal(v.Ports, []string{"80/tcp", "81/udp"})
+	is.Equal(v.Health, Healthcheck{Test: []string{"CMD", "true"}, Timeout: 3 * time.Second})
+	v, err = parseImage(`{"Id":"` + id + `","Config":{},"Healthcheck":{"Test":["CMD-SHELL","true"]}}`)
+	is.NoErr(err)                                          // parses
+	is.Equal(v.Health.Test, []string{"CMD-SHELL", "true"}) // podman's place
 	networks, err := parseNetworks(`{"ID":"1","Name":"n","Driver":"bridge","Labels":"a=1","Internal":"false"}` + "\n" +
 		`{"name":"n","id":"1","driver":"bridge","internal":false,"labels":{"a":"1"}}`)
 	is.NoErr(err)                          // parses

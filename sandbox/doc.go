@@ -58,6 +58,14 @@
 // timeout or Interrupt stops the code and keeps the variables. Nothing but the interpreter
 // has to be in the image.
 //
+// # Servers inside
+//
+// Dial gives a net.Conn to a port or a unix socket in the sandbox, Transport an
+// http.RoundTripper, Expose a URL on the host's loopback interface, and WaitPort waits until
+// somebody listens. All of it goes through the channel: no port is published, and the
+// sandbox needs no network. Of the host's addresses others can use what Expose opens: see
+// there.
+//
 // # What every sandbox has
 //
 // An unprivileged user, no capabilities, no new privileges, the engine's default seccomp

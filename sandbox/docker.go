@@ -232,12 +232,43 @@ func (e *cliEngine) Pause(ctx context.Context, name string) error { return e.c.P
 
 func (e *cliEngine) Unpause(ctx context.Context, name string) error { return e.c.Unpause(ctx, name) }
 
+func (e *cliEngine) CreateNetwork(ctx context.Context, name string, labels map[string]string) error {
+	return e.c.NetworkCreate(ctx, name, &dockercli.NetworkOptions{Labels: labels, Internal: true})
+}
+
+func (e *cliEngine) Networks(ctx context.Context, label, value string) ([]Listed, error) {
+	all, err := e.c.NetworkList(ctx, map[string]string{label: value})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Listed, len(all))
+	for i, n := range all {
+		out[i] = Listed{Name: n.Name, Labels: n.Labels}
+	}
+	return out, nil
+}
+
+func (e *cliEngine) RemoveNetwork(ctx context.Context, name string) (gone bool, err error) {
+	err = e.c.NetworkRemove(ctx, name)
+	switch {
+	case errors.Is(err, dockercli.ErrInUse):
+		return false, nil
+	case errors.Is(err, dockercli.ErrNoSuchNetwork):
+		return true, nil
+	}
+	return err == nil, err
+}
+
 func (e *cliEngine) Image(ctx context.Context, ref string) (ImageInfo, error) {
 	d, err := e.c.ImageInspect(ctx, ref)
 	if err != nil {
 		return ImageInfo{}, noImage(ref, err)
 	}
-	return ImageInfo{ID: d.ID, Created: d.Created, Size: d.Size, Labels: d.Labels}, nil
+	return ImageInfo{
+		ID: d.ID, Created: d.Created, Size: d.Size, Labels: d.Labels,
+		Entrypoint: d.Entrypoint, Cmd: d.Cmd, WorkDir: d.WorkDir, User: d.User,
+		Ports: d.Ports, Health: d.Health.Test, HealthTimeout: d.Health.Timeout,
+	}, nil
 }
 
 func (e *cliEngine) Images(ctx context.Context, label, value string) ([]ListedImage, error) {

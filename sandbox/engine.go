@@ -35,6 +35,13 @@ type Engine interface {
 	// Pause freezes all processes of a container, Unpause lets them go on.
 	Pause(ctx context.Context, name string) error
 	Unpause(ctx context.Context, name string) error
+	// CreateNetwork makes a network that has no way out of its host.
+	CreateNetwork(ctx context.Context, name string, labels map[string]string) error
+	// Networks returns the networks that have a label of that value.
+	Networks(ctx context.Context, label, value string) ([]Listed, error)
+	// RemoveNetwork removes a network and reports whether it is gone: one that a running
+	// container uses stays, which is no error.
+	RemoveNetwork(ctx context.Context, name string) (gone bool, err error)
 	// Image describes an image on the engine, or returns ErrNoImage.
 	Image(ctx context.Context, ref string) (ImageInfo, error)
 	// Images returns the images that have a label of that value.
@@ -70,11 +77,28 @@ type Conn interface {
 	Close()
 }
 
-// Listed is a container that there is.
+// ImageInfo is what an image says of itself.
+type ImageInfo struct {
+	ID         string // content digest
+	Created    time.Time
+	Size       int64 // bytes
+	Labels     map[string]string
+	Entrypoint []string
+	Cmd        []string
+	WorkDir    string
+	User       string
+	Ports      []string // that it exposes, such as "80/tcp"
+	// Health is its HEALTHCHECK: "CMD" and the arguments of a program, "CMD-SHELL" and a
+	// line of shell, or "NONE". Empty is none.
+	Health        []string
+	HealthTimeout time.Duration // 0 is 30 s
+}
+
+// Listed is a container or a network that there is.
 type Listed struct {
 	Name   string
-	Image  string
-	State  string // "created", "running", "paused", "exited"
+	Image  string // of a container
+	State  string // of a container: "created", "running", "paused", "exited"
 	Labels map[string]string
 }
 
@@ -82,14 +106,6 @@ type Listed struct {
 type ListedImage struct {
 	ID  string
 	Ref string // empty if it has no name
-}
-
-// ImageInfo describes an image.
-type ImageInfo struct {
-	ID      string // its content digest
-	Created time.Time
-	Size    int64 // bytes
-	Labels  map[string]string
 }
 
 // Container is a container to start, already hardened: everything that Engine.Start

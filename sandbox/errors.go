@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/drydock-go/drydock/sandbox/internal/channel"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
@@ -48,7 +49,8 @@ type Error struct {
 	// permission, read_only, is_dir, not_dir, not_empty, name_too_long, loop, no_space,
 	// busy, cross_device, not_regular, too_large, no_match, many_matches, changed,
 	// arguments_too_long, command_not_found,
-	// not_executable, no_memory, no_job, invalid (an option or an argument), unsupported, aborted, io.
+	// not_executable, no_memory, no_job, refused, reset (a connection), invalid (an option or an
+	// argument), unsupported, aborted, io.
 	Code string
 	Err  error
 }
@@ -66,6 +68,15 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// Timeout reports whether a deadline was the reason; it makes an Error a net.Error.
+func (e *Error) Timeout() bool {
+	var t interface{ Timeout() bool }
+	return errors.As(e.Err, &t) && t.Timeout()
+}
+
+// Temporary is Timeout, for net.Error.
+func (e *Error) Temporary() bool { return e.Timeout() }
+
 var codeErrors = map[wire.Code]error{
 	wire.CodeNotExist:    fs.ErrNotExist,
 	wire.CodeNoCommand:   fs.ErrNotExist,
@@ -78,6 +89,8 @@ var codeErrors = map[wire.Code]error{
 	wire.CodeNoMatch:     ErrNoMatch,
 	wire.CodeManyMatches: ErrManyMatches,
 	wire.CodeChanged:     ErrChanged,
+	wire.CodeRefused:     syscall.ECONNREFUSED,
+	wire.CodeReset:       syscall.ECONNRESET,
 }
 
 // Is makes errors.Is find the standard error of a Code.

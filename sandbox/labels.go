@@ -15,12 +15,12 @@ import (
 const (
 	// LabelFormat is the version of these labels: "1".
 	LabelFormat = "io.drydock.format"
-	// LabelKind is what the object is: "sandbox", "runtime" or "snapshot" (both images) or
-	// "volume".
+	// LabelKind is what the object is: "sandbox", "runtime" or "snapshot" (both images),
+	// "volume" or "network".
 	LabelKind = "io.drydock.kind"
 	// LabelID is random, and tells a sandbox's container from others of its name.
 	LabelID = "io.drydock.id"
-	// LabelOwner is the process that opened a sandbox, as BOOTID:PID:START: the host's
+	// LabelOwner is the process that opened a sandbox or made a network, as BOOTID:PID:START: the host's
 	// boot id, the pid, and its start in clock ticks since boot. Where the host has no
 	// /proc, boot id and start are empty.
 	LabelOwner = "io.drydock.owner"
@@ -69,10 +69,16 @@ func startTicks(pid int) string {
 }
 
 func containerLabels() map[string]string {
+	labels := ownedLabels("sandbox")
+	labels[LabelID] = rand.Text()
+	return labels
+}
+
+// ownedLabels are those of what ends with this process.
+func ownedLabels(kind string) map[string]string {
 	return map[string]string{
 		LabelFormat:  labelFormat,
-		LabelKind:    "sandbox",
-		LabelID:      rand.Text(),
+		LabelKind:    kind,
 		LabelOwner:   owner(),
 		LabelCreated: time.Now().UTC().Format(time.RFC3339),
 	}

@@ -80,9 +80,9 @@ type Options struct {
 	// which has a loopback interface and nothing else. The host's network and those of
 	// other containers are refused.
 	Network string
-	// WritableRoot lets the root file system of the container be written to, as far as its
-	// permissions let the sandbox's user. What is written there is on the engine's disk,
-	// without a bound, until the sandbox ends. Default: it is read-only.
+	// WritableRoot lets the sandbox's user write to the root file system, where the image
+	// lets that user. What is written there is on the engine's disk, without a limit, and
+	// ends with the sandbox. Default: read-only.
 	WritableRoot bool
 	// OCIRuntime is the engine's name of the runtime to use, such as "runsc". Default: the
 	// engine's own default.

@@ -261,11 +261,25 @@ func (sb *Sandbox) live(sweep bool) {
 	}()
 }
 
+// attend runs f in a goroutine that the sandbox's end waits for, and reports false where it
+// has ended.
+func (sb *Sandbox) attend(f func()) bool {
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	if sb.life.Err() != nil {
+		return false
+	}
+	sb.background.Go(f)
+	return true
+}
+
 // end takes the sandbox down and returns when it is gone.
 func (sb *Sandbox) end() {
 	sb.close.Do(func() {
 		defer close(sb.over)
+		sb.mu.Lock()
 		sb.endLife()
+		sb.mu.Unlock()
 		if sb.ch.Held() {
 			sb.thaw() // a guest that is frozen does not see the end
 		}

@@ -11,28 +11,38 @@ import (
 )
 
 // Sweep removes what processes that are no more left on an engine: containers of
-// sandboxes that never ran, are paused, or have exited, with their anonymous volumes. It
-// returns their names. Running sandboxes end by themselves, or have a lease; those of
+// sandboxes that never ran, are paused, or have exited, with their anonymous volumes, and
+// networks that no container uses. It returns their names. Running sandboxes end by themselves, or have a lease; those of
 // processes that live, and of other hosts that share the engine, are left alone. Every
 // Open sweeps in the background, at most once a minute for each engine.
 func Sweep(ctx context.Context, engine Engine) ([]string, error) {
 	engine = orDefault(engine)
+	var removed []string
+	var errs []error
+	sweep := func(all []Listed, remove func(context.Context, string) (bool, error)) {
+		for _, c := range all {
+			if !abandoned(c, time.Now()) {
+				continue
+			}
+			gone, err := remove(ctx, c.Name)
+			if err != nil {
+				errs = append(errs, &Error{Op: "sweep", Name: c.Name, Err: err})
+			} else if gone {
+				removed = append(removed, c.Name)
+			}
+		}
+	}
 	all, err := engine.List(ctx, LabelKind, "sandbox")
 	if err != nil {
 		return nil, &Error{Op: "sweep", Err: err}
 	}
-	var removed []string
-	var errs []error
-	for _, c := range all {
-		if !abandoned(c, time.Now()) {
-			continue
-		}
-		if err := engine.Remove(ctx, c.Name); err != nil {
-			errs = append(errs, &Error{Op: "sweep", Name: c.Name, Err: err})
-			continue
-		}
-		removed = append(removed, c.Name)
+	sweep(all, func(ctx context.Context, name string) (bool, error) { return true, engine.Remove(ctx, name) })
+	// After the containers, which may have been the last in them.
+	networks, err := engine.Networks(ctx, LabelKind, "network")
+	if err != nil {
+		return removed, &Error{Op: "sweep", Err: errors.Join(append(errs, err)...)}
 	}
+	sweep(networks, engine.RemoveNetwork)
 	return removed, errors.Join(errs...)
 }
 

@@ -31,6 +31,8 @@ var codes = map[syscall.Errno]wire.Code{
 	syscall.ENOMEM:       wire.CodeNoMemory,
 	syscall.EINVAL:       wire.CodeInvalid,
 	syscall.ENXIO:        wire.CodeNotRegular,
+	syscall.ECONNREFUSED: wire.CodeRefused,
+	syscall.ECONNRESET:   wire.CodeReset,
 }
 
 // wireError is err in the words of the protocol.

@@ -49,6 +49,8 @@ var operations = map[wire.Op]operation{
 
 	wire.OpPack:   replies((*call).pack),
 	wire.OpUnpack: replies((*call).unpack),
+
+	wire.OpDial: replies((*call).dial),
 }
 
 // replies is an operation that returns no bytes with its reply.

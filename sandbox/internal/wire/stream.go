@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"os"
 	"sync"
+	"time"
 )
 
 // ErrReset is returned by Stream.Write after the other end said that it wants no more.
@@ -83,7 +85,7 @@ func (m *Mux) Deliver(h Header, r *Reader) error {
 			return err
 		}
 		if h.Kind == KindEnd {
-			s.fail(io.EOF, nil)
+			s.end()
 		}
 	case KindCredit:
 		b, err := r.Payload(h)
@@ -127,15 +129,61 @@ type Stream struct {
 
 	// Receiving. All chunks but the last are full, so unread memory never exceeds the
 	// window by more than a chunk whatever sizes the sender chooses.
-	chunks  []*chunk
-	unread  int  // received and not yet consumed
-	owed    int  // consumed and not yet granted again
-	closed  bool // by CloseRead: unread no longer counts what the chunks hold
-	readErr error
+	chunks    []*chunk
+	filling   *chunk // the read loop is writing to it
+	unread    int    // received and not yet consumed
+	owed      int    // consumed and not yet granted again
+	closed    bool   // by CloseRead: unread no longer counts what the chunks hold
+	ended     bool   // an End frame has come
+	readErr   error
+	readLimit deadline
 
 	// Sending.
-	credit   int
-	writeErr error
+	credit     int
+	writeErr   error
+	writeLimit deadline
+}
+
+// deadline is when one direction of a stream stops to wait.
+type deadline struct {
+	timer *time.Timer
+	past  bool
+}
+
+// SetReadDeadline makes reads under way and later ones fail with os.ErrDeadlineExceeded
+// from t on; what has arrived stays for a read after another deadline. The zero time is
+// none.
+func (s *Stream) SetReadDeadline(t time.Time) { s.setDeadline(&s.readLimit, t) }
+
+// SetWriteDeadline is SetReadDeadline for writes.
+func (s *Stream) SetWriteDeadline(t time.Time) { s.setDeadline(&s.writeLimit, t) }
+
+func (s *Stream) setDeadline(d *deadline, t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+	d.timer, d.past = nil, false
+	if t.IsZero() {
+		return
+	}
+	wait := time.Until(t)
+	if wait <= 0 {
+		d.past = true
+		s.cond.Broadcast()
+		return
+	}
+	var timer *time.Timer
+	timer = time.AfterFunc(wait, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if d.timer == timer { // else a later deadline was set while this one passed
+			d.past = true
+			s.cond.Broadcast()
+		}
+	})
+	d.timer = timer
 }
 
 // ID returns the stream's number.
@@ -152,6 +200,24 @@ func (s *Stream) fail(read, write error) {
 		s.writeErr = write
 	}
 	s.cond.Broadcast()
+}
+
+// end notes the other end's last byte.
+func (s *Stream) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.readErr == nil {
+		s.readErr, s.ended = io.EOF, true
+	}
+	s.cond.Broadcast()
+}
+
+// Ended reports whether the other end has said that no more bytes follow. An io.EOF of
+// Read without it is the end of the call.
+func (s *Stream) Ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
 }
 
 func (s *Stream) grant(n uint32) error {
@@ -187,6 +253,7 @@ func (s *Stream) receive(n int, r *Reader) error {
 			return err
 		}
 		s.mu.Lock()
+		s.filling = nil
 		c.w += k
 		s.unread += k
 		s.cond.Broadcast()
@@ -215,7 +282,8 @@ func (s *Stream) lastChunk(n int) *chunk {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if k := len(s.chunks); k > 0 && s.chunks[k-1].w < len(s.chunks[k-1].b) {
-		return s.chunks[k-1]
+		s.filling = s.chunks[k-1]
+		return s.filling
 	}
 	c := &chunk{}
 	if n <= smallChunk {
@@ -224,6 +292,7 @@ func (s *Stream) lastChunk(n int) *chunk {
 		c.b = largeChunks.Get().(*[largeChunk]byte)[:]
 	}
 	s.chunks = append(s.chunks, c)
+	s.filling = c
 	return c
 }
 
@@ -231,8 +300,11 @@ func (s *Stream) lastChunk(n int) *chunk {
 func (s *Stream) next() ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.unread == 0 && s.readErr == nil {
+	for s.unread == 0 && s.readErr == nil && !s.readLimit.past {
 		s.cond.Wait()
+	}
+	if s.readLimit.past {
+		return nil, os.ErrDeadlineExceeded
 	}
 	if s.unread == 0 || s.closed {
 		return nil, s.readErr
@@ -246,7 +318,8 @@ func (s *Stream) advance(n int) {
 	s.mu.Lock()
 	c := s.chunks[0]
 	c.r += n
-	if c.r == len(c.b) {
+	// A stream that has been read empty holds no large chunk: there may be many of them.
+	if c.r == len(c.b) || c.r == c.w && len(c.b) == largeChunk && s.filling != c {
 		s.chunks[0] = nil
 		s.chunks = s.chunks[1:]
 		if len(c.b) == largeChunk {
@@ -331,8 +404,11 @@ func (s *Stream) CloseRead() {
 func (s *Stream) acquire(n int) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.credit == 0 && s.writeErr == nil {
+	for s.credit == 0 && s.writeErr == nil && !s.writeLimit.past {
 		s.cond.Wait()
+	}
+	if s.writeLimit.past {
+		return 0, os.ErrDeadlineExceeded
 	}
 	if s.writeErr != nil {
 		return 0, s.writeErr
@@ -347,13 +423,18 @@ func (s *Stream) Write(p []byte) (int, error) {
 	buf := NewBuffer()
 	defer buf.Free()
 	total := 0
-	for len(p) > 0 {
-		n := copy(buf.Data(), p)
-		if err := s.WriteBuffer(buf, n); err != nil {
+	for total < len(p) {
+		// No more than there is credit for, so that the count of a write cut short is right.
+		n, err := s.acquire(min(len(p)-total, len(buf.Data())))
+		if err != nil {
+			return total, err
+		}
+		copy(buf.Data(), p[total:total+n])
+		appendHeader(buf[:0:HeaderSize], KindData, s.id, n)
+		if err := s.m.Frames(buf[:HeaderSize+n]); err != nil {
 			return total, err
 		}
 		total += n
-		p = p[n:]
 	}
 	return total, nil
 }

@@ -1,0 +1,332 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/drydock-go/drydock/sandbox/internal/channel"
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// Dial connects to a server in the sandbox, through the channel: it takes no published
+// port, and works without a network. It has the shape of net.Dialer.DialContext, so that
+// clients of databases and of gRPC can be given it.
+//
+// The network is "tcp", "tcp4" or "tcp6", with the address host:port, where the host is
+// empty, "localhost", or an IP address that is loopback or unspecified; "localhost" tries
+// 127.0.0.1 and then ::1. Or it is "unix", with the path of a socket, a relative one below
+// the work dir, or an abstract name as "@name". Any other address is an error: Dial reaches
+// the sandbox itself and nothing beyond.
+//
+// A port that nobody listens on is an error of Code "refused", which is also
+// syscall.ECONNREFUSED. ctx bounds the connecting only.
+//
+// The connection ends as one of TCP does: what was written before Close still arrives, and a
+// reset by the server is an error of Read that is syscall.ECONNRESET. It has the
+// method CloseWrite() error, as *net.TCPConn has. An open one keeps the sandbox in use,
+// see Idle. Where the sandbox ends, reads and writes fail with ErrClosed or ErrLost.
+func (sb *Sandbox) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	t, err := parseTarget(network, address)
+	if err != nil {
+		return nil, &Error{Op: "dial", Name: address, Code: string(wire.CodeInvalid), Err: err}
+	}
+	c, err := sb.dial(ctx, t)
+	if err != nil {
+		return nil, sb.failure("dial", address, err)
+	}
+	return c, nil
+}
+
+// WaitPort returns when a server in the sandbox takes a connection at a port of the
+// loopback interface, which is closed at once. The guest tries every 5 to 100 ms until ctx
+// ends, whose cause is then the error. A port that never opens is no other error: give ctx
+// a deadline.
+func (sb *Sandbox) WaitPort(ctx context.Context, port int) error {
+	name := strconv.Itoa(port)
+	t, err := parseTarget("tcp", "localhost:"+name)
+	if err != nil {
+		return &Error{Op: "wait for port", Name: name, Code: string(wire.CodeInvalid), Err: err}
+	}
+	m := t.message()
+	m.Wait = true
+	return sb.failure("wait for port", name, sb.do(ctx, wire.OpDial, m, nil))
+}
+
+// transportIdle is how long a Transport keeps a connection that nobody uses: no longer,
+// because it keeps the sandbox in use.
+const transportIdle = 30 * time.Second
+
+// Transport returns a way for an http.Client to reach servers in the sandbox, by http or
+// https. The host of a URL must be localhost or an IP address as for Dial; its port counts.
+// For https, TLSClientConfig says which certificate to trust.
+//
+// Each call makes one, with idle connections of its own that are kept for 30 s: make one
+// and keep it. It never uses a proxy, and ends with the sandbox.
+func (sb *Sandbox) Transport() *http.Transport {
+	return &http.Transport{
+		DialContext:         sb.Dial,
+		ForceAttemptHTTP2:   true, // it would not be tried with a DialContext
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     transportIdle,
+		TLSHandshakeTimeout: 10 * time.Second,
+	}
+}
+
+// target is what to connect to inside.
+type target struct {
+	network string
+	addrs   []netip.Addr
+	port    uint16
+	path    string // of a unix socket
+}
+
+var (
+	loopback4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	loopback6 = netip.IPv6Loopback()
+)
+
+func parseTarget(network, address string) (*target, error) {
+	t := &target{network: network}
+	switch network {
+	case "tcp", "tcp4", "tcp6":
+	case "unix":
+		if address == "" || strings.Contains(address, "\x00") {
+			return nil, errors.New("write the path of a socket, or @ and its abstract name")
+		}
+		t.path = address
+		return t, nil
+	default:
+		return nil, fmt.Errorf("network %q: write tcp, tcp4, tcp6 or unix", network)
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("write localhost and a port, such as localhost:8000: %w", err)
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || number == 0 {
+		return nil, fmt.Errorf("port %q: write a number from 1 to 65535", port)
+	}
+	t.port = uint16(number)
+	if host == "" || strings.EqualFold(host, "localhost") {
+		t.addrs = []netip.Addr{loopback4, loopback6}
+	} else {
+		ip, err := netip.ParseAddr(host)
+		ip = ip.Unmap()
+		switch {
+		case err != nil || ip.Zone() != "" || !ip.IsLoopback() && !ip.IsUnspecified():
+			return nil, fmt.Errorf("host %q: Dial reaches servers in the sandbox itself only: write localhost", host)
+		case !ip.IsUnspecified():
+			t.addrs = []netip.Addr{ip}
+		case ip.Is4():
+			t.addrs = []netip.Addr{loopback4}
+		default:
+			t.addrs = []netip.Addr{loopback6}
+		}
+	}
+	var fit []netip.Addr
+	for _, ip := range t.addrs {
+		if network == "tcp" || ip.Is4() == (network == "tcp4") {
+			fit = append(fit, ip)
+		}
+	}
+	if len(fit) == 0 {
+		return nil, fmt.Errorf("host %q is no address of network %s", host, network)
+	}
+	t.addrs = fit
+	return t, nil
+}
+
+func (t *target) message() *wire.Dial {
+	m := &wire.Dial{Port: t.port, Path: []byte(t.path)}
+	for _, ip := range t.addrs {
+		m.Addrs = append(m.Addrs, ip.AsSlice())
+	}
+	return m
+}
+
+// ends are the addresses of a connection.
+func (t *target) ends(d wire.Dialed) (local, remote net.Addr, err error) {
+	if t.path != "" {
+		return &net.UnixAddr{Net: "unix"}, &net.UnixAddr{Name: t.path, Net: "unix"}, nil
+	}
+	if int(d.Which) >= len(t.addrs) {
+		return nil, nil, &wire.ProtocolError{Reason: "connected to an address that was not asked for"}
+	}
+	ip, own := t.addrs[d.Which], loopback4
+	if ip.Is6() {
+		own = loopback6
+	}
+	tcp := func(ip netip.Addr, port uint16) net.Addr {
+		return net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, port))
+	}
+	return tcp(own, d.Port), tcp(ip, t.port), nil
+}
+
+func (sb *Sandbox) dial(ctx context.Context, t *target) (*dialed, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	call, err := sb.ch.Start(&channel.Request{Op: wire.OpDial, Args: t.message()})
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() {
+		call.Cancel(true)
+		call.Stream.Abort(context.Cause(ctx))
+	})
+	var first [wire.DialedSize]byte
+	_, err = io.ReadFull(call.Stream, first[:])
+	if !stop() {
+		return nil, context.Cause(ctx)
+	}
+	c := &dialed{sb: sb, call: call, network: t.network}
+	switch {
+	case err == nil:
+		c.local, c.remote, err = t.ends(wire.DecodeDialed(first))
+	case call.Stream.Ended():
+		err = &wire.ProtocolError{Reason: "a connection that ended before it was there"}
+	case err == io.EOF, err == io.ErrUnexpectedEOF:
+		// The reply is there, or the channel's end.
+		if err = call.Result(nil); err == nil {
+			err = &wire.ProtocolError{Reason: "no connection, and no error"}
+		}
+	}
+	if violation := (*wire.ProtocolError)(nil); errors.As(err, &violation) {
+		sb.ch.Fail(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// dialed is a connection to a server inside.
+type dialed struct {
+	sb            *Sandbox
+	call          *channel.Call
+	network       string
+	local, remote net.Addr
+
+	reading, writing sync.Mutex // a stream has one reader and one writer at a time
+	closed           atomic.Bool
+}
+
+func (c *dialed) Read(p []byte) (int, error) {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	n, err := c.call.Stream.Read(p)
+	if err == io.EOF && !c.closed.Load() {
+		if c.call.Stream.Ended() {
+			return n, io.EOF
+		}
+		// Without the server's last byte it is the call that has ended.
+		if err = c.call.Result(nil); err == nil {
+			err = syscall.ECONNRESET
+		}
+	}
+	return n, c.failure("read", err)
+}
+
+func (c *dialed) Write(p []byte) (int, error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	n, err := c.call.Stream.Write(p)
+	return n, c.failure("write", err)
+}
+
+// CloseWrite tells the server that no more bytes follow; reading goes on.
+func (c *dialed) CloseWrite() error {
+	err := c.call.Stream.CloseWrite()
+	if err == io.ErrClosedPipe && !c.closed.Load() {
+		return nil // it was told before
+	}
+	return c.failure("close", err)
+}
+
+// Close ends the connection. The server gets what was written before, and the end.
+func (c *dialed) Close() error {
+	c.end(true)
+	return nil
+}
+
+// abort ends the connection with a reset.
+func (c *dialed) abort() { c.end(false) }
+
+func (c *dialed) end(graceful bool) {
+	if c.closed.Swap(true) {
+		return
+	}
+	if graceful {
+		// It may have been said before, or there is nobody to hear it.
+		_ = c.call.Stream.CloseWrite()
+	}
+	select {
+	case <-c.call.Done():
+	default:
+		c.call.Cancel(true)
+	}
+	c.call.Stream.Abort(net.ErrClosed)
+	// Whose timers would keep it.
+	c.call.Stream.SetReadDeadline(time.Time{})
+	c.call.Stream.SetWriteDeadline(time.Time{})
+}
+
+func (c *dialed) LocalAddr() net.Addr  { return c.local }
+func (c *dialed) RemoteAddr() net.Addr { return c.remote }
+
+func (c *dialed) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+func (c *dialed) SetReadDeadline(t time.Time) error {
+	return c.setDeadline(c.call.Stream.SetReadDeadline, t)
+}
+
+func (c *dialed) SetWriteDeadline(t time.Time) error {
+	return c.setDeadline(c.call.Stream.SetWriteDeadline, t)
+}
+
+func (c *dialed) setDeadline(set func(time.Time), t time.Time) error {
+	if c.closed.Load() {
+		return c.failure("set", net.ErrClosed)
+	}
+	set(t)
+	return nil
+}
+
+// failure makes the error of a stream one of a connection.
+func (c *dialed) failure(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var remote *wire.Error
+	ended := c.sb.ch.Err()
+	switch {
+	case c.closed.Load():
+		err = net.ErrClosed
+	case errors.As(err, &remote) && remote.Code == wire.CodeReset:
+		err = syscall.ECONNRESET
+	case errors.As(err, &remote):
+		err = errors.New(printable(remote.Text))
+	case err == wire.ErrReset, err == io.ErrClosedPipe:
+		err = syscall.EPIPE
+	case ended == nil:
+	case errors.Is(err, channel.ErrClosed):
+		err = ErrClosed
+	case errors.Is(err, ended):
+		// Not as a cause: that may be io.EOF, which is no end of this connection.
+		err = fmt.Errorf("%w: %v", ErrLost, err)
+	}
+	return &net.OpError{Op: op, Net: c.network, Source: c.local, Addr: c.remote, Err: err}
+}

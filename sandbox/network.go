@@ -1,0 +1,71 @@
+package sandbox
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// Network is a private network: sandboxes whose Options.Network is its name reach each
+// other on it, by the names of their containers, and nothing beyond the host.
+type Network struct {
+	name   string
+	engine Engine
+}
+
+// NetworkOptions say what CreateNetwork makes; nil is all defaults.
+type NetworkOptions struct {
+	// Name is the network's name. Default: "drydock-" and random letters.
+	Name string
+	// Engine is that of the sandboxes. Default: the docker found in PATH.
+	Engine Engine
+}
+
+// CreateNetwork makes a network. Close removes it; where this process ends without, a later
+// Sweep does, which the Open of any other process includes.
+func CreateNetwork(ctx context.Context, opts *NetworkOptions) (*Network, error) {
+	var o NetworkOptions
+	if opts != nil {
+		o = *opts
+	}
+	if o.Engine == nil {
+		o.Engine = defaultEngine
+	}
+	n := &Network{name: cmp.Or(o.Name, randomName()), engine: o.Engine}
+	if !simpleName.MatchString(n.name) {
+		return nil, &Error{Op: "create network", Name: n.name, Code: string(wire.CodeInvalid),
+			Err: errors.New("write letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 128")}
+	}
+	if err := o.Engine.CreateNetwork(ctx, n.name, ownedLabels("network")); err != nil {
+		return nil, &Error{Op: "create network", Name: n.name, Err: err}
+	}
+	return n, nil
+}
+
+// Name returns the network's name, for Options.Network.
+func (n *Network) Name() string { return n.name }
+
+// Close removes the network, once the sandboxes on it have ended: one that still runs is an
+// error after some seconds. It may be called any number of times.
+func (n *Network) Close() error {
+	// An engine may need a moment after the end of a container.
+	const patience, pause = 5 * time.Second, 100 * time.Millisecond
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for start := time.Now(); ; time.Sleep(pause) {
+		gone, err := n.engine.RemoveNetwork(ctx, n.name)
+		if err == nil && !gone && time.Since(start) > patience {
+			err = fmt.Errorf("a sandbox still uses it: close that first")
+		}
+		if err != nil {
+			return &Error{Op: "close network", Name: n.name, Err: err}
+		}
+		if gone {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,684 @@
+package sandbox_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/drydock-go/drydock/sandbox"
+)
+
+//go:embed testdata/servers.py
+var serversProgram []byte
+
+// The ports of testdata/servers.py.
+const (
+	portHTTP = 8000 + iota
+	portEcho
+	portReset
+	portHalf
+	portHeld
+	portFate
+	portEcho6
+	portNone // nobody listens there
+)
+
+// serving opens a sandbox without a network in which the servers run.
+func serving(t testing.TB, opts sandbox.Options) *sandbox.Sandbox {
+	t.Helper()
+	is := is.New(t)
+	opts.Runtime = "python-minimal"
+	sb := open(t, opts)
+	ctx := context.Background()
+	_, err := sb.WriteFile(ctx, "servers.py", serversProgram, nil)
+	is.NoErr(err)
+	_, err = sb.Command("python3", "servers.py").Background(ctx, nil)
+	is.NoErr(err)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	is.NoErr(sb.WaitPort(ctx, portHTTP)) // the last that it opens
+	return sb
+}
+
+// dial connects to a port, for no longer than the test goes on.
+func dial(t testing.TB, sb *sandbox.Sandbox, port int) net.Conn {
+	t.Helper()
+	c, err := sb.Dial(context.Background(), "tcp", fmt.Sprint("localhost:", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second)) // a test that hangs says nothing
+	return c
+}
+
+// expose exposes a port, for no longer than the test goes on.
+func expose(t testing.TB, sb *sandbox.Sandbox, port int, opts *sandbox.ExposeOptions) *sandbox.Exposed {
+	t.Helper()
+	x, err := sb.Expose(context.Background(), port, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { x.Close() })
+	return x
+}
+
+// via are the two ways to a server inside, as a client and what stands before the path.
+func via(t testing.TB, sb *sandbox.Sandbox) map[string]func() (*http.Client, string) {
+	return map[string]func() (*http.Client, string){
+		"transport": func() (*http.Client, string) {
+			transport := sb.Transport()
+			t.Cleanup(transport.CloseIdleConnections)
+			return &http.Client{Transport: transport, Timeout: 20 * time.Second}, fmt.Sprint("http://localhost:", portHTTP)
+		},
+		"expose": func() (*http.Client, string) {
+			transport := &http.Transport{MaxIdleConnsPerHost: 100}
+			t.Cleanup(transport.CloseIdleConnections)
+			return &http.Client{Transport: transport, Timeout: 20 * time.Second}, expose(t, sb, portHTTP, nil).URL()
+		},
+	}
+}
+
+func get(c *http.Client, url string) (string, error) {
+	r, err := c.Get(url)
+	if err != nil {
+		return "", err
+	}
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	if err == nil && r.StatusCode != http.StatusOK {
+		err = errors.New(r.Status)
+	}
+	return string(body), err
+}
+
+func TestHTTP(t *testing.T) {
+	sb := serving(t, sandbox.Options{})
+	for name, way := range via(t, sb) {
+		t.Run(name, func(t *testing.T) {
+			client, url := way()
+
+			t.Run("keep alive", func(t *testing.T) {
+				is := is.New(t)
+				first, err := get(client, url+"/client")
+				is.NoErr(err)
+				second, err := get(client, url+"/client")
+				is.NoErr(err)
+				is.Equal(first, second) // the same connection
+			})
+			t.Run("bodies", func(t *testing.T) {
+				is := is.New(t)
+				sent := make([]byte, 3<<20+1)
+				_, _ = rand.Read(sent)
+				r, err := client.Post(url+"/", "application/octet-stream", bytes.NewReader(sent))
+				is.NoErr(err)
+				defer r.Body.Close()
+				got, err := io.ReadAll(r.Body)
+				is.NoErr(err)
+				is.True(bytes.Equal(got, sent)) // both ways, byte for byte
+			})
+			t.Run("100 at once", func(t *testing.T) {
+				is := is.New(t)
+				errs := make([]error, 100)
+				var wg sync.WaitGroup
+				for i := range errs {
+					wg.Go(func() {
+						want := fmt.Sprintf("hello /%d", i)
+						got, err := get(client, fmt.Sprintf("%s/%d", url, i))
+						if err == nil && got != want {
+							err = fmt.Errorf("got %q, want %q", got, want)
+						}
+						errs[i] = err
+					})
+				}
+				wg.Wait()
+				is.NoErr(errors.Join(errs...))
+			})
+		})
+	}
+}
+
+// An event arrives while the response goes on: the server waits for a request that the test
+// sends after it has seen the first.
+func TestServerSentEvents(t *testing.T) {
+	is := is.New(t)
+	sb := serving(t, sandbox.Options{})
+	client, url := via(t, sb)["expose"]()
+	r, err := client.Get(url + "/events")
+	is.NoErr(err)
+	defer r.Body.Close()
+	lines := bufio.NewReader(r.Body)
+	line, err := lines.ReadString('\n')
+	is.NoErr(err)
+	is.Equal(line, "data: 1\n")
+	_, err = get(client, url+"/next")
+	is.NoErr(err)
+	rest, err := io.ReadAll(lines)
+	is.NoErr(err)
+	is.Equal(string(rest), "\ndata: 2\n\n")
+}
+
+// RFC 6455 as far as an echo needs it, over what Expose gives a browser.
+func TestWebSocket(t *testing.T) {
+	is := is.New(t)
+	sb := serving(t, sandbox.Options{})
+	c, err := net.Dial("tcp", expose(t, sb, portHTTP, nil).Addr().String())
+	is.NoErr(err)
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_, err = io.WriteString(c, "GET /echo HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+	is.NoErr(err)
+	from := bufio.NewReader(c)
+	r, err := http.ReadResponse(from, nil)
+	is.NoErr(err)
+	is.Equal(r.StatusCode, http.StatusSwitchingProtocols)
+	is.Equal(r.Header.Get("Sec-WebSocket-Accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") // RFC 6455, section 1.3
+
+	const final, text, closing = 0x80, 1, 8
+	exchange := func(opcode byte, message string) string {
+		frame := []byte{final | opcode}
+		if len(message) < 126 {
+			frame = append(frame, final|byte(len(message)))
+		} else {
+			frame = binary.BigEndian.AppendUint16(append(frame, final|126), uint16(len(message)))
+		}
+		mask := []byte{1, 2, 3, 4}
+		frame = append(frame, mask...)
+		for i, b := range []byte(message) {
+			frame = append(frame, b^mask[i%4])
+		}
+		_, err := c.Write(frame)
+		is.NoErr(err)
+		var head [2]byte
+		_, err = io.ReadFull(from, head[:])
+		is.NoErr(err)
+		is.Equal(head[0], final|opcode)
+		n := int(head[1])
+		if n == 126 {
+			_, err = io.ReadFull(from, head[:])
+			is.NoErr(err)
+			n = int(binary.BigEndian.Uint16(head[:]))
+		}
+		answer := make([]byte, n)
+		_, err = io.ReadFull(from, answer)
+		is.NoErr(err)
+		return string(answer)
+	}
+	for _, message := range []string{"hello", "", strings.Repeat("long ", 10000)} {
+		is.Equal(exchange(text, message), message)
+	}
+	is.Equal(exchange(closing, "\x03\xe8"), "\x03\xe8")
+	_, err = from.ReadByte()
+	is.Equal(err, io.EOF)
+}
+
+func TestDial(t *testing.T) {
+	sb := serving(t, sandbox.Options{})
+	ctx := context.Background()
+	echoes := func(is *is.I, c net.Conn) {
+		is.Helper()
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		_, err := io.WriteString(c, "echo")
+		is.NoErr(err)
+		is.NoErr(c.(interface{ CloseWrite() error }).CloseWrite())
+		got, err := io.ReadAll(c)
+		is.NoErr(err)
+		is.Equal(string(got), "echobye") // what it says after our end still comes
+		_, err = c.Write([]byte("x"))
+		is.True(errors.Is(err, syscall.EPIPE)) // after our own end
+	}
+	for _, test := range []struct{ network, address, remote string }{
+		{"tcp", "localhost:8001", "127.0.0.1:8001"},
+		{"tcp", ":8001", "127.0.0.1:8001"},
+		{"tcp4", "LOCALHOST:8001", "127.0.0.1:8001"},
+		{"tcp", "0.0.0.0:8001", "127.0.0.1:8001"},
+		{"tcp", "[::ffff:127.0.0.1]:8001", "127.0.0.1:8001"},
+		{"unix", "echo.sock", "echo.sock"},
+		{"unix", "./echo.sock", "./echo.sock"},
+		{"unix", "@echo", "@echo"},
+	} {
+		t.Run(test.network+" "+test.address, func(t *testing.T) {
+			is := is.New(t)
+			c, err := sb.Dial(ctx, test.network, test.address)
+			is.NoErr(err)
+			is.Equal(c.RemoteAddr().String(), test.remote)
+			is.Equal(c.RemoteAddr().Network(), strings.TrimRight(test.network, "46"))
+			is.Equal(c.LocalAddr().Network(), c.RemoteAddr().Network())
+			echoes(is, c)
+		})
+	}
+	t.Run("IPv6", func(t *testing.T) {
+		is := is.New(t)
+		if file, err := sb.ReadFile(ctx, "/proc/net/if_inet6", nil); err != nil || len(file) == 0 {
+			t.Skip("the container has no IPv6")
+		}
+		for _, address := range []string{"localhost:8006", "[::1]:8006", "[::]:8006"} {
+			c, err := sb.Dial(ctx, "tcp", address)
+			is.NoErr(err)
+			is.Equal(c.RemoteAddr().String(), "[::1]:8006")
+			echoes(is, c)
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		is := is.New(t)
+		_, err := sb.Dial(ctx, "tcp", fmt.Sprint("localhost:", portNone))
+		var e *sandbox.Error
+		is.True(errors.As(err, &e))
+		is.Equal([]string{e.Op, e.Name, e.Code}, []string{"dial", "localhost:8007", "refused"})
+		is.True(errors.Is(err, syscall.ECONNREFUSED))
+		_, err = sb.Dial(ctx, "unix", "nothing.sock")
+		is.True(errors.Is(err, fs.ErrNotExist))
+		_, err = sb.Dial(ctx, "unix", "@drydock")
+		is.True(errors.Is(err, fs.ErrPermission)) // the guest would take itself for a host
+		_, err = sb.Dial(ctx, "unix", strings.Repeat("x", 200))
+		is.True(errors.As(err, &e) && e.Code == "name_too_long")
+	})
+	t.Run("elsewhere", func(t *testing.T) {
+		is := is.New(t)
+		for _, address := range []string{"example.com:80", "169.254.169.254:80", "[fe80::1%lo]:80", "localhost", "localhost:http", "localhost:0"} {
+			_, err := sb.Dial(ctx, "tcp", address)
+			is.True(errors.Is(err, fs.ErrInvalid))
+		}
+		_, err := sb.Dial(ctx, "udp", "localhost:53")
+		is.True(errors.Is(err, fs.ErrInvalid))
+	})
+	t.Run("context", func(t *testing.T) {
+		is := is.New(t)
+		enough := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(ctx)
+		c, err := sb.Dial(ctx, "tcp", "localhost:8001")
+		is.NoErr(err)
+		cancel(enough)
+		echoes(is, c) // it bounds the connecting only
+		_, err = sb.Dial(ctx, "tcp", "localhost:8001")
+		is.True(errors.Is(err, enough))
+		late, cancel2 := context.WithTimeout(context.Background(), -1)
+		defer cancel2()
+		_, err = sb.Dial(late, "tcp", "localhost:8001")
+		var ne net.Error
+		is.True(errors.As(err, &ne) && ne.Timeout())
+	})
+}
+
+func TestConnectionEnds(t *testing.T) {
+	sb := serving(t, sandbox.Options{})
+	ctx := context.Background()
+	// told waits for a file that a server writes, and removes it.
+	told := func(is *is.I, sb *sandbox.Sandbox, name string) string {
+		is.Helper()
+		var data []byte
+		is.NoErr(waitFor(func() (there bool) {
+			var err error
+			data, err = sb.ReadFile(ctx, name, nil)
+			return err == nil
+		}))
+		is.NoErr(sb.Remove(ctx, name))
+		return string(data)
+	}
+	t.Run("the server's end is no end of ours", func(t *testing.T) {
+		is := is.New(t)
+		c := dial(t, sb, portHalf)
+		got, err := io.ReadAll(c)
+		is.NoErr(err)
+		is.Equal(string(got), "that is all")
+		sent := bytes.Repeat([]byte("0123456789"), 200_000)
+		_, err = c.Write(sent)
+		is.NoErr(err)
+		is.NoErr(c.Close()) // what was written still arrives
+		is.Equal(told(is, sb, "half"), string(sent))
+	})
+	t.Run("reset inside", func(t *testing.T) {
+		is := is.New(t)
+		c := dial(t, sb, portReset)
+		buf := make([]byte, 10)
+		n, err := c.Read(buf)
+		is.NoErr(err)
+		is.Equal(string(buf[:n]), "hi")
+		_, err = c.Write([]byte("x"))
+		is.NoErr(err)
+		_, err = c.Read(buf)
+		is.True(errors.Is(err, syscall.ECONNRESET))
+		_, err = c.Write([]byte("x"))
+		is.True(errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET))
+
+		client, err := net.Dial("tcp", expose(t, sb, portReset, nil).Addr().String())
+		is.NoErr(err)
+		defer client.Close()
+		_, err = client.Write([]byte("x"))
+		is.NoErr(err)
+		_, err = io.Copy(io.Discard, client)
+		is.True(errors.Is(err, syscall.ECONNRESET)) // and not an end
+	})
+	t.Run("closed outside", func(t *testing.T) {
+		is := is.New(t)
+		c := dial(t, sb, portFate)
+		_, err := c.Write([]byte("x"))
+		is.NoErr(err)
+		is.NoErr(c.Close())
+		is.Equal(told(is, sb, "fate"), "end")
+	})
+	t.Run("reset outside", func(t *testing.T) {
+		is := is.New(t)
+		client, err := net.Dial("tcp", expose(t, sb, portFate, nil).Addr().String())
+		is.NoErr(err)
+		_, err = client.Write([]byte("x"))
+		is.NoErr(err)
+		is.NoErr(waitFor(func() bool { return sb.Idle() == 0 })) // it has got through
+		is.NoErr(client.(*net.TCPConn).SetLinger(0))
+		is.NoErr(client.Close())
+		is.Equal(told(is, sb, "fate"), "reset")
+	})
+	t.Run("left with a lease", func(t *testing.T) {
+		is := is.New(t)
+		leased := serving(t, sandbox.Options{Lease: time.Minute})
+		c := dial(t, leased, portFate)
+		_, err := c.Write([]byte("half a mess"))
+		is.NoErr(err)
+		is.NoErr(leased.Detach())
+		e, _ := engine(t)
+		again, err := sandbox.Attach(ctx, leased.Name(), &sandbox.Options{Engine: e})
+		is.NoErr(err)
+		defer again.Close()
+		is.Equal(told(is, again, "fate"), "reset") // nobody is there to say the rest
+	})
+	t.Run("refused behind Expose", func(t *testing.T) {
+		is := is.New(t)
+		client, err := net.Dial("tcp", expose(t, sb, portNone, nil).Addr().String())
+		is.NoErr(err)
+		defer client.Close()
+		_ = client.SetDeadline(time.Now().Add(20 * time.Second))
+		_, err = client.Read(make([]byte, 1))
+		is.True(errors.Is(err, syscall.ECONNRESET))
+	})
+	t.Run("a reader that stops", func(t *testing.T) {
+		is := is.New(t)
+		c := dial(t, sb, portHeld)
+		_ = c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+		n, err := c.Write(make([]byte, 64<<20))
+		is.True(errors.Is(err, os.ErrDeadlineExceeded)) // it is held back
+		t.Logf("%d bytes were taken", n)
+		is.True(n > 0 && n < 16<<20)
+		other := dial(t, sb, portEcho)
+		_, err = other.Write([]byte("x"))
+		is.NoErr(err)
+		_, err = io.ReadFull(other, make([]byte, 1))
+		is.NoErr(err) // and nobody else
+		_, err = sb.Exec(ctx, "true")
+		is.NoErr(err)
+	})
+}
+
+func TestConnectionDeadlines(t *testing.T) {
+	is := is.New(t)
+	sb := serving(t, sandbox.Options{})
+	c := dial(t, sb, portEcho)
+	buf := make([]byte, 10)
+	is.NoErr(c.SetReadDeadline(time.Now().Add(30 * time.Millisecond)))
+	_, err := c.Read(buf)
+	is.True(errors.Is(err, os.ErrDeadlineExceeded))
+	var ne net.Error
+	is.True(errors.As(err, &ne) && ne.Timeout())
+	is.NoErr(c.SetDeadline(time.Time{}))
+	_, err = c.Write([]byte("hello"))
+	is.NoErr(err)
+	_, err = io.ReadFull(c, buf[:5])
+	is.NoErr(err) // it goes on
+	is.Equal(string(buf[:5]), "hello")
+
+	// Close, and a deadline that is over, wake who waits.
+	for _, wake := range []func() error{func() error { return c.SetReadDeadline(time.Unix(1, 0)) }, c.Close} {
+		is.NoErr(c.SetReadDeadline(time.Time{}))
+		failed := make(chan error)
+		go func() {
+			_, err := c.Read(buf)
+			failed <- err
+		}()
+		time.Sleep(10 * time.Millisecond)
+		is.NoErr(wake())
+		err = <-failed
+		is.True(errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed))
+	}
+	is.NoErr(c.Close()) // again
+	_, err = c.Write(buf)
+	is.True(errors.Is(err, net.ErrClosed))
+	_, err = c.Read(buf)
+	is.True(errors.Is(err, net.ErrClosed))
+	is.True(errors.Is(c.SetDeadline(time.Time{}), net.ErrClosed))
+}
+
+func TestWaitPort(t *testing.T) {
+	is := is.New(t)
+	sb := open(t, sandbox.Options{})
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	_, err := sb.Command("sh", "-c", "sleep 0.3; exec nc -l -p 9000").Background(ctx, nil)
+	is.NoErr(err)
+	start := time.Now()
+	is.NoErr(sb.WaitPort(ctx, 9000))
+	is.True(time.Since(start) > 200*time.Millisecond) // it did wait
+
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	err = sb.WaitPort(short, 9001)
+	is.True(errors.Is(err, context.DeadlineExceeded))
+	is.True(errors.Is(sb.WaitPort(ctx, 0), fs.ErrInvalid))
+	is.NoErr(waitFor(func() bool { return sb.Idle() > 0 })) // the guest has given up, too
+
+	// Nothing of this takes a program of the image.
+	none := open(t, sandbox.Options{Image: static})
+	_, err = none.Dial(ctx, "tcp", "localhost:9000")
+	is.True(errors.Is(err, syscall.ECONNREFUSED))
+}
+
+func TestExposeListens(t *testing.T) {
+	is := is.New(t)
+	sb := serving(t, sandbox.Options{})
+	ctx := context.Background()
+	x := expose(t, sb, portEcho, nil)
+	addr := x.Addr().(*net.TCPAddr)
+	is.True(addr.IP.IsLoopback())
+	is.Equal(x.URL(), "http://"+addr.String())
+	is.True(sb.Idle() > 0) // nobody uses it
+	_, err := sb.Expose(ctx, portEcho, &sandbox.ExposeOptions{Listen: addr.String()})
+	is.True(errors.Is(err, syscall.EADDRINUSE))
+	is.True(expose(t, sb, portEcho, &sandbox.ExposeOptions{Listen: ":0"}).Addr().(*net.TCPAddr).IP.IsLoopback())
+	all := expose(t, sb, portEcho, &sandbox.ExposeOptions{Listen: "0.0.0.0:0"})
+	is.True(all.Addr().(*net.TCPAddr).IP.IsUnspecified()) // as it was written
+	is.True(strings.HasPrefix(all.URL(), "http://localhost:"))
+	for _, o := range []sandbox.ExposeOptions{{Listen: "8080"}, {MaxConns: -1}} {
+		_, err = sb.Expose(ctx, portEcho, &o)
+		is.True(errors.Is(err, fs.ErrInvalid))
+	}
+	_, err = sb.Expose(ctx, 70000, nil)
+	is.True(errors.Is(err, fs.ErrInvalid))
+
+	// The third connection waits until there is room.
+	narrow := expose(t, sb, portEcho, &sandbox.ExposeOptions{MaxConns: 2})
+	var conns []net.Conn
+	answered := make(chan int, 3)
+	for i := range 3 {
+		c, err := net.Dial("tcp", narrow.Addr().String())
+		is.NoErr(err)
+		defer c.Close()
+		_, err = c.Write([]byte("x"))
+		is.NoErr(err)
+		conns = append(conns, c)
+		go func() {
+			if _, err := c.Read(make([]byte, 1)); err == nil {
+				answered <- i
+			}
+		}()
+	}
+	is.True(<-answered != 2)
+	is.True(<-answered != 2)
+	select {
+	case <-answered:
+		t.Error("a third connection at once")
+	case <-time.After(50 * time.Millisecond):
+	}
+	is.Equal(sb.Idle(), time.Duration(0)) // they do
+	is.NoErr(conns[0].Close())
+	is.Equal(<-answered, 2)
+	is.NoErr(narrow.Close())
+	_, err = io.Copy(io.Discard, conns[1])
+	is.True(errors.Is(err, syscall.ECONNRESET)) // ended with it
+	_, err = net.Dial("tcp", narrow.Addr().String())
+	is.True(errors.Is(err, syscall.ECONNREFUSED))
+	is.NoErr(narrow.Close()) // again
+}
+
+func TestSandboxEndsUnderConnections(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		end  func(sb *sandbox.Sandbox)
+		want error
+	}{
+		{"closed", func(sb *sandbox.Sandbox) { sb.Close() }, sandbox.ErrClosed},
+		{"lost", func(sb *sandbox.Sandbox) { _, _ = sb.Exec(context.Background(), "kill -9 -1") }, sandbox.ErrLost},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			is := is.New(t)
+			before := runtime.NumGoroutine()
+			sb := serving(t, sandbox.Options{})
+			x := expose(t, sb, portEcho, nil)
+			client, err := net.Dial("tcp", x.Addr().String())
+			is.NoErr(err)
+			defer client.Close()
+			_, err = client.Write([]byte("x"))
+			is.NoErr(err)
+			_, err = io.ReadFull(client, make([]byte, 1))
+			is.NoErr(err)
+			c := dial(t, sb, portEcho)
+			failed := make(chan error)
+			go func() {
+				_, err := c.Read(make([]byte, 1))
+				failed <- err
+			}()
+			go test.end(sb)
+			is.True(errors.Is(<-failed, test.want))
+			_, err = c.Write([]byte("x"))
+			is.True(errors.Is(err, test.want))
+			_, err = client.Read(make([]byte, 1))
+			is.True(errors.Is(err, syscall.ECONNRESET))
+			<-sb.Done()
+			is.NoErr(x.Close())
+			_, err = sb.Dial(context.Background(), "tcp", "localhost:8001")
+			is.True(errors.Is(err, test.want))
+			_, err = sb.Expose(context.Background(), portEcho, nil)
+			is.True(errors.Is(err, test.want))
+			is.NoErr(waitFor(func() bool { return runtime.NumGoroutine() <= before+1 })) // the sweep may be one
+		})
+	}
+}
+
+// What a connection takes is given back, on the host and in the guest.
+func TestConnectionsLeaveNothing(t *testing.T) {
+	is := is.New(t)
+	sb := serving(t, sandbox.Options{})
+	ctx := context.Background()
+	// The guest's own descriptors are not to be seen, but the kernel counts its sockets.
+	sockets := func() (n int) {
+		data, err := sb.ReadFile(ctx, "/proc/net/sockstat", nil)
+		is.NoErr(err)
+		_, err = fmt.Sscanf(string(data), "sockets: used %d", &n)
+		is.NoErr(err)
+		return n
+	}
+	before, goroutines := sockets(), runtime.NumGoroutine()
+	for i := range 200 {
+		c, err := sb.Dial(ctx, "tcp", fmt.Sprint("localhost:", portEcho))
+		is.NoErr(err)
+		_, err = c.Write([]byte("x"))
+		is.NoErr(err)
+		if i%2 == 0 {
+			_, err = io.ReadFull(c, make([]byte, 1))
+			is.NoErr(err)
+		}
+		is.NoErr(c.Close())
+	}
+	is.NoErr(waitFor(func() bool { return sb.Idle() > 0 }))
+	is.NoErr(waitFor(func() bool { return sockets() <= before }))
+	is.NoErr(waitFor(func() bool { return runtime.NumGoroutine() <= goroutines }))
+}
+
+// BenchmarkExpose times a small GET, and one byte there and back. The same server is reached
+// from the host over the container's network too, which is as far as its loopback interface.
+func BenchmarkExpose(b *testing.B) {
+	is := is.New(b)
+	sb := serving(b, sandbox.Options{Network: "bridge"})
+	_, cli := engine(b)
+	out, err := exec.Command(cli, "inspect", "--format={{.NetworkSettings.IPAddress}}", sb.Name()).Output()
+	is.NoErr(err)
+	ip := strings.TrimSpace(string(out))
+	direct := &http.Client{Timeout: 10 * time.Second}
+	exposed, url := via(b, sb)["expose"]()
+	transport, inside := via(b, sb)["transport"]()
+	if _, err := get(direct, fmt.Sprintf("http://%s:%d/", ip, portHTTP)); err != nil {
+		b.Skip("the host does not reach the container's network: ", err)
+	}
+	echo := dial(b, sb, portEcho)
+	_ = echo.SetDeadline(time.Time{})
+	buf := make([]byte, 1)
+	compare(b,
+		&rival{name: "direct", do: func() error { _, err := get(direct, fmt.Sprintf("http://%s:%d/", ip, portHTTP)); return err }},
+		&rival{name: "expose", do: func() error { _, err := get(exposed, url); return err }},
+		&rival{name: "transport", do: func() error { _, err := get(transport, inside); return err }},
+		&rival{name: "dial", do: func() error {
+			c, err := sb.Dial(context.Background(), "tcp", fmt.Sprint("localhost:", portEcho))
+			if err == nil {
+				err = c.Close()
+			}
+			return err
+		}},
+		&rival{name: "echo", do: func() error {
+			_, err := echo.Write(buf)
+			if err == nil {
+				_, err = io.ReadFull(echo, buf)
+			}
+			return err
+		}},
+	)
+}
+
+// BenchmarkConnectionBulk sends 64 MiB through an echo server inside and back.
+func BenchmarkConnectionBulk(b *testing.B) {
+	sb := serving(b, sandbox.Options{})
+	const size = 64 << 20
+	b.SetBytes(size)
+	for b.Loop() {
+		c, err := sb.Dial(context.Background(), "tcp", fmt.Sprint("localhost:", portEcho))
+		if err != nil {
+			b.Fatal(err)
+		}
+		go func() {
+			_, _ = c.Write(make([]byte, size))
+			_ = c.(interface{ CloseWrite() error }).CloseWrite()
+		}()
+		n, err := io.Copy(io.Discard, c)
+		if err != nil || n != size+int64(len("bye")) {
+			b.Fatal(n, err)
+		}
+		c.Close()
+	}
+}

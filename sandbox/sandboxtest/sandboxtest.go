@@ -1,0 +1,179 @@
+package sandboxtest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/drydock-go/drydock/dockercli"
+	"github.com/drydock-go/drydock/sandbox"
+)
+
+// EnvEngine is the environment variable that names the engine's command line, such as
+// "podman". Where it is set a test that finds no engine fails, as with Options.Require.
+const EnvEngine = "DRYDOCK_TEST_ENGINE"
+
+// Options are those of New and NewNetwork; nil is all defaults.
+type Options struct {
+	// Options are the sandbox's. Name is the test's name and random letters by default,
+	// Engine the one that EnvEngine names, else the docker found in PATH, and Logger writes
+	// to the test's log.
+	sandbox.Options
+	// Require fails the test where there is no engine. Default: it is skipped.
+	Require bool
+}
+
+// New opens a sandbox that ends with the test. Where that is not possible the test fails.
+func New(t testing.TB, opts *Options) *sandbox.Sandbox {
+	t.Helper()
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	return open(t, o.Options, engine(t, o.Engine, o.Require))
+}
+
+func open(t testing.TB, o sandbox.Options, e sandbox.Engine) *sandbox.Sandbox {
+	t.Helper()
+	o.Engine = e
+	o.Name = cmp.Or(o.Name, nameFor(t))
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
+	var sb *sandbox.Sandbox
+	t.Cleanup(func() {
+		if sb == nil {
+			return // and Open has left nothing
+		}
+		if t.Failed() {
+			dump(t, sb)
+		}
+		if err := sb.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var err error
+	if sb, err = sandbox.Open(t.Context(), &o); err != nil {
+		t.Fatal(err)
+	}
+	return sb
+}
+
+// NewNetwork makes a private network that ends with the test, after the sandboxes that
+// were opened since, and returns its name for their Options.Network. Of the options Engine,
+// Name and Require count.
+func NewNetwork(t testing.TB, opts *Options) string {
+	t.Helper()
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	n, err := sandbox.CreateNetwork(t.Context(), &sandbox.NetworkOptions{
+		Name: cmp.Or(o.Name, nameFor(t)), Engine: engine(t, o.Engine, o.Require)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n.Name()
+}
+
+// fromEnv is one engine for the whole process, so that it is probed once.
+var fromEnv = sync.OnceValue(func() sandbox.Engine {
+	return sandbox.Docker(&dockercli.Client{Path: os.Getenv(EnvEngine)})
+})
+
+// engine returns the engine to use, or ends the test where there is none.
+func engine(t testing.TB, e sandbox.Engine, require bool) sandbox.Engine {
+	t.Helper()
+	if e == nil {
+		e = fromEnv()
+	}
+	_, err := e.Info(t.Context())
+	switch {
+	case err == nil:
+	case require || os.Getenv(EnvEngine) != "":
+		t.Fatal("this test needs a container engine: ", err)
+	default:
+		t.Skip("no container engine: ", err)
+	}
+	return e
+}
+
+// nameFor is a name for a container of the test, which is a label of a host name as well.
+func nameFor(t testing.TB) string {
+	const longest = 40
+	clean := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(t.Name()))
+	clean = strings.Trim(clean[:min(len(clean), longest)], "-")
+	return cmp.Or(clean, "test") + "-" + strings.ToLower(rand.Text()[:10])
+}
+
+// dumped is how many bytes of a job's output the log of a failed test gets.
+const dumped = 16 << 10
+
+// dump logs what the background jobs of a sandbox have printed.
+func dump(t testing.TB, sb *sandbox.Sandbox) {
+	// The test's own context is over by now.
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	jobs, err := sb.Jobs(ctx)
+	if err != nil {
+		t.Logf("what ran in %s cannot be told: %v", sb.Name(), err)
+	}
+	for _, j := range jobs {
+		t.Logf("%s, job %d %q, %s:\n%s", sb.Name(), j.ID, j.Args, state(j), tail(ctx, sb.Job(j.ID), dumped))
+	}
+}
+
+func state(j sandbox.JobInfo) string {
+	if j.Running {
+		return "running"
+	}
+	return ending(j.Result)
+}
+
+// ending is how a command ended, in words.
+func ending(r *sandbox.Result) string {
+	if r.Outcome == sandbox.Exited {
+		return fmt.Sprint("exited with ", r.ExitCode)
+	}
+	return strings.TrimSpace(fmt.Sprint(r.Outcome, " ", r.Signal))
+}
+
+// tail is the last n bytes of what a job has printed, fit for a terminal.
+func tail(ctx context.Context, j *sandbox.Job, n int64) string {
+	info, err := j.Info(ctx)
+	var b bytes.Buffer
+	if err == nil {
+		from := max(info.First, info.Next-n)
+		if from > 0 {
+			fmt.Fprintf(&b, "[%d bytes before]\n", from)
+		}
+		_, err = j.Attach(ctx, &b, &sandbox.AttachOptions{From: from})
+	}
+	if err != nil {
+		fmt.Fprintf(&b, "[%v]", err)
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 {
+			return '\uFFFD'
+		}
+		return r
+	}, b.String())
+}

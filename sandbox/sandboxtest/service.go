@@ -1,0 +1,190 @@
+package sandboxtest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/drydock-go/drydock"
+	"github.com/drydock-go/drydock/sandbox"
+)
+
+// DefaultWaitTimeout is how long a service may take to be ready.
+const DefaultWaitTimeout = time.Minute
+
+// ServiceOptions are those of Run; nil is all defaults.
+type ServiceOptions struct {
+	// Options are those of the service's sandbox. Image is the argument of Run, the root file
+	// system is always writable, and User is by default the image's. The other defaults are as
+	// in Options.
+	sandbox.Options
+	// Require fails the test where there is no engine. Default: it is skipped.
+	Require bool
+	// Args replace the image's CMD.
+	Args []string
+	// Wait is what has to hold before Run returns, one after the other. Default: ForPort of
+	// each TCP port that the image exposes.
+	Wait []Wait
+	// WaitTimeout bounds all of that. Default: DefaultWaitTimeout.
+	WaitTimeout time.Duration
+}
+
+// Service is a service that a test uses. As any sandbox it can be reached with Dial and
+// Transport; sandboxes on its network reach it by its Name.
+type Service struct {
+	*sandbox.Sandbox
+	// Job is the image's entrypoint.
+	Job *sandbox.Job
+
+	t     testing.TB
+	image sandbox.ImageInfo
+
+	mu    sync.Mutex
+	addrs map[int]string // of the ports that are exposed
+}
+
+// Run starts the program of an image, waits until it is ready, and ends it with the test.
+// Where that is not possible, or the program ends meanwhile, the test fails with what was
+// waited for and the last that it printed.
+func Run(t testing.TB, image string, opts *ServiceOptions) *Service {
+	t.Helper()
+	var o ServiceOptions
+	if opts != nil {
+		o = *opts
+	}
+	e := engine(t, o.Engine, o.Require)
+	info, err := choose(t.Context(), e, image, &o.Options)
+	if err != nil {
+		t.Fatalf("service %s: %v", image, err)
+	}
+	args := o.Args
+	if args == nil {
+		args = info.Cmd
+	}
+	args = slices.Concat(info.Entrypoint, args)
+	if len(args) == 0 {
+		t.Fatalf("service %s: the image has neither ENTRYPOINT nor CMD: give Args", image)
+	}
+	o.WritableRoot = true
+	o.User = cmp.Or(o.User, info.User, "0:0")
+	// The sandbox's own is empty, and would hide what the image has there.
+	o.WorkDir = cmp.Or(o.WorkDir, path.Join(sandbox.Home, "work"))
+	s := &Service{t: t, image: info, addrs: make(map[int]string)}
+	s.Sandbox = open(t, o.Options, e)
+	cmd := s.Command(args[0], args[1:]...)
+	cmd.Dir = cmp.Or(info.WorkDir, "/")
+	if s.Job, err = cmd.Background(t.Context(), &sandbox.JobOptions{Name: image}); err != nil {
+		t.Fatalf("service %s: %v", image, err)
+	}
+	wait := o.Wait
+	if wait == nil {
+		wait = forPorts(info.Ports)
+	}
+	if err := s.await(wait, cmp.Or(o.WaitTimeout, DefaultWaitTimeout)); err != nil {
+		const lastWords = 4 << 10
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		t.Fatalf("service %s: %v; it printed:\n%s", image, err, tail(ctx, s.Job, lastWords))
+	}
+	return s
+}
+
+// choose makes o those of a sandbox on an image, which it pulls where it has to, and returns
+// what the image says of itself.
+func choose(ctx context.Context, e sandbox.Engine, image string, o *sandbox.Options) (info sandbox.ImageInfo, err error) {
+	catalog := o.Catalog
+	if catalog == nil {
+		if catalog, err = drydock.Default(); err != nil {
+			return info, err
+		}
+	}
+	r, err := catalog.Resolve(drydock.Runtime{Image: image})
+	if err != nil {
+		return info, err
+	}
+	info, err = e.Image(ctx, r.Base())
+	if errors.Is(err, sandbox.ErrNoImage) && !o.Offline {
+		if err = e.Pull(ctx, r.Base(), io.Discard); err == nil {
+			info, err = e.Image(ctx, r.Base())
+		}
+	}
+	if err != nil {
+		return info, err
+	}
+	// Images that are tested change under their names. The name of a runtime is one of what
+	// is there now, so that nothing older is run.
+	_, digest, _ := strings.Cut(info.ID, ":")
+	o.Runtime = "service-" + digest[:min(len(digest), 12)]
+	o.Catalog, err = catalog.With(drydock.Runtime{Name: o.Runtime, Image: image})
+	return info, err
+}
+
+// forPorts are the TCP ports of an image, such as "80/tcp" or "80".
+func forPorts(exposed []string) []Wait {
+	var all []Wait
+	for _, p := range exposed {
+		number, protocol, _ := strings.Cut(p, "/")
+		if port, err := strconv.Atoi(number); err == nil && (protocol == "tcp" || protocol == "") {
+			all = append(all, ForPort(port))
+		}
+	}
+	return all
+}
+
+// await waits for all of it, or for the end of the service, which is an error.
+func (s *Service) await(wait []Wait, limit time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(s.t.Context(), limit, fmt.Errorf("not within %v", limit))
+	defer cancel()
+	ctx, over := context.WithCancelCause(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		if r, err := s.Job.Wait(ctx); err == nil {
+			over(fmt.Errorf("the service %s", ending(r)))
+		}
+	})
+	defer watch.Wait()
+	defer over(nil)
+	for _, w := range wait {
+		if err := w.until(ctx, s); err != nil {
+			return fmt.Errorf("waiting for %s: %w", w, err)
+		}
+	}
+	return nil
+}
+
+// Addr returns an address of the host's loopback interface, as host:port, that leads to a
+// port of the service. See sandbox.Expose for who else can use it.
+func (s *Service) Addr(port int) string {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.addrs[port] == "" {
+		x, err := s.Expose(s.t.Context(), port, nil)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.addrs[port] = x.Addr().String()
+	}
+	return s.addrs[port]
+}
+
+// Logs returns what the service has printed to stdout and stderr, of more than
+// sandbox.DefaultKeep bytes the last ones.
+func (s *Service) Logs() string {
+	s.t.Helper()
+	var b bytes.Buffer
+	if _, err := s.Job.Attach(s.t.Context(), &b, nil); err != nil {
+		s.t.Fatal(err)
+	}
+	return b.String()
+}

@@ -1,0 +1,140 @@
+package sandboxtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/drydock-go/drydock/sandbox"
+)
+
+// Wait is something that holds once a service is ready.
+type Wait struct {
+	what  string
+	until func(ctx context.Context, s *Service) error
+}
+
+// String says what is waited for.
+func (w Wait) String() string { return w.what }
+
+// ForPort waits until somebody takes connections at a port of the service's loopback
+// interface.
+func ForPort(port int) Wait {
+	return Wait{fmt.Sprintf("port %d", port), func(ctx context.Context, s *Service) error {
+		return s.WaitPort(ctx, port)
+	}}
+}
+
+// ForLog waits for a line of the service's output, from its start on, that a regular
+// expression (RE2) matches.
+func ForLog(pattern string) Wait {
+	return Wait{fmt.Sprintf("a log line that matches %q", pattern), func(ctx context.Context, s *Service) error {
+		_, err := s.Job.WaitLine(ctx, pattern, 0)
+		if errors.Is(err, sandbox.ErrNoMatch) {
+			<-ctx.Done() // by the service's end, which says more
+			return context.Cause(ctx)
+		}
+		return err
+	}}
+}
+
+// ForHTTP waits until a GET of a path, such as "/health", on a port of the service is
+// answered with a status, such as 200. Redirects are not followed.
+func ForHTTP(port int, path string, status int) Wait {
+	url := fmt.Sprintf("http://localhost:%d/%s", port, strings.TrimPrefix(path, "/"))
+	return Wait{fmt.Sprintf("status %d of %s", status, url), func(ctx context.Context, s *Service) error {
+		transport := s.Transport()
+		defer transport.CloseIdleConnections()
+		client := &http.Client{Transport: transport, Timeout: tryTimeout,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		return again(ctx, func() error {
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+			if err != nil {
+				return err
+			}
+			r, err := client.Do(request)
+			if err != nil {
+				return err
+			}
+			r.Body.Close()
+			if r.StatusCode != status {
+				return fmt.Errorf("status %d", r.StatusCode)
+			}
+			return nil
+		})
+	}}
+}
+
+// ForCommand waits until a program in the service's container exits with 0.
+func ForCommand(name string, args ...string) Wait {
+	args = append([]string{name}, args...)
+	return Wait{fmt.Sprintf("the command %q", args), func(ctx context.Context, s *Service) error {
+		return s.succeeds(ctx, args, tryTimeout)
+	}}
+}
+
+// ForHealthcheck waits until the image's own HEALTHCHECK succeeds. It is tried more often
+// than the image says.
+func ForHealthcheck() Wait {
+	return Wait{"the image's HEALTHCHECK", func(ctx context.Context, s *Service) error {
+		limit := s.image.HealthTimeout
+		if limit == 0 {
+			limit = 30 * time.Second // as for the engine
+		}
+		switch test := s.image.Health; {
+		case len(test) > 1 && test[0] == "CMD":
+			return s.succeeds(ctx, test[1:], limit)
+		case len(test) == 2 && test[0] == "CMD-SHELL":
+			return s.succeeds(ctx, []string{"/bin/sh", "-c", test[1]}, limit)
+		}
+		return errors.New("the image has none")
+	}}
+}
+
+// tryTimeout is how long one try may take.
+const tryTimeout = 5 * time.Second
+
+// succeeds runs a command until it exits with 0.
+func (s *Service) succeeds(ctx context.Context, args []string, limit time.Duration) error {
+	return again(ctx, func() error {
+		cmd := s.Command(args[0], args[1:]...)
+		cmd.Timeout = limit
+		r, err := cmd.Run(ctx)
+		if err != nil {
+			return err
+		}
+		if !r.OK() {
+			said := strings.TrimSpace(string(r.Stdout) + string(r.Stderr))
+			return fmt.Errorf("%s: %.500q", ending(r), said)
+		}
+		return nil
+	})
+}
+
+// again tries until there is no error, or ctx ends: then its cause and what the last try
+// said are the error.
+func again(ctx context.Context, try func() error) error {
+	const first, last = 10 * time.Millisecond, 250 * time.Millisecond
+	var before error
+	for pause := first; ; pause = min(2*pause, last) {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() == nil {
+			before = err // else it only says that it was cut short
+			select {
+			case <-time.After(pause):
+				continue
+			case <-ctx.Done():
+			}
+		}
+		if before == nil {
+			return context.Cause(ctx)
+		}
+		return fmt.Errorf("%w; the last try: %w", context.Cause(ctx), before)
+	}
+}
