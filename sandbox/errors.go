@@ -36,6 +36,8 @@ var (
 	ErrOffline = errors.New("offline")
 	// ErrTooLarge: more bytes than the limit.
 	ErrTooLarge = errors.New("too large")
+	// ErrUnsafe: an entry of a tree that could do harm where it is extracted.
+	ErrUnsafe = errors.New("unsafe")
 )
 
 // errStuck is the reason of a sandbox whose guest did not end a command.
@@ -47,7 +49,7 @@ type Error struct {
 	Name string // the file, command, image or option it is about; may be empty
 	// Code is the kind of a failure inside the sandbox, or empty: not_exist, exist,
 	// permission, read_only, is_dir, not_dir, not_empty, name_too_long, loop, no_space,
-	// busy, cross_device, not_regular, too_large, no_match, many_matches, changed,
+	// busy, cross_device, not_regular, unsafe, too_large, no_match, many_matches, changed,
 	// arguments_too_long, command_not_found,
 	// not_executable, no_memory, no_job, refused, reset (a connection), invalid (an option or an
 	// argument), unsupported, aborted, io.
@@ -85,6 +87,7 @@ var codeErrors = map[wire.Code]error{
 	wire.CodeReadOnly:    fs.ErrPermission,
 	wire.CodeInvalid:     fs.ErrInvalid,
 	wire.CodeTooLarge:    ErrTooLarge,
+	wire.CodeUnsafe:      ErrUnsafe,
 	wire.CodeNoJob:       ErrNoJob,
 	wire.CodeNoMatch:     ErrNoMatch,
 	wire.CodeManyMatches: ErrManyMatches,

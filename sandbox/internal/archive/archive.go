@@ -62,7 +62,7 @@ type Total struct {
 var (
 	// ErrTruncated is an archive that ends early.
 	ErrTruncated = &wire.Error{Code: wire.CodeInvalid, Text: "the archive ends early"}
-	errEmpty     = &wire.Error{Code: wire.CodeInvalid, Text: "the archive is empty"}
+	ErrEmpty     = &wire.Error{Code: wire.CodeInvalid, Text: "the archive is empty"}
 	errHeader    = &wire.Error{Code: wire.CodeTooLarge, Text: "an entry of the archive has a header of more than 1 MiB"}
 )
 

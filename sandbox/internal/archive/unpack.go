@@ -53,7 +53,7 @@ type link struct{ name, target string }
 func Unpack(r io.Reader, dst string, o *Options) (*Unpacked, error) {
 	u := &Unpacked{work: newWork(o), dirs: make(map[string]*dir)}
 	u.makes = true
-	if err := u.unpack(newReader(r, &u.work), dst); err != nil {
+	if err := u.unpack(newReader(r, &u.work), filepath.Clean(dst)); err != nil {
 		u.Discard()
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (u *Unpacked) Total() Total { return u.total }
 func (u *Unpacked) unpack(r *reader, dst string) error {
 	h, err := r.next()
 	if err == io.EOF {
-		return errEmpty
+		return ErrEmpty
 	}
 	if err != nil {
 		return err

@@ -1,0 +1,123 @@
+package sandbox
+
+import (
+	"context"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/drydock-go/drydock/sandbox/internal/archive"
+	"github.com/drydock-go/drydock/sandbox/internal/channel"
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// Download copies a file or a directory of the sandbox to the host: src becomes dst, or
+// dst/ and the last name of src where dst ends with a slash. Whatever the sandbox sends, no
+// file outside dst is made, changed or removed. A symlink is followed inside where src is
+// one, and nowhere else. Modes are less the umask of the process, and a directory stays open
+// to its owner.
+func (sb *Sandbox) Download(ctx context.Context, src, dst string, opts *TransferOptions) (*TransferResult, error) {
+	t, err := sb.transfer(ctx, "download", dst, src, opts)
+	if err != nil {
+		return nil, err
+	}
+	into := dst != "" && os.IsPathSeparator(dst[len(dst)-1])
+	if dst == "" {
+		return nil, t.localError(invalid("no destination"))
+	}
+	if dst, err = filepath.Abs(dst); err != nil {
+		return nil, t.localError(err)
+	}
+	if into {
+		if !path.IsAbs(src) {
+			src = path.Join(sb.c.WorkDir, src)
+		}
+		base := path.Base(src)
+		if !filepath.IsLocal(base) {
+			return nil, t.remoteError(invalid("it has no name to put into %s: say in full what it is to become", t.local))
+		}
+		dst = filepath.Join(dst, base)
+	}
+	var u *archive.Unpacked
+	err = t.receive(ctx, src, func(r io.Reader) (err error) {
+		u, err = archive.Unpack(r, dst, t.archiveOptions(ctx))
+		return err
+	})
+	if err != nil {
+		if u != nil {
+			u.Discard()
+		}
+		return nil, err
+	}
+	if err := u.Commit(); err != nil {
+		return nil, t.localError(err)
+	}
+	return t.done(u.Total()), nil
+}
+
+// DownloadTar writes what a path of the sandbox names, the tree of a directory or one file,
+// to w as a tar archive. Its entries are checked as those of Download are, and written anew
+// by the host, so it can be handed to others; after an error it has no end.
+func (sb *Sandbox) DownloadTar(ctx context.Context, src string, w io.Writer, opts *TransferOptions) (*TransferResult, error) {
+	t, err := sb.transfer(ctx, "download", src, src, opts)
+	if err != nil {
+		return nil, err
+	}
+	p := archive.NewPacker(w, t.archiveOptions(ctx))
+	if err := t.receive(ctx, src, func(r io.Reader) error { return p.Archive(r, false) }); err != nil {
+		return nil, err
+	}
+	if err := p.Close(); err != nil {
+		return nil, t.localError(err)
+	}
+	return t.done(p.Total()), nil
+}
+
+// receive has the guest pack what src names, and take unpack it.
+func (t *transfer) receive(ctx context.Context, src string, take func(io.Reader) error) error {
+	m := &wire.Pack{Path: []byte(src), Skip: t.opts.Skip}
+	for _, pattern := range t.opts.Exclude {
+		m.Exclude = append(m.Exclude, []byte(pattern))
+	}
+	call, err := t.sb.ch.Start(&channel.Request{Op: wire.OpPack, Args: m})
+	if err != nil {
+		return t.remoteError(err)
+	}
+	stop := context.AfterFunc(ctx, func() { call.Stream.Abort(context.Cause(ctx)) })
+	defer stop()
+	err = take(call.Stream)
+	call.Stream.CloseRead()
+	if err == archive.ErrTruncated || err == archive.ErrEmpty {
+		// The guest has an error to report, unless it is up to something.
+		if call.Await(ctx) == nil {
+			if err := call.Result(nil); err != nil {
+				return t.remoteError(err)
+			}
+		}
+	}
+	if err != nil {
+		call.Cancel(true)
+		if broken := t.broken(ctx); broken != nil {
+			return broken
+		}
+		return t.localError(err)
+	}
+	if err := call.Await(ctx); err != nil {
+		return t.localError(err)
+	}
+	packed := &wire.Packed{}
+	if err := call.Result(packed); err != nil {
+		return t.remoteError(err)
+	}
+	for i, err := range packed.Skipped {
+		if i < mostListed && err != nil {
+			t.skipped(err, 0)
+		}
+	}
+	t.result.SkippedCount += max(packed.Left, 0)
+	for _, name := range packed.Changed {
+		t.changed(string(name))
+	}
+	return nil
+}
