@@ -88,8 +88,9 @@ func (sb *Sandbox) snapshot(ctx context.Context, name string) error {
 		defer e.RemoveImage(context.WithoutCancel(ctx), from)
 	}
 	progress := newProgress("snapshot "+name, sb.c.Progress)
+	progress.steps = sb.snapshotSteps(from, base, writable)
 	r, w := io.Pipe()
-	go func() { w.CloseWithError(files.buildContext(w, sb.snapshotSteps(from, base, writable))) }()
+	go func() { w.CloseWithError(files.buildContext(w, progress.steps)) }()
 	err = e.Build(ctx, ref, r, progress)
 	r.CloseWithError(errors.New("the build has ended"))
 	progress.done(err)

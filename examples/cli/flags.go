@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -59,6 +61,8 @@ func newCommon(f *flag.FlagSet) *common {
 	o := &c.options
 	f.StringVar(&o.Runtime, "runtime", "", "")
 	f.StringVar(&o.Image, "image", "", "")
+	f.StringVar(&o.Snapshot, "from-snapshot", "", "")
+	f.BoolVar(&o.WritableRoot, "writable-root", false, "")
 	runtimeFiles(f, &c.lists)
 	f.StringVar(&c.engine, "engine", "docker", "")
 	f.BoolVar(&o.Offline, "offline", false, "")
@@ -92,6 +96,8 @@ func (c *common) check() error {
 	switch {
 	case c.options.Runtime != "" && c.options.Image != "":
 		return errors.New("both --runtime and --image; write one of them")
+	case c.options.Snapshot != "" && c.options.Runtime+c.options.Image != "":
+		return errors.New("--from-snapshot goes without --runtime and --image; write one of them")
 	case c.engine == "":
 		return errors.New("--engine is empty; write docker, podman or a path")
 	}
@@ -104,7 +110,17 @@ type invocation struct {
 	command  []string
 	terminal bool
 	json     bool
+
+	uploads, downloads []copied
+	expose             []port
+	snapshot           string
 }
+
+// copied is a file or a directory, and what becomes of it at the other end.
+type copied struct{ from, to string }
+
+// port is one of the sandbox, and the host's, 0 being a free one.
+type port struct{ inside, host int }
 
 // parseRun reads the arguments of run. The error is flag.ErrHelp where help was asked for.
 func parseRun(args []string) (*invocation, error) {
@@ -114,6 +130,27 @@ func parseRun(args []string) (*invocation, error) {
 		f.BoolVar(&in.terminal, name, false, "")
 	}
 	f.BoolVar(&in.json, "json", false, "")
+	f.Func("upload", "", func(s string) error {
+		c, err := parseCopied(s)
+		if info, failed := os.Stat(c.from); failed == nil && !info.IsDir() && c.to == "" {
+			c.to = filepath.Base(c.from)
+		}
+		c.to = cmp.Or(c.to, ".") // what a directory holds gets into the work dir
+		in.uploads = append(in.uploads, c)
+		return err
+	})
+	f.Func("download", "", func(s string) error {
+		c, err := parseCopied(s)
+		c.to = cmp.Or(c.to, "./")
+		in.downloads = append(in.downloads, c)
+		return err
+	})
+	f.Func("expose", "", func(s string) error {
+		p, err := parsePort(s)
+		in.expose = append(in.expose, p)
+		return err
+	})
+	f.StringVar(&in.snapshot, "snapshot", "", "")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
@@ -178,6 +215,35 @@ func parseCPUs(s string) (float64, error) {
 		return 0, errors.New("write how many, such as 2 or 0.5")
 	}
 	return n, nil
+}
+
+// parseCopied reads SRC or SRC:DST. SRC may have colons, as paths of Windows do.
+func parseCopied(s string) (copied, error) {
+	c := copied{from: s}
+	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasPrefix(s[i+1:], `\`) {
+		c = copied{from: s[:i], to: s[i+1:]}
+		if c.to == "" {
+			c.from = ""
+		}
+	}
+	if c.from == "" {
+		return c, errors.New("write SRC or SRC:DST")
+	}
+	return c, nil
+}
+
+// parsePort reads PORT or HOSTPORT:PORT.
+func parsePort(s string) (p port, err error) {
+	host, inside, both := strings.Cut(s, ":")
+	if !both {
+		host, inside = "0", s
+	}
+	n, err1 := strconv.ParseUint(inside, 10, 16)
+	h, err2 := strconv.ParseUint(host, 10, 16)
+	if err1 != nil || err2 != nil || n == 0 || both && h == 0 {
+		return port{}, errors.New("write PORT or HOSTPORT:PORT, each from 1 to 65535")
+	}
+	return port{int(n), int(h)}, nil
 }
 
 func parsePIDs(s string) (int64, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/drydock-go/drydock/sandbox"
 )
@@ -21,6 +22,19 @@ func printProgress(w io.Writer) func(sandbox.Progress) {
 			fmt.Fprintf(w, "drydock: %s: [%d/%d] %s\n", p.Image, p.Step, p.Steps, shorten(p.Text, 100))
 		}
 		last = p
+	}
+}
+
+// printTransfer returns what prints a line every few seconds of a transfer that takes long.
+func printTransfer(w io.Writer, what string) func(sandbox.TransferProgress) {
+	const every = 3 * time.Second
+	shown := time.Now()
+	return func(p sandbox.TransferProgress) {
+		if time.Since(shown) < every {
+			return
+		}
+		shown = time.Now()
+		fmt.Fprintf(w, "drydock: %s: %d files and directories, %.1f MiB\n", what, p.Entries, float64(p.Bytes)/(1<<20))
 	}
 }
 

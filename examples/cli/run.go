@@ -23,6 +23,16 @@ passed on unless it is a terminal. Images are pulled and built where they are mi
   -t, -it, --terminal   give the command a terminal, for sh, python3 -i, vi or top. Every key
                         goes to it, Ctrl-C too, and all it writes comes on stdout
 
+  --upload SRC[:DST]    copy a file, or what a directory holds, into the work dir or to DST before
+                        the command starts; may be repeated
+  --download SRC[:DST]  copy a file or a directory here or to DST when the command has ended,
+                        however it did; may be repeated
+  --expose [HOSTPORT:]PORT
+                        reach a server of the command at http://127.0.0.1 and a port, which is
+                        told on stderr; may be repeated
+  --snapshot NAME       save the files of the work dir and the home when the command has ended
+                        (see --from-snapshot, drydock snapshots)
+
   --timeout D           end the command and all that came of it after 30s, 5m, 1h30m
   --json                print one JSON object at the end and not the output: outcome, exit_code,
                         signal, rung, stdout, stderr, truncated, duration_ms; error, stand_in
@@ -35,6 +45,7 @@ Exits with the code of the command, or 128 and the number of the signal that end
 // commonUsage is what run and python share.
 const commonUsage = `  --runtime NAME        the runtime to run in (default python-minimal; see drydock runtimes)
   --image IMAGE         an image to run in, instead of a runtime
+  --from-snapshot NAME  what --snapshot saved, instead of a runtime
   --runtimes FILE       a file of runtimes, in place of those that DRYDOCK_RUNTIMES names;
                         may be repeated
   --engine ENGINE       docker, podman, or the path of such a command line (default docker)
@@ -48,6 +59,7 @@ const commonUsage = `  --runtime NAME        the runtime to run in (default pyth
   --mount SRC:DST[:ro]  show a directory, a file or a volume inside; may be repeated. SRC with a
                         slash is a path, without one the name of a volume
   --user USER           uid, uid:gid or a name that the image has (default: unprivileged)
+  --writable-root       let the command write outside of the work dir, its home and /tmp
   --workdir DIR         where the command starts (default: the runtime's)
 `
 
@@ -93,6 +105,9 @@ func (in *invocation) run(ctx context.Context) (r *sandbox.Result, standIn strin
 		return nil, "", err
 	}
 	defer sb.Close()
+	if err := in.prepare(ctx, sb); err != nil {
+		return nil, sb.StandIn(), err
+	}
 	cmd := sb.Command(in.command[0], in.command[1:]...)
 	cmd.Timeout = in.timeout
 	if in.terminal {
@@ -110,7 +125,56 @@ func (in *invocation) run(ctx context.Context) (r *sandbox.Result, standIn strin
 	if in.timeout > 0 && err == nil && r.Outcome == sandbox.TimedOut && !in.json {
 		fmt.Fprintf(os.Stderr, "drydock: timed out after %v\n", in.timeout)
 	}
+	if r != nil && err == nil {
+		err = in.keep(ctx, sb)
+	}
 	return r, sb.StandIn(), err
+}
+
+// prepare does what comes before the command.
+func (in *invocation) prepare(ctx context.Context, sb *sandbox.Sandbox) error {
+	for _, c := range in.uploads {
+		r, err := sb.Upload(ctx, c.from, c.to, &sandbox.TransferOptions{Progress: printTransfer(os.Stderr, "uploading "+c.from)})
+		if err != nil {
+			return err
+		}
+		warnChanged(c.from, r)
+	}
+	for _, p := range in.expose {
+		// It ends with the sandbox.
+		x, err := sb.Expose(ctx, p.inside, &sandbox.ExposeOptions{Listen: fmt.Sprint("127.0.0.1:", p.host)})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "drydock: port %d is at %s\n", p.inside, x.URL())
+	}
+	return nil
+}
+
+// keep takes what is to outlive the sandbox, also where a signal ended the command.
+func (in *invocation) keep(ctx context.Context, sb *sandbox.Sandbox) error {
+	if ctx.Err() != nil {
+		var done func()
+		ctx, done = untilSignal(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
+		defer done()
+	}
+	for _, c := range in.downloads {
+		r, err := sb.Download(ctx, c.from, c.to, &sandbox.TransferOptions{Progress: printTransfer(os.Stderr, "downloading "+c.from)})
+		if err != nil {
+			return err
+		}
+		warnChanged(c.from, r)
+	}
+	if in.snapshot != "" {
+		return sb.Snapshot(ctx, in.snapshot)
+	}
+	return nil
+}
+
+func warnChanged(name string, r *sandbox.TransferResult) {
+	if len(r.Changed) > 0 {
+		fmt.Fprintf(os.Stderr, "drydock: %s was written to while it was copied: %q\n", name, r.Changed)
+	}
 }
 
 // open opens the sandbox that the flags describe.
