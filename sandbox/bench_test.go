@@ -128,6 +128,35 @@ func BenchmarkWriteFile(b *testing.B) {
 
 // BenchmarkMany runs 500 commands at once. The second figure is the processes' own part: the
 // same number of them started by a shell inside.
+func BenchmarkEdit(b *testing.B) {
+	sb, cli := benchOpen(b)
+	ctx := context.Background()
+	text := append(bytes.Repeat([]byte("another line of text\n"), 500), "old\n"...)
+	write := func() {
+		if _, err := sb.WriteFile(ctx, "edited", text, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	write()
+	compare(b,
+		&rival{name: "drydock", do: func() error { _, err := sb.Edit(ctx, "edited", "old\n", "new\n", nil); return err }, after: write},
+		&rival{name: "engine-exec", every: 50, do: func() error {
+			return exec.Command(cli, "exec", sb.Name(), "sed", "-i", "s/^old$/new/", "edited").Run()
+		}, after: write},
+	)
+}
+
+func BenchmarkStats(b *testing.B) {
+	sb, cli := benchOpen(b)
+	ctx := context.Background()
+	compare(b,
+		&rival{name: "drydock", do: func() error { _, err := sb.Stats(ctx); return err }},
+		&rival{name: "engine-stats", every: 500, do: func() error {
+			return exec.Command(cli, "stats", "--no-stream", sb.Name()).Run()
+		}},
+	)
+}
+
 func BenchmarkMany(b *testing.B) {
 	sb, _ := benchOpen(b)
 	ctx := context.Background()
