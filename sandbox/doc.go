@@ -58,6 +58,26 @@
 // timeout or Interrupt stops the code and keeps the variables. Nothing but the interpreter
 // has to be in the image.
 //
+// # Files
+//
+// All of it is done by the guest, as the sandbox's user: no program of the image takes part,
+// so it is the same on an image without a shell. Relative names start at the work dir,
+// symlinks are followed inside, contents and names are bytes. WriteFile replaces a file at
+// once and keeps its mode and owner; Edit and MultiEdit refuse what they do not find, or find
+// too often, and ReadLines gives lines by number. Glob and Grep search, Walk and Usage go
+// through a tree, Watch tells of its changes, FS is an fs.FS for reading.
+//
+// Upload and Download move files and trees as archives through the channel. What comes
+// out of a sandbox cannot be written outside of the destination, and entries that could do
+// harm are refused by name: see TransferOptions.
+//
+// # Snapshots
+//
+// Snapshot saves the files of the work dir and the home as an image of a name, which
+// Options.Snapshot opens any number of times, and Rollback goes back to. Fork opens copies
+// of a sandbox that runs. Hibernate saves and closes, Wake brings back; Pause and Resume keep
+// everything in memory, processes too. Snapshots stay until RemoveSnapshot.
+//
 // # Servers inside
 //
 // Dial gives a net.Conn to a port or a unix socket in the sandbox, Transport an
@@ -104,7 +124,8 @@
 //
 // A sandbox ends with Close, and with the process that opened it however that ends: the
 // engine's command line then closes the guest's stdin, and the guest takes everything
-// down with it. Afterwards nothing is left but the image, which the next Open uses.
+// down with it. Afterwards nothing is left but the image, which the next Open uses, and
+// snapshots.
 //
 // # Images
 //
