@@ -17,6 +17,8 @@ import (
 const (
 	maxEntries = 1000      // packages, setup commands and variables of one runtime together
 	maxText    = 32 * 1024 // bytes of one value; a line of a Dockerfile holds 64 KiB
+
+	maxRequirements = 4 << 20 // bytes of one file
 )
 
 // manager is a package manager with the form of its packages and an example of it.
@@ -52,7 +54,10 @@ const (
 )
 
 var (
-	nameForm   = form(`[a-z0-9][a-z0-9._-]{0,62}`)
+	nameForm = form(`[a-z0-9][a-z0-9._-]{0,62}`)
+	// What a file is called in the build context, where it must not be a flag.
+	requirementForm = form(`[A-Za-z0-9][A-Za-z0-9._-]{0,99}`)
+
 	envForm    = form(`[A-Za-z_][A-Za-z0-9_]*`)
 	dirForm    = form(`(/[A-Za-z0-9._+@-]+)+`)
 	userForm   = form(`[a-z_][a-z0-9_-]{0,31}`)
@@ -117,6 +122,9 @@ func (r Runtime) checkFields() (errs []*Error) {
 			}
 		}
 	}
+	for _, m := range slices.Sorted(maps.Keys(r.Requirements)) {
+		check(at("requirements", string(m)), checkRequirements(m, r.Requirements[m]))
+	}
 	for i, command := range r.SetupCommands {
 		message := checkText(command, "\n\t")
 		if strings.TrimSpace(command) == "" {
@@ -174,6 +182,45 @@ func (r Runtime) checkSize() string {
 	}
 	return ""
 }
+
+// requirementManagers are those that take requirement files.
+var requirementManagers = []string{string(Pip), string(NPM)}
+
+func checkRequirements(m Manager, files Requirements) string {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		text := files[name]
+		switch {
+		case !requirementForm.MatchString(name):
+			return quote(name) + " is no name of a requirement file; write letters, digits and . _ -"
+		case len(text) > maxRequirements:
+			return fmt.Sprintf("%s has %d bytes; at most %d", name, len(text), maxRequirements)
+		case !utf8.ValidString(text) || strings.Contains(text, "\x00"):
+			return name + " is not UTF-8 text"
+		case strings.TrimSpace(text) == "":
+			return name + " is empty; write what to install, or leave it out"
+		}
+	}
+	switch m {
+	case Pip:
+		if len(files) != 1 {
+			return fmt.Sprintf("%d files; pip takes one, such as requirements.txt", len(files))
+		}
+	case NPM:
+		_, lock := files[npmLock]
+		if _, ok := files[npmManifest]; !ok || len(files) > 2 || len(files) == 2 && !lock {
+			return "npm takes " + npmManifest + ", and " + npmLock + " beside it"
+		}
+	default:
+		return unknown("manager", string(m), requirementManagers)
+	}
+	return ""
+}
+
+// The files of a project of npm.
+const (
+	npmManifest = "package.json"
+	npmLock     = "package-lock.json"
+)
 
 func checkName(s string) string {
 	if nameForm.MatchString(s) {

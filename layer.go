@@ -2,10 +2,14 @@ package drydock
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,7 +26,7 @@ var (
 	fileKeys    = []string{"version", "stand_ins", "runtimes"}
 	runtimeKeys = []string{
 		"description", "extends", "image", "base_image", "packages", "package_manager",
-		"setup_commands", "env", "work_dir", "user",
+		"requirements", "setup_commands", "env", "work_dir", "user",
 	}
 )
 
@@ -206,6 +210,8 @@ func (r *reader) definition(n *yaml.Node) (d definition) {
 			packages = value
 		case "package_manager":
 			manager = value
+		case "requirements":
+			d.Requirements = r.requirements(value)
 		case "setup_commands":
 			d.SetupCommands = r.list(value, field)
 		case "env":
@@ -252,6 +258,58 @@ func (r *reader) packages(packages, manager *yaml.Node) Packages {
 		all[Manager(key.Value)] = r.list(value, at("packages", key.Value))
 	}
 	return all
+}
+
+// requirements reads the files that a mapping names, below the directory of the file itself: it
+// may come with a project, and must not put other files of the host into an image.
+func (r *reader) requirements(n *yaml.Node) map[Manager]Requirements {
+	all := map[Manager]Requirements{}
+	for key, value := range r.mapping(n, "requirements", "a mapping, such as {pip: requirements.txt}", requirementManagers) {
+		m, field := Manager(key.Value), at("requirements", key.Value)
+		name, ok := r.text(value, field)
+		if !ok {
+			continue
+		}
+		if m == NPM && filepath.Base(name) != npmManifest {
+			r.fail(value, field, quote(name)+" is no "+npmManifest)
+			continue
+		}
+		files := Requirements{}
+		err := r.requirement(files, name)
+		if lock := filepath.Join(filepath.Dir(name), npmLock); m == NPM && err == nil {
+			if err = r.requirement(files, lock); errors.Is(err, fs.ErrNotExist) {
+				err = nil
+			}
+		}
+		if err != nil {
+			r.fail(value, field, quote(name)+" cannot be read: "+cause(err).Error()+
+				"; write a file in the directory of this one, or below")
+			continue
+		}
+		all[m] = files
+	}
+	return all
+}
+
+// requirement adds a file, by its last name.
+func (r *reader) requirement(files Requirements, name string) error {
+	root, err := os.OpenRoot(filepath.Dir(r.file))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	// Before it is opened: a FIFO would wait for its writer.
+	if info, err := root.Stat(filepath.FromSlash(name)); err != nil || !info.Mode().IsRegular() {
+		return cmp.Or(err, errors.New("not a regular file"))
+	}
+	f, err := root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxRequirements+1))
+	files[filepath.Base(name)] = string(text)
+	return err
 }
 
 func (r *reader) env(n *yaml.Node) map[string]string {

@@ -11,7 +11,7 @@ import (
 
 const (
 	knownKeys = "known: description, extends, image, base_image, packages, package_manager, " +
-		"setup_commands, env, work_dir, user"
+		"requirements, setup_commands, env, work_dir, user"
 	knownManagers = "known: apt, apk, pip, npm, cargo, go"
 	knownRuntimes = "python-minimal, python-datascience, python-web, node-minimal, node-react, " +
 		"coding, polyglot, python-analytics, python-scraping, python-documents, " +

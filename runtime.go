@@ -35,6 +35,10 @@ type Runtime struct {
 	// arguments, never through a shell: forms such as "pandas>=2,<3" would be redirections.
 	Packages Packages
 
+	// Requirements are files of a project's own that say what a manager installs, before
+	// Packages: see Requirements.
+	Requirements map[Manager]Requirements
+
 	// SetupCommands run after the packages are installed, in order, as root and each by the
 	// image's /bin/sh. One may span lines.
 	SetupCommands []string
@@ -73,6 +77,13 @@ const (
 
 // Packages is what each manager installs. The order of one manager's packages carries no meaning.
 type Packages map[Manager][]string
+
+// Requirements are the files of a project by which a manager installs, with their text. For Pip
+// that is one file of any name, as pip install -r takes it; hashes in it are checked. For NPM it
+// is "package.json", and "package-lock.json" where the versions are to be exactly those of the
+// lock file. Other managers take none. A file has at most 4 MiB, and cannot name others: only
+// these are there when the image is built.
+type Requirements map[string]string
 
 // All yields the managers that have packages, in the order of the Manager constants.
 func (p Packages) All() iter.Seq2[Manager, []string] {
@@ -118,6 +129,13 @@ func (r Runtime) Hash() string {
 		env = append(env, k, r.Env[k])
 	}
 	list("env", env)
+	for _, m := range slices.Sorted(maps.Keys(r.Requirements)) {
+		var files []string
+		for _, name := range slices.Sorted(maps.Keys(r.Requirements[m])) {
+			files = append(files, name, r.Requirements[m][name])
+		}
+		list("requirements "+string(m), files)
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
@@ -128,6 +146,10 @@ func (r Runtime) clone() Runtime {
 	r.Packages = maps.Clone(r.Packages)
 	for m, names := range r.Packages {
 		r.Packages[m] = slices.Clone(names)
+	}
+	r.Requirements = maps.Clone(r.Requirements)
+	for m, files := range r.Requirements {
+		r.Requirements[m] = maps.Clone(files)
 	}
 	return r
 }
@@ -156,6 +178,12 @@ func (r Runtime) over(base Runtime) Runtime {
 			}
 		}
 	}
+	for m, files := range r.Requirements {
+		if out.Requirements == nil {
+			out.Requirements = map[Manager]Requirements{}
+		}
+		out.Requirements[m] = files
+	}
 	out.SetupCommands = append(out.SetupCommands, r.SetupCommands...)
 	if out.Env == nil {
 		out.Env = maps.Clone(r.Env)
@@ -170,5 +198,5 @@ func (r Runtime) installs() bool {
 	for range r.Packages.All() {
 		return true
 	}
-	return len(r.SetupCommands) > 0
+	return len(r.SetupCommands)+len(r.Requirements) > 0
 }
