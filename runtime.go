@@ -75,6 +75,15 @@ const (
 	Go    Manager = "go" // go install: a package's path with @version
 )
 
+// Managers returns all managers in the order in which they install.
+func Managers() []Manager {
+	all := make([]Manager, len(managers))
+	for i, m := range managers {
+		all[i] = m.name
+	}
+	return all
+}
+
 // Packages is what each manager installs. The order of one manager's packages carries no meaning.
 type Packages map[Manager][]string
 

@@ -31,6 +31,7 @@ func (e *cliEngine) Info(ctx context.Context) (EngineInfo, error) {
 	return EngineInfo{
 		Name: string(info.Engine), Version: info.ServerVersion, Arch: info.Arch,
 		CPUs: info.CPUs, Rootless: info.Rootless,
+		CacheMounts: info.Builder == dockercli.BuildKit || info.Builder == dockercli.PodmanBuild,
 	}, nil
 }
 
@@ -299,8 +300,20 @@ func (e *cliEngine) Pull(ctx context.Context, ref string, progress io.Writer) er
 	return noImage(ref, e.c.Pull(ctx, ref, &dockercli.PullOptions{Output: progress}))
 }
 
-func (e *cliEngine) Build(ctx context.Context, tag string, archive io.Reader, progress io.Writer) error {
-	return e.c.Build(ctx, archive, &dockercli.BuildOptions{Tags: []string{tag}, Output: progress})
+func (e *cliEngine) Build(ctx context.Context, b *Build) error {
+	err := e.c.Build(ctx, b.Context, &dockercli.BuildOptions{Tags: []string{b.Tag}, BuildArgs: b.Args, Output: b.Progress})
+	if errors.Is(err, dockercli.ErrUnreachable) {
+		err = fmt.Errorf("%w: %w", ErrEngine, err)
+	}
+	return err
+}
+
+func (e *cliEngine) Reserve(ctx context.Context, name, image string, labels map[string]string) (bool, error) {
+	err := e.c.Create(ctx, image, name, labels, "never") // some images have no command
+	if errors.Is(err, dockercli.ErrNameInUse) {
+		return false, nil
+	}
+	return err == nil, noImage(image, err)
 }
 
 // noImage adds ErrNoImage to what the command line said of an image.

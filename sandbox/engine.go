@@ -52,8 +52,11 @@ type Engine interface {
 	Commit(ctx context.Context, name, tag string) error
 	// Pull fetches an image from its registry.
 	Pull(ctx context.Context, ref string, progress io.Writer) error
-	// Build builds an image from a tar archive with a Dockerfile at its top.
-	Build(ctx context.Context, tag string, archive io.Reader, progress io.Writer) error
+	// Build builds an image.
+	Build(ctx context.Context, b *Build) error
+	// Reserve makes a container of an image that is never started, and reports whether it did:
+	// not where there is one of that name.
+	Reserve(ctx context.Context, name, image string, labels map[string]string) (bool, error)
 }
 
 // EngineInfo is what a sandbox has to know of its engine.
@@ -63,6 +66,16 @@ type EngineInfo struct {
 	Arch     string // in the words of GOARCH
 	CPUs     int
 	Rootless bool
+	// CacheMounts: its builder takes RUN --mount=type=cache.
+	CacheMounts bool
+}
+
+// Build is an image to build.
+type Build struct {
+	Tag      string
+	Context  io.Reader         // a tar archive with a Dockerfile at its top
+	Args     map[string]string // of the build; their values are in no command line
+	Progress io.Writer         // takes the builder's output as it comes
 }
 
 // Conn is the process that holds a container: its life is the sandbox's.

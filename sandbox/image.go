@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,7 +20,7 @@ import (
 )
 
 // imageSchema changes when the Dockerfile that the same definition yields changes.
-const imageSchema = "1"
+const imageSchema = "2"
 
 // guestPath is where the guest is in every sandbox image.
 const guestPath = "/.drydock/guest"
@@ -54,9 +53,10 @@ func newImage(r drydock.Runtime, arch string) (*image, error) {
 // step is one instruction of a Dockerfile, and what it does in words for people.
 type step struct{ instruction, text string }
 
-// steps are the same for every builder: plain instructions, and every command in the
-// form that no shell of the builder splits.
-func (im *image) steps(baseID string) []step {
+// steps are the same for every builder, but for mounts of a cache where it has them: plain
+// instructions, and every command in the form that no shell of the builder splits. What
+// changes rarely comes first, so that a builder has it in its cache.
+func (im *image) steps(baseID string, cacheMounts bool) []step {
 	var steps []step
 	add := func(text, verb, arguments string) {
 		steps = append(steps, step{verb + " " + arguments, text})
@@ -64,15 +64,37 @@ func (im *image) steps(baseID string) []step {
 	add("base image "+im.runtime.Base(), "FROM", im.runtime.Base())
 	// Packages are installed by root, whatever user the base image ends with.
 	add("user root", "USER", "0:0")
-	for manager, packages := range im.runtime.Packages.All() {
-		add(fmt.Sprintf("%s: install %s", manager, strings.Join(packages, " ")),
-			"RUN", jsonForm(slices.Concat(installers[manager], packages)))
+	if im.installs() {
+		add("install script", "COPY", "install "+installPath)
+	}
+	for _, m := range drydock.Managers() {
+		if files := im.runtime.Requirements[m]; len(files) > 0 {
+			var args []string
+			for _, name := range slices.Sorted(maps.Keys(files)) {
+				to, from := requirementPath(m, name)
+				add(string(m)+": "+name, "COPY", from+" "+to)
+				if m == drydock.Pip {
+					args = []string{"-r", to}
+				}
+			}
+			verb, arguments := install(string(m), args, cacheMounts)
+			add(string(m)+": install the requirements", verb, arguments)
+		}
+		if packages := im.runtime.Packages[m]; len(packages) > 0 {
+			args := packages
+			if m != drydock.Go {
+				args = append([]string{"--"}, packages...)
+			}
+			verb, arguments := install(string(m), args, cacheMounts)
+			add(fmt.Sprintf("%s: install %s", m, strings.Join(packages, " ")), verb, arguments)
+		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(im.runtime.Env)) {
 		add("environment "+key, "ENV", key+"="+quote(im.runtime.Env[key]))
 	}
 	for _, command := range im.runtime.SetupCommands {
-		add("setup: "+command, "RUN", jsonForm([]string{"/bin/sh", "-c", command}))
+		verb, arguments := install("setup", []string{command}, false)
+		add("setup: "+command, verb, arguments)
 	}
 	add("guest", "COPY", "guest "+guestPath)
 	add("directories and accounts", "RUN", jsonForm([]string{guestPath, "prepare", im.runtime.WorkDir, Home}))
@@ -95,29 +117,17 @@ func labelPairs(labels map[string]string) string {
 	return strings.Join(pairs, " ")
 }
 
+// installs reports whether anything is put on the base image but the guest.
+func (im *image) installs() bool {
+	return len(im.runtime.Packages)+len(im.runtime.Requirements)+len(im.runtime.SetupCommands) > 0
+}
+
 func dockerfile(steps []step) []byte {
 	var b bytes.Buffer
 	for _, s := range steps {
 		fmt.Fprintln(&b, s.instruction)
 	}
 	return b.Bytes()
-}
-
-// installers are the commands that packages are appended to. A shell is needed where
-// there are two steps to one layer; the packages are its positional parameters.
-var installers = map[drydock.Manager][]string{
-	drydock.Apt: {"/bin/sh", "-ec", `export DEBIAN_FRONTEND=noninteractive
-apt-get update
-apt-get install --yes --no-install-recommends -- "$@"
-rm -rf /var/lib/apt/lists/*`, "apt-get"},
-	drydock.Apk: {"apk", "add", "--no-cache", "--"},
-	// A Debian python refuses to have its packages mixed with pip's; in an image of its
-	// own there is nothing to protect.
-	drydock.Pip: {"/usr/bin/env", "PIP_BREAK_SYSTEM_PACKAGES=1", "PIP_ROOT_USER_ACTION=ignore",
-		"python3", "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--"},
-	drydock.NPM:   {"npm", "install", "--global", "--no-fund", "--no-audit", "--"},
-	drydock.Cargo: {"cargo", "install", "--root=/usr/local", "--"},
-	drydock.Go:    {"/usr/bin/env", "GOBIN=/usr/local/bin", "go", "install", "--"},
 }
 
 // jsonForm is the form of a RUN that is executed as it stands.
@@ -135,7 +145,8 @@ func quote(value string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`).Replace(value) + `"`
 }
 
-// buildContext is the archive that the builder is given: the Dockerfile and the guest.
+// buildContext is the archive that the builder is given: the Dockerfile, the guest, the script
+// that installs, and files of requirements.
 func (im *image) buildContext(steps []step) ([]byte, error) {
 	guest, err := guestbin.For(im.arch)
 	if err != nil {
@@ -143,11 +154,23 @@ func (im *image) buildContext(steps []step) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	for _, f := range []struct {
+	type file struct {
 		name string
 		mode int64
 		data []byte
-	}{{"Dockerfile", 0o644, dockerfile(steps)}, {"guest", 0o555, guest}} {
+	}
+	all := []file{{"Dockerfile", 0o644, dockerfile(steps)}, {"guest", 0o555, guest}}
+	if im.installs() {
+		all = append(all, file{"install", 0o555, installScript})
+	}
+	for _, m := range drydock.Managers() {
+		files := im.runtime.Requirements[m]
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			_, from := requirementPath(m, name)
+			all = append(all, file{from, 0o644, []byte(files[name])})
+		}
+	}
+	for _, f := range all {
 		// A fixed time: the legacy builder's cache looks at it.
 		h := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.data)), ModTime: time.Unix(0, 0)}
 		if err := w.WriteHeader(h); err != nil {
@@ -158,59 +181,6 @@ func (im *image) buildContext(steps []step) ([]byte, error) {
 		}
 	}
 	return b.Bytes(), w.Close()
-}
-
-// ensure builds the image where the engine does not have it.
-func (im *image) ensure(ctx context.Context, c *config) error {
-	done, err := builds.acquire(ctx, im.tag)
-	if err != nil {
-		return err
-	}
-	defer done()
-	// Another may have built it while this one waited.
-	if _, err := c.Engine.Image(ctx, im.tag); err == nil || !errors.Is(err, ErrNoImage) {
-		return err
-	}
-	if c.Offline {
-		return fmt.Errorf("%w: %s is not built on this engine: open it once without Offline", ErrOffline, im.describe())
-	}
-	progress := newProgress(im.describe(), c.Progress)
-	baseID, err := im.base(ctx, c, progress)
-	if err != nil {
-		return err
-	}
-	steps := im.steps(baseID)
-	progress.steps = steps
-	files, err := im.buildContext(steps)
-	if err != nil {
-		return err
-	}
-	c.Logger.InfoContext(ctx, "building image", "image", im.tag, "base", im.runtime.Base())
-	started := time.Now()
-	err = c.Engine.Build(ctx, im.tag, bytes.NewReader(files), progress)
-	progress.done(err)
-	c.Logger.InfoContext(ctx, "built image", "image", im.tag, "duration", time.Since(started), "error", err)
-	return err
-}
-
-// base returns the id of the base image, which it pulls where the engine does not have it.
-func (im *image) base(ctx context.Context, c *config, progress *progress) (string, error) {
-	base := im.runtime.Base()
-	info, err := c.Engine.Image(ctx, base)
-	if !errors.Is(err, ErrNoImage) {
-		return info.ID, err
-	}
-	progress.say("pull " + base)
-	if err := c.Engine.Pull(ctx, base, progress); err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			return "", cause
-		}
-		return "", fmt.Errorf("%w: %s is not on this engine and could not be pulled; "+
-			"where no registry can be reached, map it to an image that is there under stand_ins in a file that %s names: %w",
-			ErrNoImage, base, drydock.EnvFiles, err)
-	}
-	info, err = c.Engine.Image(ctx, base)
-	return info.ID, err
 }
 
 // describe names the image for people.

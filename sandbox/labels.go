@@ -15,8 +15,8 @@ import (
 const (
 	// LabelFormat is the version of these labels: "1".
 	LabelFormat = "io.drydock.format"
-	// LabelKind is what the object is: "sandbox", "runtime" or "snapshot" (both images),
-	// "volume" or "network".
+	// LabelKind is what the object is: "sandbox" or "build" (containers, the second to keep
+	// others from building the same), "runtime" or "snapshot" (images), "volume" or "network".
 	LabelKind = "io.drydock.kind"
 	// LabelID is random, and tells a sandbox's container from others of its name.
 	LabelID = "io.drydock.id"
@@ -26,6 +26,8 @@ const (
 	LabelOwner = "io.drydock.owner"
 	// LabelCreated is when, in RFC 3339, UTC.
 	LabelCreated = "io.drydock.created"
+	// LabelExpires is when a "build" is not believed any more, in RFC 3339, UTC.
+	LabelExpires = "io.drydock.expires"
 	// LabelLease is Options.Lease; a sandbox without one has none.
 	LabelLease = "io.drydock.lease"
 	// LabelUser is whom a volume was made for, as UID:GID; of a snapshot, Options.User.

@@ -41,6 +41,8 @@ type Options struct {
 	Engine Engine
 	// Offline refuses what is not on the engine yet: nothing is pulled or built.
 	Offline bool
+	// Build says when images are pulled and built, and where packages come from.
+	Build *BuildOptions
 	// Progress is told how pulls and builds go on; it is called from one goroutine at a time.
 	Progress func(Progress)
 
@@ -143,6 +145,15 @@ func (o *Options) resolve() (*config, error) {
 	c.Memory = cmp.Or(c.Memory, DefaultMemory)
 	c.PIDs = cmp.Or(c.PIDs, DefaultPIDs)
 	c.StartTimeout = cmp.Or(c.StartTimeout, time.Minute)
+	build := BuildOptions{}
+	if c.Build != nil {
+		build = *c.Build
+	}
+	build.Timeout = cmp.Or(build.Timeout, DefaultBuildTimeout)
+	c.Build = &build
+	if err := build.check(); err != nil {
+		return nil, err
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

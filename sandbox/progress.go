@@ -28,6 +28,9 @@ type progress struct {
 	tell  func(Progress)
 	steps []step // of the Dockerfile
 	line  []byte // the beginning of a line
+
+	instruction string   // of the step under way
+	last        []string // lines of it
 }
 
 func newProgress(image string, tell func(Progress)) *progress {
@@ -93,7 +96,7 @@ func (p *progress) take(line []byte) {
 	if m != nil {
 		p.now.Step, _ = strconv.Atoi(m[1])
 		p.now.Steps, _ = strconv.Atoi(m[2])
-		p.now.Text = m[3]
+		p.now.Text, p.instruction, p.last = m[3], m[3], nil
 		for _, s := range p.steps {
 			if s.instruction == m[3] {
 				p.now.Text = s.text
@@ -102,7 +105,23 @@ func (p *progress) take(line []byte) {
 		p.tell(p.now)
 		return
 	}
+	if p.last = append(p.last, text); len(p.last) > lastLines {
+		p.last = p.last[1:]
+	}
 	event := p.now
 	event.Line = text
 	p.tell(event)
+}
+
+// lastLines is how many lines of a step an error has.
+const lastLines = 20
+
+// failed is the error of a build that failed.
+func (p *progress) failed(err error) error {
+	if len(p.line) > 0 {
+		p.take(p.line)
+		p.line = nil
+	}
+	return &BuildError{Image: p.now.Image, Step: p.now.Step, Steps: p.now.Steps, Text: p.now.Text,
+		Instruction: p.instruction, Lines: p.last, Err: err}
 }

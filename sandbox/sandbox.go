@@ -118,7 +118,14 @@ func (c *config) open(ctx context.Context) (*Sandbox, error) {
 		}
 		return start(ctx, c, spec, false)
 	}
-	sb, err := launch()
+	err = error(nil)
+	if c.ready == "" && c.Build.Pull == PullAlways && !c.Offline {
+		err = im.ensure(ctx, c)
+	}
+	var sb *Sandbox
+	if err == nil {
+		sb, err = launch()
+	}
 	if errors.Is(err, ErrNoImage) && c.ready == "" {
 		if err = im.ensure(ctx, c); err == nil {
 			sb, err = launch()

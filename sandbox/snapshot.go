@@ -91,8 +91,11 @@ func (sb *Sandbox) snapshot(ctx context.Context, name string) error {
 	progress.steps = sb.snapshotSteps(from, base, writable)
 	r, w := io.Pipe()
 	go func() { w.CloseWithError(files.buildContext(w, progress.steps)) }()
-	err = e.Build(ctx, ref, r, progress)
+	err = e.Build(ctx, &Build{Tag: ref, Context: r, Progress: progress})
 	r.CloseWithError(errors.New("the build has ended"))
+	if err != nil {
+		err = cmp.Or(context.Cause(ctx), progress.failed(err))
+	}
 	progress.done(err)
 	if err != nil {
 		return err

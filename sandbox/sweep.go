@@ -32,11 +32,13 @@ func Sweep(ctx context.Context, engine Engine) ([]string, error) {
 			}
 		}
 	}
-	all, err := engine.List(ctx, LabelKind, "sandbox")
-	if err != nil {
-		return nil, &Error{Op: "sweep", Err: err}
+	for _, kind := range []string{"sandbox", "build"} {
+		all, err := engine.List(ctx, LabelKind, kind)
+		if err != nil {
+			return removed, &Error{Op: "sweep", Err: errors.Join(append(errs, err)...)}
+		}
+		sweep(all, func(ctx context.Context, name string) (bool, error) { return true, engine.Remove(ctx, name) })
 	}
-	sweep(all, func(ctx context.Context, name string) (bool, error) { return true, engine.Remove(ctx, name) })
 	// After the containers, which may have been the last in them.
 	networks, err := engine.Networks(ctx, LabelKind, "network")
 	if err != nil {
@@ -53,6 +55,9 @@ func abandoned(c Listed, now time.Time) bool {
 	}
 	if c.State == "paused" && c.Labels[LabelLease] != "" {
 		return false // somebody may come to wake it
+	}
+	if expires, err := time.Parse(time.RFC3339, c.Labels[LabelExpires]); err == nil && now.After(expires) {
+		return true
 	}
 	boot, process, _ := strings.Cut(c.Labels[LabelOwner], ":")
 	pid, start, _ := strings.Cut(process, ":")

@@ -124,33 +124,48 @@ func TestDockerfile(t *testing.T) {
 	is := is.New(t)
 	im, err := newImage(drydock.Runtime{
 		Name: "lab", BaseImage: "debian:12", WorkDir: "/w",
-		Packages:      drydock.Packages{drydock.Pip: {"pandas>=2,<3"}, drydock.Apt: {"git", "curl=1.2"}, drydock.NPM: {"@a/b@1"}},
+		Packages: drydock.Packages{drydock.Pip: {"pandas>=2,<3"}, drydock.Apt: {"git", "curl=1.2"}, drydock.NPM: {"@a/b@1"}, drydock.Go: {"a.b/c@v1"}},
+		Requirements: map[drydock.Manager]drydock.Requirements{
+			drydock.Pip: {"base.txt": "a==1"}, drydock.NPM: {"package.json": "{}", "package-lock.json": "{}"},
+		},
 		Env:           map[string]string{"B": `x "y" $HOME \`, "A": "1"},
 		SetupCommands: []string{"echo '<&>'\necho \"$B\""},
 	}, "amd64")
 	is.NoErr(err)
 	is.True(strings.HasPrefix(im.tag, "localhost/drydock/runtime/lab:"))
-	is.Equal(string(dockerfile(im.steps("sha256:1"))), `FROM debian:12
+	const want = `FROM debian:12
 USER 0:0
-RUN ["/bin/sh","-ec","export DEBIAN_FRONTEND=noninteractive\napt-get update\napt-get install --yes --no-install-recommends -- \"$@\"\nrm -rf /var/lib/apt/lists/*","apt-get","git","curl=1.2"]
-RUN ["/usr/bin/env","PIP_BREAK_SYSTEM_PACKAGES=1","PIP_ROOT_USER_ACTION=ignore","python3","-m","pip","install","--no-cache-dir","--disable-pip-version-check","--","pandas>=2,<3"]
-RUN ["npm","install","--global","--no-fund","--no-audit","--","@a/b@1"]
+COPY install /.drydock/install
+RUN ["/bin/sh","/.drydock/install","apt","--","git","curl=1.2"]
+COPY requirements/pip/base.txt /.drydock/requirements/pip/base.txt
+RUN ["/bin/sh","/.drydock/install","pip","-r","/.drydock/requirements/pip/base.txt"]
+RUN ["/bin/sh","/.drydock/install","pip","--","pandas>=2,<3"]
+COPY requirements/npm/package-lock.json /package-lock.json
+COPY requirements/npm/package.json /package.json
+RUN ["/bin/sh","/.drydock/install","npm"]
+RUN ["/bin/sh","/.drydock/install","npm","--","@a/b@1"]
+RUN ["/bin/sh","/.drydock/install","go","a.b/c@v1"]
 ENV A="1"
 ENV B="x \"y\" \$HOME \\"
-RUN ["/bin/sh","-c","echo '<&>'\necho \"$B\""]
+RUN ["/bin/sh","/.drydock/install","setup","echo '<&>'\necho \"$B\""]
 COPY guest /.drydock/guest
 RUN ["/.drydock/guest","prepare","/w","/home/sandbox"]
 WORKDIR /w
 LABEL io.drydock.base="debian:12" io.drydock.base-id="sha256:1" io.drydock.format="1" io.drydock.kind="runtime" io.drydock.runtime="lab"
-`)
+`
+	is.Equal(string(dockerfile(im.steps("sha256:1", false))), want)
+	// Builders that have cache mounts get the same, but for those.
+	mounted := strings.NewReplacer(`RUN ["/bin/sh","/.drydock/install","`, `RUN --mount=type=cache,sharing=locked,target=/var/cache/drydock ["/bin/sh","/.drydock/install","`).Replace(want)
+	mounted = strings.Replace(mounted, `RUN --mount=type=cache,sharing=locked,target=/var/cache/drydock ["/bin/sh","/.drydock/install","setup"`, `RUN ["/bin/sh","/.drydock/install","setup"`, 1)
+	is.Equal(string(dockerfile(im.steps("sha256:1", true))), mounted)
 	other, err := newImage(drydock.Runtime{Name: "lab", BaseImage: "debian:12", WorkDir: "/w"}, "arm64")
 	is.NoErr(err)
 	is.True(other.tag != im.tag)
 	_, err = newImage(drydock.Runtime{BaseImage: "x"}, "mips")
 	is.Equal(err.Error(), "no guest for linux/mips: there is one for each of [amd64 arm64]")
-	files, err := im.buildContext(im.steps(""))
+	files, err := im.buildContext(im.steps("", false))
 	is.NoErr(err)
-	again, err := im.buildContext(im.steps(""))
+	again, err := im.buildContext(im.steps("", false))
 	is.NoErr(err)
 	is.True(bytes.Equal(files, again)) // the same definition gives the same bytes
 }
