@@ -226,10 +226,13 @@ func (c *dialed) Read(p []byte) (int, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
 	n, err := c.call.Stream.Read(p)
-	if err == io.EOF && !c.closed.Load() {
-		if c.call.Stream.Ended() {
-			return n, io.EOF
-		}
+	switch {
+	case c.closed.Load():
+		// Also where there is something: an answer to the end that Close has sent.
+		return 0, c.failure("read", net.ErrClosed)
+	case err == io.EOF && c.call.Stream.Ended():
+		return n, io.EOF
+	case err == io.EOF:
 		// Without the server's last byte it is the call that has ended.
 		if err = c.call.Result(nil); err == nil {
 			err = syscall.ECONNRESET
