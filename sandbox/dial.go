@@ -181,6 +181,7 @@ func (sb *Sandbox) dial(ctx context.Context, t *target) (*dialed, error) {
 	if err != nil {
 		return nil, err
 	}
+	call.Stream.Spare()
 	stop := context.AfterFunc(ctx, func() {
 		call.Cancel(true)
 		call.Stream.Abort(context.Cause(ctx))
