@@ -181,6 +181,7 @@ func (sb *Sandbox) dial(ctx context.Context, t *target) (*dialed, error) {
 	if err != nil {
 		return nil, err
 	}
+	call.Stream.Spare()
 	stop := context.AfterFunc(ctx, func() {
 		call.Cancel(true)
 		call.Stream.Abort(context.Cause(ctx))
@@ -226,10 +227,13 @@ func (c *dialed) Read(p []byte) (int, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
 	n, err := c.call.Stream.Read(p)
-	if err == io.EOF && !c.closed.Load() {
-		if c.call.Stream.Ended() {
-			return n, io.EOF
-		}
+	switch {
+	case c.closed.Load():
+		// Also where there is something: an answer to the end that Close has sent.
+		return 0, c.failure("read", net.ErrClosed)
+	case err == io.EOF && c.call.Stream.Ended():
+		return n, io.EOF
+	case err == io.EOF:
 		// Without the server's last byte it is the call that has ended.
 		if err = c.call.Result(nil); err == nil {
 			err = syscall.ECONNRESET

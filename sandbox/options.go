@@ -78,7 +78,8 @@ type Options struct {
 	// Ulimits are resource limits of the processes by name, such as "nofile". Core files
 	// are always off.
 	Ulimits map[string]Ulimit
-	// Network is "none", "bridge", or the name of a network that exists. Default: "none",
+	// Network is "none", "bridge", or the name of a network that exists, such as one of
+	// CreateNetwork. Default: "none",
 	// which has a loopback interface and nothing else. The host's network and those of
 	// other containers are refused.
 	Network string

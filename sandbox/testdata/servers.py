@@ -111,14 +111,19 @@ def fate(c):
     os.rename("fate.part", "fate")
 
 
-held = []  # connections that nobody reads
+def hold(c):
+    """Neither reads nor says anything."""
+    threading.Event().wait()
 
 
 def serve(s, handle):
+    def run(c):
+        with c:
+            handle(c)
+
     def loop():
         while True:
-            c, _ = s.accept()
-            threading.Thread(target=handle, args=(c,), daemon=True).start()
+            threading.Thread(target=run, args=(s.accept()[0],), daemon=True).start()
 
     s.listen(128)
     threading.Thread(target=loop, daemon=True).start()
@@ -140,7 +145,7 @@ def unix(name, handle):
 tcp(8001, echo)
 tcp(8002, reset)
 tcp(8003, half)
-tcp(8004, held.append)
+tcp(8004, hold)
 tcp(8005, fate)
 try:
     tcp(8006, echo, "::1", socket.AF_INET6)

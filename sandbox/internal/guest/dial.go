@@ -40,6 +40,7 @@ func (c *call) dial(m *wire.Dial) (any, error) {
 	if m.Wait {
 		return nil, c.waitFor(addrs)
 	}
+	c.stream.Spare()
 	f, which, err := c.connect(addrs, 0)
 	if err != nil {
 		return nil, err

@@ -79,10 +79,11 @@ func TestEnded(t *testing.T) {
 }
 
 // Thousands of connections may wait at once.
-func TestEmptyStreamHoldsLittle(t *testing.T) {
+func TestSparingStream(t *testing.T) {
 	is := is.New(t)
 	m := NewMux(io.Discard)
 	s := m.Open(1, nil)
+	s.Spare()
 	buf := make([]byte, MaxData)
 	for range 3 {
 		is.NoErr(deliver(m, AppendFrame(nil, KindData, 1, make([]byte, 10_000))))
@@ -91,6 +92,11 @@ func TestEmptyStreamHoldsLittle(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(s.held(), largeChunk)
 		_, err = io.ReadFull(s, buf[:1])
+		is.NoErr(err)
+		is.Equal(s.held(), 0)
+		is.NoErr(deliver(m, AppendFrame(nil, KindData, 1, []byte("small"))))
+		is.Equal(s.held(), smallChunk)
+		_, err = io.ReadFull(s, buf[:5])
 		is.NoErr(err)
 		is.Equal(s.held(), 0)
 	}

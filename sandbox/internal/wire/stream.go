@@ -134,6 +134,7 @@ type Stream struct {
 	unread    int    // received and not yet consumed
 	owed      int    // consumed and not yet granted again
 	closed    bool   // by CloseRead: unread no longer counts what the chunks hold
+	sparing   bool   // no chunk is kept that has been read
 	ended     bool   // an End frame has come
 	readErr   error
 	readLimit deadline
@@ -200,6 +201,14 @@ func (s *Stream) fail(read, write error) {
 		s.writeErr = write
 	}
 	s.cond.Broadcast()
+}
+
+// Spare makes the stream hold no memory while there is nothing to read. That costs
+// throughput, and is for streams of which many may wait at once.
+func (s *Stream) Spare() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sparing = true
 }
 
 // end notes the other end's last byte.
@@ -318,8 +327,7 @@ func (s *Stream) advance(n int) {
 	s.mu.Lock()
 	c := s.chunks[0]
 	c.r += n
-	// A stream that has been read empty holds no large chunk: there may be many of them.
-	if c.r == len(c.b) || c.r == c.w && len(c.b) == largeChunk && s.filling != c {
+	if c.r == len(c.b) || s.sparing && c.r == c.w && s.filling != c {
 		s.chunks[0] = nil
 		s.chunks = s.chunks[1:]
 		if len(c.b) == largeChunk {
