@@ -62,9 +62,11 @@ npm)
 		export NPM_CONFIG_USERCONFIG=$temp
 		printf '%s\n' "$DRYDOCK_NPMRC" >$temp
 	fi
-	# At the top of the file system, where Node looks for modules from every directory; what
-	# is installed globally is found by nobody's import.
-	cd /
+	# Where Node looks for modules from every directory is the top of the file system; what is
+	# installed globally is found by nobody's import. npm itself does not work there.
+	mkdir -p /.drydock/npm
+	cd /.drydock/npm
+	ln -sfn /.drydock/npm/node_modules /node_modules
 	if [ $# -gt 0 ]; then
 		npm install --no-fund --no-audit "$@"
 	elif [ -e package-lock.json ]; then

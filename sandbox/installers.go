@@ -37,12 +37,12 @@ func install(what string, args []string, cacheMounts bool) (verb, arguments stri
 	return verb, jsonForm(append([]string{"/bin/sh", installPath, what}, args...))
 }
 
-// requirementPath is where a requirement file is in the image, and in the build context. npm
-// looks for its own where it installs.
+// requirementPath is where a requirement file is in the image, and in the build context. That
+// of npm is where the script installs.
 func requirementPath(m drydock.Manager, name string) (image, context string) {
-	dir := path.Join("/.drydock/requirements", string(m))
+	image = path.Join("/.drydock/requirements", string(m), name)
 	if m == drydock.NPM {
-		dir = "/"
+		image = path.Join("/.drydock/npm", name)
 	}
-	return path.Join(dir, name), path.Join("requirements", string(m), name)
+	return image, path.Join("requirements", string(m), name)
 }

@@ -140,8 +140,8 @@ RUN ["/bin/sh","/.drydock/install","apt","--","git","curl=1.2"]
 COPY requirements/pip/base.txt /.drydock/requirements/pip/base.txt
 RUN ["/bin/sh","/.drydock/install","pip","-r","/.drydock/requirements/pip/base.txt"]
 RUN ["/bin/sh","/.drydock/install","pip","--","pandas>=2,<3"]
-COPY requirements/npm/package-lock.json /package-lock.json
-COPY requirements/npm/package.json /package.json
+COPY requirements/npm/package-lock.json /.drydock/npm/package-lock.json
+COPY requirements/npm/package.json /.drydock/npm/package.json
 RUN ["/bin/sh","/.drydock/install","npm"]
 RUN ["/bin/sh","/.drydock/install","npm","--","@a/b@1"]
 RUN ["/bin/sh","/.drydock/install","go","a.b/c@v1"]
