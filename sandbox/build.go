@@ -220,7 +220,7 @@ func (im *image) base(ctx context.Context, c *config, progress *progress) (strin
 		if cause := context.Cause(ctx); cause != nil {
 			return "", cause
 		}
-		if info.ID != "" && errors.Is(err, ErrNoImage) && strings.HasPrefix(base, "localhost/") {
+		if info.ID != "" && strings.HasPrefix(base, "localhost/") {
 			return info.ID, nil // it was made here, and no registry has it
 		}
 		return "", fmt.Errorf("%w: %s is not on this engine and could not be pulled; "+

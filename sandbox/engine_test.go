@@ -42,6 +42,10 @@ func TestMain(m *testing.M) {
 	case "":
 	case "1":
 		holdSandbox()
+	case "build":
+		openMany()
+	case "build and hang":
+		hangInBuild()
 	default:
 		leaveSandbox(name)
 	}

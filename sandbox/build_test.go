@@ -1,0 +1,385 @@
+package sandbox_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/drydock-go/drydock"
+	"github.com/drydock-go/drydock/dockercli"
+	"github.com/drydock-go/drydock/sandbox"
+)
+
+// command names the setup command of the runtime that children build.
+const command = "DRYDOCK_TEST_COMMAND"
+
+func childCatalog() *drydock.Catalog {
+	catalog, err := drydock.Presets().With(drydock.Runtime{Name: "test-once", BaseImage: busybox, SetupCommands: []string{os.Getenv(command)}})
+	if err != nil {
+		panic(err)
+	}
+	return catalog
+}
+
+// openMany is a process that opens ten sandboxes of a new runtime at once, and prints how
+// many builds it saw, and the image.
+func openMany() {
+	e := sandbox.Docker(&dockercli.Client{Path: os.Getenv("DRYDOCK_TEST_ENGINE")})
+	var built atomic.Int32
+	var image atomic.Value
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			sb, err := sandbox.Open(context.Background(), &sandbox.Options{Engine: e, Catalog: childCatalog(), Runtime: "test-once", Memory: 32 << 20,
+				Progress: func(p sandbox.Progress) {
+					if p.Done && p.Err == nil {
+						built.Add(1)
+					}
+				}})
+			if err != nil {
+				fmt.Println("error:", err)
+				os.Exit(1)
+			}
+			image.Store(sb.Image())
+			sb.Close()
+		})
+	}
+	wg.Wait()
+	fmt.Println(built.Load(), image.Load())
+	os.Exit(0)
+}
+
+// hangInBuild is a process that is killed in the middle of a build.
+func hangInBuild() {
+	e := sandbox.Docker(&dockercli.Client{Path: os.Getenv("DRYDOCK_TEST_ENGINE")})
+	_, err := sandbox.Open(context.Background(), &sandbox.Options{Engine: e, Catalog: childCatalog(), Runtime: "test-once",
+		Progress: func(p sandbox.Progress) {
+			if strings.HasPrefix(p.Text, "setup:") && p.Line == "" {
+				fmt.Println("building")
+			}
+		}})
+	fmt.Println("error:", err)
+	os.Exit(1)
+}
+
+func childProcess(t *testing.T, what, setup string) *exec.Cmd {
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), child+"="+what, command+"="+setup)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+func uniqueCommand(more string) string {
+	return fmt.Sprintf("echo %d; %s", time.Now().UnixNano(), more)
+}
+
+func TestBuildOnceForAll(t *testing.T) {
+	is := is.New(t)
+	_, cli := engine(t)
+	setup := uniqueCommand("sleep 1")
+	var outs [3]bytes.Buffer
+	var cmds [3]*exec.Cmd
+	for i := range cmds {
+		cmds[i] = childProcess(t, "build", setup)
+		cmds[i].Stdout = &outs[i]
+		is.NoErr(cmds[i].Start())
+	}
+	builds, image := 0, ""
+	for i := range cmds {
+		err := cmds[i].Wait()
+		t.Logf("process %d: %s", i, outs[i].String())
+		is.NoErr(err)
+		var n int
+		_, err = fmt.Sscan(outs[i].String(), &n, &image)
+		is.NoErr(err)
+		builds += n
+	}
+	t.Cleanup(func() { exec.Command(cli, "rmi", image).Run() })
+	is.Equal(builds, 1)                               // thirty opens in three processes
+	is.Equal(containers(t, cli, "drydock-build-"), 0) // no lock is left
+}
+
+// A process that dies in a build leaves its lock, and nobody waits for it.
+func TestBuildLockOfTheDead(t *testing.T) {
+	is := is.New(t)
+	e, cli := engine(t)
+	setup := uniqueCommand("if [ ! -e /tmp/x ]; then sleep 3; fi")
+	cmd := childProcess(t, "build and hang", setup)
+	out, err := cmd.StdoutPipe()
+	is.NoErr(err)
+	is.NoErr(cmd.Start())
+	line := make([]byte, 100)
+	n, _ := out.Read(line)
+	is.Equal(strings.TrimSpace(string(line[:n])), "building")
+	is.Equal(containers(t, cli, "drydock-build-"), 1)
+	is.NoErr(cmd.Process.Kill())
+	_ = cmd.Wait()
+	t.Setenv(command, setup)
+	start := time.Now()
+	sb, err := sandbox.Open(t.Context(), &sandbox.Options{Engine: e, Catalog: childCatalog(), Runtime: "test-once"})
+	is.NoErr(err)
+	defer exec.Command(cli, "rmi", sb.Image()).Run()
+	defer sb.Close()
+	t.Logf("built after %v", time.Since(start))
+	is.Equal(containers(t, cli, "drydock-build-"), 0)
+}
+
+// logged is a command line that notes what it is called for.
+func logged(t *testing.T) (sandbox.Engine, func() []string) {
+	_, cli := engine(t)
+	path, err := exec.LookPath(cli)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	log, wrapper := filepath.Join(dir, "log"), filepath.Join(dir, filepath.Base(cli))
+	script := fmt.Sprintf("#!/bin/sh\necho \"$1\" >> %s\nexec %s \"$@\"\n", log, path)
+	if err := os.WriteFile(wrapper, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return sandbox.Docker(&dockercli.Client{Path: wrapper}), func() []string {
+		text, _ := os.ReadFile(log)
+		os.Remove(log)
+		return strings.Fields(string(text))
+	}
+}
+
+func TestOpenCallsOnce(t *testing.T) {
+	is := is.New(t)
+	e, calls := logged(t)
+	ctx := context.Background()
+	for i := range 3 {
+		sb, err := sandbox.Open(ctx, &sandbox.Options{Engine: e, Image: busybox})
+		is.NoErr(err)
+		_, err = sb.Exec(ctx, "true")
+		is.NoErr(err)
+		is.NoErr(sb.Close())
+		got := calls()
+		if i > 0 { // the first asks what engine it is, and sweeps
+			is.Equal(got, []string{"run"})
+		}
+	}
+}
+
+// pythonBase is the image with pip that scripts/setup makes.
+const pythonBase = "localhost/drydock/python:bookworm"
+
+// wheel is a package for pip with one module.
+func wheel(t *testing.T, name, version, code string) []byte {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	info := fmt.Sprintf("%s-%s.dist-info/", name, version)
+	record := ""
+	for _, f := range []struct{ name, text string }{
+		{name + ".py", code},
+		{info + "METADATA", fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\n", name, version)},
+		{info + "WHEEL", "Wheel-Version: 1.0\nGenerator: drydock\nRoot-Is-Purelib: true\nTag: py3-none-any\n"},
+		{info + "RECORD", ""},
+	} {
+		if f.name == info+"RECORD" {
+			f.text = record + f.name + ",,\n"
+		}
+		record += f.name + ",,\n"
+		w, err := z.Create(f.name)
+		if err == nil {
+			_, err = w.Write([]byte(f.text))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// localIndex serves wheels to builds from a sandbox on the default network, to whoever has
+// the password, and returns its URL.
+func localIndex(t *testing.T, wheels map[string][]byte) (url string) {
+	is := is.New(t)
+	ctx := context.Background()
+	sb := open(t, sandbox.Options{Image: pythonBase, Network: "bridge"})
+	for file, data := range wheels {
+		name, _, _ := strings.Cut(file, "-")
+		_, err := sb.WriteFile(ctx, "www/simple/"+name+"/"+file, data, nil)
+		is.NoErr(err)
+		page := ""
+		for file := range wheels {
+			if strings.HasPrefix(file, name+"-") {
+				sum := sha256.Sum256(wheels[file])
+				page += fmt.Sprintf("<a href=\"%s#sha256=%s\">%s</a>\n", file, hex.EncodeToString(sum[:]), file)
+			}
+		}
+		_, err = sb.WriteFile(ctx, "www/simple/"+name+"/index.html", []byte(page), nil)
+		is.NoErr(err)
+	}
+	_, err := sb.WriteFile(ctx, "serve.py", []byte(`
+import base64, http.server, os
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        if self.headers.get("Authorization") != "Basic " + base64.b64encode(b"user:s3cret").decode():
+            self.send_response(401); self.send_header("WWW-Authenticate", "Basic"); self.end_headers(); return
+        super().do_GET()
+os.chdir("www")
+http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
+`), nil)
+	is.NoErr(err)
+	_, err = sb.Command("python3", "serve.py").Background(ctx, nil)
+	is.NoErr(err)
+	is.NoErr(sb.WaitPort(ctx, 8000))
+	r, err := sb.Exec(ctx, `python3 -c 'import socket; print(socket.gethostbyname(socket.gethostname()))'`)
+	is.NoErr(err)
+	return "http://user:s3cret@" + strings.TrimSpace(string(r.Stdout)) + ":8000/simple"
+}
+
+func TestBuildFromIndex(t *testing.T) {
+	is := is.New(t)
+	e, cli := engine(t)
+	ctx := context.Background()
+	stamp := fmt.Sprint(time.Now().UnixNano())
+	url := localIndex(t, map[string][]byte{
+		"ddone-1.0-py3-none-any.whl": wheel(t, "ddone", "1.0", "VALUE = 1\n"),
+		"ddone-2.0-py3-none-any.whl": wheel(t, "ddone", "2.0", "VALUE = 2\n"),
+		"ddtwo-1.0-py3-none-any.whl": wheel(t, "ddtwo", "1.0", "VALUE = 'two'\n"),
+	})
+	catalog, err := drydock.Presets().With(
+		drydock.Runtime{Name: "pip-one", BaseImage: pythonBase, Packages: drydock.Packages{drydock.Pip: {"ddone<2"}}, SetupCommands: []string{"echo " + stamp}},
+		drydock.Runtime{Name: "pip-two", BaseImage: pythonBase, Packages: drydock.Packages{drydock.Pip: {"ddone<2", "ddtwo"}}, SetupCommands: []string{"echo " + stamp}},
+		drydock.Runtime{Name: "pip-file", BaseImage: pythonBase, SetupCommands: []string{"echo " + stamp},
+			Requirements: map[drydock.Manager]drydock.Requirements{drydock.Pip: {"requirements.txt": "ddone==2.0\nddtwo\n"}}},
+		drydock.Runtime{Name: "pip-none", BaseImage: pythonBase, Packages: drydock.Packages{drydock.Pip: {"ddnone"}}},
+	)
+	is.NoErr(err)
+	open := func(runtime string, build *sandbox.BuildOptions) (*sandbox.Sandbox, error) {
+		return sandbox.Open(ctx, &sandbox.Options{Engine: e, Catalog: catalog, Runtime: runtime, Build: build})
+	}
+	for runtime, want := range map[string]string{
+		"pip-one":  "import ddone; print(ddone.VALUE) # 1",
+		"pip-two":  "import ddone, ddtwo; print(ddone.VALUE, ddtwo.VALUE) # 1 two",
+		"pip-file": "import ddone, ddtwo; print(ddone.VALUE, ddtwo.VALUE) # 2 two",
+	} {
+		t.Run(runtime, func(t *testing.T) {
+			is := is.New(t)
+			sb, err := open(runtime, &sandbox.BuildOptions{PipIndex: url})
+			is.NoErr(err)
+			defer exec.Command(cli, "rmi", sb.Image()).Run()
+			defer sb.Close()
+			r, err := sb.Command("python3", "-c", want).Run(ctx)
+			is.NoErr(err)
+			_, value, _ := strings.Cut(want, "# ")
+			is.Equal(string(r.Stdout), value+"\n")
+			// The password is nowhere in the image.
+			out, err := exec.Command("sh", "-c", fmt.Sprintf("%[1]s save %[2]s | grep -ac s3cret; %[1]s history --no-trunc %[2]s | grep -c s3cret; %[1]s image inspect %[2]s | grep -c s3cret", cli, sb.Image())).Output()
+			is.True(err != nil) // the last grep found nothing
+			is.Equal(strings.Fields(string(out)), []string{"0", "0", "0"})
+		})
+	}
+	t.Run("not there", func(t *testing.T) {
+		is := is.New(t)
+		_, err := open("pip-none", &sandbox.BuildOptions{PipIndex: url})
+		var e *sandbox.BuildError
+		is.True(errors.As(err, &e))
+		is.True(errors.Is(err, dockercli.ErrBuild))
+		is.Equal(e.Image, "runtime pip-none")
+		is.Equal(e.Text, "pip: install ddnone")
+		is.True(e.Step > 1 && e.Steps > e.Step)
+		is.True(strings.Contains(strings.Join(e.Lines, "\n"), "No matching distribution found for ddnone"))
+		is.True(!strings.Contains(err.Error(), "s3cret"))
+		t.Log(err)
+	})
+	t.Run("unreachable", func(t *testing.T) {
+		is := is.New(t)
+		nobody := strings.Replace(url, ":8000", ":8001", 1)
+		start := time.Now()
+		_, err := open("pip-none", &sandbox.BuildOptions{PipIndex: nobody, Timeout: time.Minute})
+		var e *sandbox.BuildError
+		is.True(errors.As(err, &e))
+		is.True(strings.Contains(strings.Join(e.Lines, "\n"), "refused"))
+		t.Logf("told after %v", time.Since(start))
+	})
+}
+
+func TestBuildPolicies(t *testing.T) {
+	e, cli := engine(t)
+	ctx := context.Background()
+	image := fmt.Sprintf("localhost/drydock/test-policy:%d", time.Now().UnixNano())
+	is := is.New(t)
+	is.NoErr(exec.Command(cli, "tag", busybox, image).Run())
+	t.Cleanup(func() { exec.Command(cli, "rmi", image).Run() })
+	catalog, err := drydock.Presets().With(
+		drydock.Runtime{Name: "policy", BaseImage: image, SetupCommands: []string{uniqueCommand("true")}},
+		drydock.Runtime{Name: "missing", BaseImage: "localhost/drydock/no-such:1", SetupCommands: []string{"true"}},
+		drydock.Runtime{Name: "hangs", BaseImage: busybox, SetupCommands: []string{uniqueCommand("sleep 100")}},
+		drydock.Runtime{Name: "fills", BaseImage: busybox, SetupCommands: []string{uniqueCommand("echo x > /dev/full")}},
+	)
+	is.NoErr(err)
+	open := func(runtime string, build *sandbox.BuildOptions) (string, error) {
+		sb, err := sandbox.Open(ctx, &sandbox.Options{Engine: e, Catalog: catalog, Runtime: runtime, Build: build})
+		if err != nil {
+			return "", err
+		}
+		info, err := e.Image(ctx, sb.Image())
+		is.NoErr(err)
+		t.Cleanup(func() { exec.Command(cli, "rmi", sb.Image()).Run() })
+		return info.ID, sb.Close()
+	}
+	for name, test := range map[string]struct {
+		runtime string
+		build   sandbox.BuildOptions
+		want    error
+		says    string
+	}{
+		"no build":    {"policy", sandbox.BuildOptions{Never: true}, sandbox.ErrOffline, "Never"},
+		"no pull":     {"missing", sandbox.BuildOptions{Pull: sandbox.PullNever}, sandbox.ErrOffline, "must not be pulled"},
+		"no policy":   {"policy", sandbox.BuildOptions{Pull: "sometimes"}, fs.ErrInvalid, "missing, never or always"},
+		"no time":     {"policy", sandbox.BuildOptions{Timeout: -1}, fs.ErrInvalid, "negative"},
+		"no URL":      {"policy", sandbox.BuildOptions{PipIndex: "index"}, fs.ErrInvalid, "PipIndex"},
+		"no word":     {"policy", sandbox.BuildOptions{NPMRegistry: "https://x/$(id)"}, fs.ErrInvalid, "NPMRegistry"},
+		"no token":    {"policy", sandbox.BuildOptions{NPMToken: "a b"}, fs.ErrInvalid, "NPMToken"},
+		"hangs":       {"hangs", sandbox.BuildOptions{Timeout: 3 * time.Second}, nil, "not ready within 3s"},
+		"a full disk": {"fills", sandbox.BuildOptions{}, dockercli.ErrBuild, "No space left on device"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			start := time.Now()
+			_, err := open(test.runtime, &test.build)
+			is.True(err != nil)
+			is.True(test.want == nil || errors.Is(err, test.want))
+			is.True(strings.Contains(err.Error(), test.says))
+			is.True(time.Since(start) < 30*time.Second)
+			is.Equal(containers(t, cli, "drydock-build-"), 0)
+		})
+	}
+	first, err := open("policy", &sandbox.BuildOptions{Pull: sandbox.PullNever})
+	is.NoErr(err)
+	again, err := open("policy", &sandbox.BuildOptions{Never: true, Pull: sandbox.PullNever})
+	is.NoErr(err)
+	is.Equal(again, first)
+	// Another image has taken the name of the base: only who looks finds out.
+	is.NoErr(exec.Command(cli, "tag", "localhost/drydock/static:1", image).Run())
+	same, err := open("policy", nil)
+	is.NoErr(err)
+	is.Equal(same, first)
+	_, err = open("policy", &sandbox.BuildOptions{Pull: sandbox.PullAlways})
+	is.True(errors.Is(err, dockercli.ErrBuild)) // static has no shell for the setup command
+	is.NoErr(exec.Command(cli, "tag", busybox, image).Run())
+	same, err = open("policy", &sandbox.BuildOptions{Pull: sandbox.PullAlways})
+	is.NoErr(err)
+	is.Equal(same, first) // it is what it was
+}
