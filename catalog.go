@@ -30,6 +30,8 @@ type Catalog struct {
 	names    []string           // in the order in which they were first defined
 	runtimes map[string]Runtime // before stand-ins, which a later file may add
 	standIns map[string]string
+	mirrors  map[string]string // of registries
+	locks    map[string]Locked
 }
 
 var presets = sync.OnceValue(func() *Catalog {
@@ -99,7 +101,16 @@ func (c *Catalog) Runtime(name string) (Runtime, error) {
 			Message: unknown("runtime", name, c.names), Err: ErrUnknownRuntime,
 		}
 	}
-	return c.resolve(r), nil
+	return c.pinned(r), nil
+}
+
+// pinned returns a runtime of the catalogue as its lock has it.
+func (c *Catalog) pinned(r Runtime) Runtime {
+	out := c.resolve(r)
+	if pins, ok := c.locks[r.Name]; ok {
+		out = pins.apply(out)
+	}
+	return out
 }
 
 // Resolve validates a runtime that is in no catalogue and returns it with defaults and the
@@ -115,13 +126,15 @@ func (c *Catalog) Resolve(r Runtime) (Runtime, error) {
 func (c *Catalog) All() []Runtime {
 	all := make([]Runtime, len(c.names))
 	for i, name := range c.names {
-		all[i] = c.resolve(c.runtimes[name])
+		all[i] = c.pinned(c.runtimes[name])
 	}
 	return all
 }
 
+// inPlaceOf is what Runtime.StandIn has between what stands in and the image itself.
+const inPlaceOf = " in place of "
+
 func (c *Catalog) resolve(r Runtime) Runtime {
-	const inPlaceOf = " in place of "
 	r = r.clone()
 	r.WorkDir = cmp.Or(r.WorkDir, DefaultWorkDir)
 	// A copy of a runtime that was on a stand-in still is, unless it was given another image.
@@ -130,7 +143,10 @@ func (c *Catalog) resolve(r Runtime) Runtime {
 	}
 	image := r.Base()
 	local, ok := c.standIns[image]
-	if !ok || local == image {
+	if !ok {
+		local = c.mirrored(image)
+	}
+	if local == image {
 		return r
 	}
 	r.StandIn = local + inPlaceOf + image
@@ -142,10 +158,29 @@ func (c *Catalog) resolve(r Runtime) Runtime {
 	return r
 }
 
+// mirrored is the name of an image at the mirror of its registry, or its own where that has none.
+func (c *Catalog) mirrored(image string) string {
+	const hub = "docker.io"
+	registry, path, named := strings.Cut(image, "/")
+	if !named || !strings.ContainsAny(registry, ".:") && registry != "localhost" {
+		if registry, path = hub, image; !named {
+			path = "library/" + image
+		}
+	}
+	mirror, ok := c.mirrors[registry]
+	if !ok {
+		return image
+	}
+	return mirror + "/" + path
+}
+
 func (c *Catalog) clone() *Catalog {
-	next := &Catalog{names: slices.Clone(c.names), runtimes: map[string]Runtime{}, standIns: map[string]string{}}
+	next := &Catalog{names: slices.Clone(c.names), runtimes: map[string]Runtime{},
+		standIns: map[string]string{}, mirrors: map[string]string{}, locks: map[string]Locked{}}
 	maps.Copy(next.runtimes, c.runtimes)
 	maps.Copy(next.standIns, c.standIns)
+	maps.Copy(next.mirrors, c.mirrors)
+	maps.Copy(next.locks, c.locks)
 	return next
 }
 
@@ -155,13 +190,15 @@ func (c *Catalog) put(r Runtime) {
 		c.names = append(c.names, r.Name)
 	}
 	c.runtimes[r.Name] = r
+	delete(c.locks, r.Name)
 }
 
-// overlay returns the catalogue with the runtimes and stand-ins of a file.
+// overlay returns the catalogue with the runtimes, stand-ins and mirrors of a file.
 func (c *Catalog) overlay(file string, data []byte) (*Catalog, error) {
 	l := readLayer(file, data)
 	next := c.clone()
 	maps.Copy(next.standIns, l.standIns)
+	maps.Copy(next.mirrors, l.mirrors)
 	e := extender{layer: l, earlier: c, done: map[string]*Runtime{}}
 	for _, name := range l.names {
 		if r := e.runtime(name); r != nil {

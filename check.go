@@ -58,18 +58,21 @@ var (
 	// What a file is called in the build context, where it must not be a flag.
 	requirementForm = form(`[A-Za-z0-9][A-Za-z0-9._-]{0,99}`)
 
-	envForm    = form(`[A-Za-z_][A-Za-z0-9_]*`)
-	dirForm    = form(`(/[A-Za-z0-9._+@-]+)+`)
-	userForm   = form(`[a-z_][a-z0-9_-]{0,31}`)
-	numberForm = form(`(0|[1-9][0-9]*)(:(0|[1-9][0-9]*))?`)
+	envForm      = form(`[A-Za-z_][A-Za-z0-9_]*`)
+	dirForm      = form(`(/[A-Za-z0-9._+@-]+)+`)
+	userForm     = form(`[a-z_][a-z0-9_-]{0,31}`)
+	numberForm   = form(`(0|[1-9][0-9]*)(:(0|[1-9][0-9]*))?`)
+	registryForm = form(registry)
+	mirrorForm   = form(registry + `(/` + part + `)*`)
 	// The grammar of github.com/distribution/reference with the two digests that are in use.
-	imageForm = form(`((` + host + `(\.` + host + `)*|\[[0-9a-fA-F:]+\])(:[0-9]+)?/)?` +
+	imageForm = form(`(` + registry + `/)?` +
 		part + `(/` + part + `)*(:\w[\w.-]{0,127})?(@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?`)
 )
 
 const (
-	host = `[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?`
-	part = `[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*`
+	host     = `[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?`
+	registry = `(` + host + `(\.` + host + `)*|\[[0-9a-fA-F:]+\])(:[0-9]+)?`
+	part     = `[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*`
 )
 
 // systemDirs are those on which nothing may be mounted, the work dir included; below the ones

@@ -38,7 +38,12 @@
 // A stand-in replaces an image on hosts that cannot pull it, or should pull it from a mirror: in
 // every runtime, of whichever file, whose image or base_image is the same text. Such a runtime
 // says so in [Runtime].StandIn. One file's stand_ins overrule those of the files before it; an
-// image that stands in for itself is left alone.
+// image that stands in for itself is left alone. Under mirrors, all other images of a registry get
+// another prefix: {docker.io: registry.example.com/hub} makes of python:3.12-slim the image
+// registry.example.com/hub/library/python:3.12-slim, which stands in for it in the same way.
+//
+// A [Lock] pins what a definition leaves open: the digest of its image and the versions of its
+// packages. It is made by the sandbox package, which builds them, and used by [Catalog.Locked].
 //
 // The comment at the top of runtimes.yaml, where the presets are, describes every key.
 //

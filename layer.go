@@ -23,7 +23,7 @@ const maxRuntimes = 1000
 
 // The keys of a file and of a runtime, as error messages list them.
 var (
-	fileKeys    = []string{"version", "stand_ins", "runtimes"}
+	fileKeys    = []string{"version", "stand_ins", "mirrors", "runtimes"}
 	runtimeKeys = []string{
 		"description", "extends", "image", "base_image", "packages", "package_manager",
 		"requirements", "setup_commands", "env", "work_dir", "user",
@@ -36,6 +36,7 @@ type layer struct {
 	names    []string // in order
 	runtimes map[string]definition
 	standIns map[string]string
+	mirrors  map[string]string
 	errs     []*Error
 }
 
@@ -66,7 +67,7 @@ func (l *layer) place(errs []*Error, d definition) {
 // readLayer reads a file. yaml.v3's own decoding stops at the first unknown key, names Go types
 // and expands aliases; going through the nodes does none of it.
 func readLayer(file string, data []byte) *layer {
-	l := &layer{file: file, runtimes: map[string]definition{}, standIns: map[string]string{}}
+	l := &layer{file: file, runtimes: map[string]definition{}, standIns: map[string]string{}, mirrors: map[string]string{}}
 	root, err := parse(data)
 	if err != nil {
 		err.File = file
@@ -85,6 +86,8 @@ func readLayer(file string, data []byte) *layer {
 			}
 		case "stand_ins":
 			l.readStandIns(r, value)
+		case "mirrors":
+			l.readMirrors(r, value)
 		case "runtimes":
 			l.readRuntimes(r, value)
 		}
@@ -109,6 +112,27 @@ func (l *layer) readStandIns(r *reader, n *yaml.Node) {
 			r.fail(value, field, message)
 		}
 		l.standIns[key.Value] = local
+	}
+}
+
+func (l *layer) readMirrors(r *reader, n *yaml.Node) {
+	const want = "a mapping of registries to their mirrors, such as {docker.io: registry.example.com/hub}"
+	for key, value := range r.mapping(n, "mirrors", want, nil) {
+		if !registryForm.MatchString(key.Value) {
+			r.fail(key, "mirrors", quote(key.Value)+" is no registry; write a host, or host:port, such as docker.io")
+			continue
+		}
+		field := at("mirrors", key.Value)
+		mirror, ok := r.text(value, field)
+		if !ok {
+			continue
+		}
+		if len(mirror) > 255 || !mirrorForm.MatchString(mirror) {
+			r.fail(value, field, quote(mirror)+" is no place for images; write a registry, and where it "+
+				"keeps them, such as registry.example.com/hub")
+			continue
+		}
+		l.mirrors[key.Value] = mirror
 	}
 }
 

@@ -35,7 +35,7 @@ func TestRefusedFiles(t *testing.T) {
 		"unknown version": {"version: 2", `f.yaml:1: version: not a version of this format; write 1`},
 		"quoted version":  {"version: '1'", `f.yaml:1: version: not a version of this format; write 1`},
 		"unknown top key": {"runtime: {}", `f.yaml:1: unknown key "runtime"; did you mean "runtimes"? ` +
-			`Known: version, stand_ins, runtimes`},
+			`Known: version, stand_ins, mirrors, runtimes`},
 		"no runtimes": {"runtimes:",
 			`f.yaml:1: runtimes: found nothing; write a mapping, such as {NAME: {base_image: IMAGE}}`},
 		"runtimes a list": {"runtimes: [a]",
@@ -51,6 +51,12 @@ func TestRefusedFiles(t *testing.T) {
 		"stand-in empty": {"stand_ins:\n  a:", `f.yaml:2: stand_ins.a: found nothing; write text`},
 		"stand-ins a list": {"stand_ins: [a]",
 			`f.yaml:1: stand_ins: found a list; write a mapping of images to those used in their place`},
+		"mirror of no registry": {"mirrors: {a/b: c}", `f.yaml:1: mirrors: "a/b" is no registry; write a host, ` +
+			`or host:port, such as docker.io`},
+		"mirror with a tag": {"mirrors:\n  docker.io: c.d/e:1", `f.yaml:2: mirrors.docker.io: "c.d/e:1" is no place for ` +
+			`images; write a registry, and where it keeps them, such as registry.example.com/hub`},
+		"mirrors a list": {"mirrors: [a]", `f.yaml:1: mirrors: found a list; write a mapping of registries to their ` +
+			`mirrors, such as {docker.io: registry.example.com/hub}`},
 		"same runtime twice": {"runtimes:\n  x: {image: a}\n  x: {image: b}",
 			`f.yaml:3: runtimes: "x" is given twice, first on line 2; remove one`},
 		"extends a cycle": {"runtimes:\n  a: {extends: b}\n  b: {extends: c}\n  c:\n    extends: b",
@@ -64,7 +70,7 @@ func TestRefusedFiles(t *testing.T) {
 		"extends a broken one": {"runtimes:\n  x: {image: A}\n  y: {extends: x}",
 			`f.yaml:2: runtime "x": image: ` + noImage("A")},
 		"several, by line": {"nope: 1\nruntimes:\n  x: {image: A}\n  y: {}\nversion: 3", strings.Join([]string{
-			`f.yaml:1: unknown key "nope"; known: version, stand_ins, runtimes`,
+			`f.yaml:1: unknown key "nope"; known: version, stand_ins, mirrors, runtimes`,
 			`f.yaml:3: runtime "x": image: ` + noImage("A"),
 			`f.yaml:4: runtime "y": no image; write image to use one as it is, base_image to build ` +
 				`on one, or extends to take over a runtime`,

@@ -29,6 +29,12 @@ func schema() node {
 				"propertyNames":        ref("image"),
 				"additionalProperties": ref("image"),
 			},
+			"mirrors": node{
+				"description":          "registry: where its images are fetched from in its place",
+				"type":                 "object",
+				"propertyNames":        node{"pattern": registryForm.String()},
+				"additionalProperties": node{"type": "string", "maxLength": 255, "pattern": mirrorForm.String()},
+			},
 			"runtimes": node{
 				"type":                 "object",
 				"maxProperties":        maxRuntimes,

@@ -76,6 +76,7 @@ func TestAccepted(t *testing.T) {
 		"{}",
 		"stand_ins: {python:3.12-slim: localhost/x/python:1}",
 		"runtimes: {}",
+		"mirrors: {docker.io: 'registry.example.com:5000/hub', 'localhost:5000': other}",
 		"runtimes: {a: {image: x}}",
 		"runtimes: {a: {image: 'host.example:5000/a/b_c:1.2-x@sha256:" + strings.Repeat("0", 64) + "'}}",
 		"runtimes: {a: {base_image: x, packages: {apt: [git, 'git=1:2.39.5-0'], pip: ['pandas>=2,<3', 'httpx[http2]==0.27'], npm: ['@types/react@18'], cargo: [ripgrep@14.1.0], go: [golang.org/x/tools/gopls@latest]}}}",
@@ -100,7 +101,7 @@ func TestRefused(t *testing.T) {
 	s := compile(t)
 	for _, text := range []string{
 		"[a]", "hello", "version: 2", "version: '1'", "runtime: {}", "runtimes: [a]", "runtimes:", "stand_ins: [a]",
-		"stand_ins: {A: b}", "stand_ins: {a: B}", "stand_ins: {a: }",
+		"mirrors: [a]", "mirrors: {a/b: c}", "mirrors: {a: 'b:tag/c'}", "mirrors: {a: B/c@d}", "stand_ins: {A: b}", "stand_ins: {a: B}", "stand_ins: {a: }",
 		"runtimes: {A: {image: x}}", "runtimes: {-a: {image: x}}", "runtimes: {a: }", "runtimes: {a: {}}", "runtimes: {a: []}",
 		"runtimes: {a: {description: x}}",
 		"runtimes: {a: {image: x, base_image: y}}",

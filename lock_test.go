@@ -1,0 +1,127 @@
+package drydock
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+func TestMirrors(t *testing.T) {
+	is := is.New(t)
+	c, err := Presets().overlay("f.yaml", []byte(`
+mirrors: {docker.io: registry.example.com:5000/hub, ghcr.io: other.example.com}
+stand_ins: {node:20-slim: localhost/x/node:1}
+`))
+	is.NoErr(err)
+	for image, want := range map[string]string{
+		"python:3.12-slim":            "registry.example.com:5000/hub/library/python:3.12-slim",
+		"oven/bun:1-slim":             "registry.example.com:5000/hub/oven/bun:1-slim",
+		"docker.io/library/python:3":  "registry.example.com:5000/hub/library/python:3",
+		"ghcr.io/a/b@sha256:" + zeros: "other.example.com/a/b@sha256:" + zeros,
+		"quay.io/a/b:1":               "quay.io/a/b:1",
+		"localhost/a:1":               "localhost/a:1",
+		"node:20-slim":                "localhost/x/node:1", // a stand-in is asked first
+	} {
+		r, err := c.Resolve(Runtime{Image: image})
+		is.NoErr(err)
+		is.Equal(r.Image, want)
+		if want == image {
+			is.Equal(r.StandIn, "")
+		} else {
+			is.Equal(r.StandIn, want+" in place of "+image) // and it is said
+		}
+	}
+}
+
+var zeros = strings.Repeat("0", 64)
+
+func TestLock(t *testing.T) {
+	is := is.New(t)
+	c, err := Presets().overlay("f.yaml", []byte(`
+stand_ins: {python:3.12-slim: localhost/x/python:1}
+runtimes:
+  lab: {base_image: python:3.12-slim, packages: {pip: [pandas], apt: [git], npm: [react]}, env: {A: b}}
+  plain: {image: alpine:3}
+`))
+	is.NoErr(err)
+	lab, err := c.Runtime("lab")
+	is.NoErr(err)
+	plain, err := c.Runtime("plain")
+	is.NoErr(err)
+	lock := &Lock{Runtimes: map[string]Locked{
+		"lab": {Definition: lab.Hash(), Image: "localhost/x/python@sha256:" + zeros, ImageID: "sha256:1",
+			Packages:     Packages{Pip: {"numpy==2.1", "pandas==2.2.3"}, Apt: {"git=1:2.39.5-0"}},
+			Requirements: map[Manager]Requirements{NPM: {"package.json": "{}", "package-lock.json": "{}"}}},
+		"plain": {Definition: plain.Hash(), Image: "alpine@sha256:" + zeros},
+	}}
+	file := filepath.Join(t.TempDir(), "runtimes.lock")
+	is.NoErr(lock.Write(file))
+	is.NoErr(lock.Write(file)) // over one that is there
+	read, err := ReadLock(file)
+	is.NoErr(err)
+	lock.Version = 1
+	is.Equal(read, lock)
+	left, err := os.ReadDir(filepath.Dir(file))
+	is.NoErr(err)
+	is.Equal(len(left), 1)
+
+	locked, err := c.Locked(read)
+	is.NoErr(err)
+	pinned, err := locked.Runtime("lab")
+	is.NoErr(err)
+	is.NoErr(pinned.Validate())
+	is.Equal(pinned.BaseImage, "localhost/x/python@sha256:"+zeros)
+	is.Equal(pinned.StandIn, "localhost/x/python@sha256:"+zeros+" in place of python:3.12-slim")
+	is.Equal(pinned.Packages, Packages{Pip: {"numpy==2.1", "pandas==2.2.3"}, Apt: {"git=1:2.39.5-0"}})
+	is.Equal(len(pinned.Requirements[NPM]), 2)
+	is.Equal(pinned.Env, map[string]string{"A": "b"})
+	is.True(pinned.Hash() != lab.Hash())
+	r, err := locked.Runtime("plain")
+	is.NoErr(err)
+	is.Equal(r.Image, "alpine@sha256:"+zeros)
+	other, err := locked.Runtime("python-web") // not in the lock
+	is.NoErr(err)
+	is.Equal(other.BaseImage, "localhost/x/python:1")
+	again, err := locked.Locked(read)
+	is.NoErr(err) // it is the definition that counts
+	r, err = again.Runtime("lab")
+	is.NoErr(err)
+	is.Equal(r.Hash(), pinned.Hash())
+	replaced, err := locked.With(Runtime{Name: "plain", Image: "busybox"})
+	is.NoErr(err)
+	r, err = replaced.Runtime("plain")
+	is.NoErr(err)
+	is.Equal(r.Image, "busybox") // whose pins were of another
+	r, err = c.Runtime("lab")
+	is.NoErr(err)
+	is.Equal(r.Hash(), lab.Hash()) // a catalogue never changes
+
+	t.Run("refused", func(t *testing.T) {
+		is := is.New(t)
+		_, err := replaced.Locked(read)
+		is.True(errors.Is(err, ErrLock))
+		is.Equal(err.Error(), `runtime "plain": has changed since it was locked; lock it again`)
+		_, err = Presets().Locked(read)
+		is.True(errors.Is(err, ErrUnknownRuntime))
+		bad := &Lock{Runtimes: map[string]Locked{"plain": {Definition: plain.Hash(), Image: "--privileged"}}}
+		_, err = c.Locked(bad)
+		is.True(err != nil && strings.Contains(err.Error(), "no image reference"))
+		for text, want := range map[string]string{
+			"{":                                   "not a lock file",
+			`{"version": 2}`:                      "lock file of version 2",
+			`{}`:                                  "lock file of version 0",
+			`{"version": 1, "runtimes": "x"}`:     "not a lock file",
+			`{"version": 1, "runtimes": {"a":1}}`: "not a lock file",
+		} {
+			is.NoErr(os.WriteFile(file, []byte(text), 0o600))
+			_, err := ReadLock(file)
+			is.True(err != nil && strings.Contains(err.Error(), want))
+		}
+		_, err = ReadLock(file + ".none")
+		is.True(errors.Is(err, os.ErrNotExist))
+	})
+}
