@@ -266,7 +266,7 @@ func (e *cliEngine) Image(ctx context.Context, ref string) (ImageInfo, error) {
 		return ImageInfo{}, noImage(ref, err)
 	}
 	return ImageInfo{
-		ID: d.ID, Created: d.Created, Size: d.Size, Labels: d.Labels,
+		ID: d.ID, Digests: d.Digests, Created: d.Created, Size: d.Size, Labels: d.Labels,
 		Entrypoint: d.Entrypoint, Cmd: d.Cmd, WorkDir: d.WorkDir, User: d.User,
 		Ports: d.Ports, Health: d.Health.Test, HealthTimeout: d.Health.Timeout,
 	}, nil

@@ -92,7 +92,8 @@ type Conn interface {
 
 // ImageInfo is what an image says of itself.
 type ImageInfo struct {
-	ID         string // content digest
+	ID         string   // content digest
+	Digests    []string // "NAME@sha256:...", of an image that came from a registry
 	Created    time.Time
 	Size       int64 // bytes
 	Labels     map[string]string

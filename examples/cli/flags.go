@@ -53,6 +53,7 @@ type common struct {
 	timeout time.Duration
 	engine  string
 	lists   []string // files of runtimes
+	lock    string   // file of pins
 }
 
 // newCommon adds those flags to f.
@@ -64,6 +65,7 @@ func newCommon(f *flag.FlagSet) *common {
 	f.StringVar(&o.Snapshot, "from-snapshot", "", "")
 	f.BoolVar(&o.WritableRoot, "writable-root", false, "")
 	runtimeFiles(f, &c.lists)
+	f.StringVar(&c.lock, "lock", "", "")
 	f.StringVar(&c.engine, "engine", "docker", "")
 	f.BoolVar(&o.Offline, "offline", false, "")
 	f.StringVar(&o.User, "user", "", "")

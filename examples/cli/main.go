@@ -19,6 +19,7 @@ const usage = `usage: drydock COMMAND [FLAG...]
   run        run a command in a sandbox that ends with it
   python     run Python code that keeps its variables, from a prompt or a script
   runtimes   list the runtimes that a sandbox can be made from
+  lock       pin runtimes to the images and packages of today
   snapshots  list what run --snapshot saved, or remove some
 
 drydock COMMAND --help tells more.
@@ -38,6 +39,8 @@ func dispatch(args []string) int {
 		return python(rest)
 	case "runtimes":
 		return runtimes(rest)
+	case "lock":
+		return lock(rest)
 	case "snapshots":
 		return snapshots(rest)
 	case "help", "-h", "-help", "--help":

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
 	"golang.org/x/term"
@@ -48,6 +49,7 @@ const commonUsage = `  --runtime NAME        the runtime to run in (default pyth
   --from-snapshot NAME  what --snapshot saved, instead of a runtime
   --runtimes FILE       a file of runtimes, in place of those that DRYDOCK_RUNTIMES names;
                         may be repeated
+  --lock FILE           use the images and package versions that drydock lock has pinned there
   --engine ENGINE       docker, podman, or the path of such a command line (default docker)
   --offline             pull and build nothing
 
@@ -183,6 +185,15 @@ func (c *common) open(ctx context.Context) (*sandbox.Sandbox, error) {
 	var err error
 	if opts.Catalog, err = catalog(c.lists); err != nil {
 		return nil, err
+	}
+	if c.lock != "" {
+		pins, err := drydock.ReadLock(c.lock)
+		if err == nil {
+			opts.Catalog, err = opts.Catalog.Locked(pins)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	opts.Engine = sandbox.Docker(&dockercli.Client{Path: c.engine})
 	opts.Progress = printProgress(os.Stderr)

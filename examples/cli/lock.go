@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/drydock-go/drydock"
+	"github.com/drydock-go/drydock/dockercli"
+	"github.com/drydock-go/drydock/sandbox"
+)
+
+const lockUsage = `usage: drydock lock [FLAG...] NAME...
+
+Pins runtimes to the images and the versions of packages that they have today, in a file that
+run --lock and python --lock use. What is not built yet is built. Other runtimes of the file stay
+as they are.
+
+  --file FILE           the lock file (default runtimes.lock)
+  --check               change nothing; tell what is not as it was locked
+  --runtimes FILE       a file of runtimes, in place of those that DRYDOCK_RUNTIMES names;
+                        may be repeated
+  --engine ENGINE       docker, podman, or the path of such a command line (default docker)
+
+Exits with 1 where --check finds something, and with 2 after wrong usage.
+`
+
+// lock is the command of that name; it returns the exit code.
+func lock(args []string) int {
+	f := newFlags("lock")
+	file := f.String("file", "runtimes.lock", "")
+	check := f.Bool("check", false, "")
+	engine := f.String("engine", "docker", "")
+	var lists []string
+	runtimeFiles(f, &lists)
+	err := f.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Print(lockUsage)
+		return 0
+	case err == nil && !*check && f.NArg() == 0:
+		err = errors.New("which runtimes?")
+	}
+	if err != nil {
+		return misuse(os.Stderr, "lock", err.Error())
+	}
+	ctx, stop := untilSignal(context.Background(), os.Interrupt)
+	defer stop()
+	c, err := catalog(lists)
+	if err == nil {
+		on := sandbox.Docker(&dockercli.Client{Path: *engine})
+		if *check {
+			err = checkLock(ctx, on, c, *file, f.Args())
+		} else {
+			err = writeLock(ctx, on, c, *file, f.Args())
+		}
+	}
+	var changed lockChanged
+	switch {
+	case errors.As(err, &changed):
+		fmt.Fprintln(os.Stderr, "drydock:", err)
+		return 1
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "drydock:", err)
+		return exitEngine
+	}
+	return 0
+}
+
+func writeLock(ctx context.Context, on sandbox.Engine, c *drydock.Catalog, file string, names []string) error {
+	all, err := drydock.ReadLock(file)
+	if errors.Is(err, os.ErrNotExist) {
+		all, err = &drydock.Lock{Runtimes: map[string]drydock.Locked{}}, nil
+	}
+	if err != nil {
+		return err
+	}
+	made, err := sandbox.Lock(ctx, &sandbox.Options{Engine: on, Catalog: c, Progress: printProgress(os.Stderr)}, names...)
+	if err != nil {
+		return err
+	}
+	if all.Runtimes == nil {
+		all.Runtimes = made.Runtimes
+	}
+	maps.Copy(all.Runtimes, made.Runtimes)
+	for _, name := range names {
+		pins := made.Runtimes[name]
+		packages := 0
+		for _, p := range pins.Packages {
+			packages += len(p)
+		}
+		fmt.Printf("%s: %s, %d packages\n", name, pins.Image, packages)
+	}
+	return all.Write(file)
+}
+
+// lockChanged is what is not as it was locked.
+type lockChanged struct{ error }
+
+// checkLock looks for definitions and images that have changed.
+func checkLock(ctx context.Context, on sandbox.Engine, c *drydock.Catalog, file string, names []string) error {
+	all, err := drydock.ReadLock(file)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		names = slices.Sorted(maps.Keys(all.Runtimes))
+	}
+	var found []error
+	for _, name := range names {
+		pins, ok := all.Runtimes[name]
+		if !ok {
+			found = append(found, fmt.Errorf("runtime %q is not locked", name))
+			continue
+		}
+		if _, err := c.Locked(&drydock.Lock{Runtimes: map[string]drydock.Locked{name: pins}}); err != nil {
+			found = append(found, err)
+			continue
+		}
+		r, err := c.Runtime(name)
+		if err != nil {
+			return err
+		}
+		image, err := on.Image(ctx, r.Base())
+		switch {
+		case errors.Is(err, sandbox.ErrNoImage):
+			// It will be fetched by its digest.
+		case err != nil:
+			return err
+		case image.ID != pins.ImageID:
+			found = append(found, fmt.Errorf("runtime %q: %s is another image than it was locked with", name, r.Base()))
+		}
+	}
+	if len(found) > 0 {
+		return lockChanged{errors.Join(found...)}
+	}
+	return nil
+}

@@ -1,0 +1,229 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/drydock-go/drydock"
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// Lock pins runtimes of opts.Catalog, by default all of them, to what is on the engine: the
+// digest of the image, and the version of every package that was installed. What is not built
+// yet is built. drydock.Catalog.Locked makes use of it. Of opts, Catalog, Engine, Offline, Build,
+// Progress and Logger count.
+//
+// Each runtime is opened, and its base image beside it, to ask the package managers for what is
+// there: what the base had is not pinned, its digest does that.
+func Lock(ctx context.Context, opts *Options, names ...string) (*drydock.Lock, error) {
+	o := Options{}
+	if opts != nil {
+		o = Options{Catalog: opts.Catalog, Engine: opts.Engine, Offline: opts.Offline, Build: opts.Build,
+			Progress: opts.Progress, Logger: opts.Logger}
+	}
+	c, err := o.resolve()
+	if err != nil {
+		return nil, &Error{Op: "lock", Code: string(wire.CodeInvalid), Err: err}
+	}
+	if len(names) == 0 {
+		for _, r := range c.Catalog.All() {
+			names = append(names, r.Name)
+		}
+	}
+	lock := &drydock.Lock{Version: 1, Runtimes: make(map[string]drydock.Locked)}
+	for _, name := range names {
+		r, err := c.Catalog.Runtime(name)
+		if err == nil {
+			lock.Runtimes[name], err = pin(ctx, o, c.Engine, r)
+		}
+		if err != nil {
+			return nil, &Error{Op: "lock", Name: name, Err: err}
+		}
+	}
+	return lock, nil
+}
+
+func pin(ctx context.Context, o Options, engine Engine, r drydock.Runtime) (drydock.Locked, error) {
+	pins := drydock.Locked{Definition: r.Hash(), Packages: drydock.Packages{}, Requirements: map[drydock.Manager]drydock.Requirements{}}
+	o.Runtime = r.Name
+	sb, err := Open(ctx, &o)
+	if err != nil {
+		return pins, err
+	}
+	defer sb.Close()
+	info, err := engine.Image(ctx, r.Base())
+	if err != nil {
+		return pins, err
+	}
+	pins.Image, pins.ImageID = pinned(r.Base(), info.Digests), info.ID
+	base := func() (*Sandbox, error) {
+		b := o
+		b.Runtime, b.Image = "", r.Base()
+		return Open(ctx, &b)
+	}
+	for _, m := range drydock.Managers() {
+		if len(r.Packages[m])+len(r.Requirements[m]) == 0 {
+			continue
+		}
+		if m == drydock.NPM {
+			pins.Requirements[m], err = npmLock(ctx, sb)
+		} else {
+			pins.Packages[m], err = versions(ctx, sb, base, m, r.Packages[m])
+		}
+		if err != nil {
+			return pins, fmt.Errorf("the versions of %s: %w", m, err)
+		}
+	}
+	return pins, nil
+}
+
+// pinned is the image with its digest, or as it is where it has none.
+func pinned(ref string, digests []string) string {
+	name, _, _ := strings.Cut(ref, "@")
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
+		name = name[:i]
+	}
+	for _, d := range digests {
+		repository, digest, ok := strings.Cut(d, "@")
+		// podman says docker.io/library/python where docker says python.
+		if ok && (repository == name || strings.HasSuffix(repository, "/"+name)) {
+			return name + "@" + digest
+		}
+	}
+	return ref
+}
+
+// npmLock are the files of the project that npm has installed from.
+func npmLock(ctx context.Context, sb *Sandbox) (drydock.Requirements, error) {
+	files := drydock.Requirements{}
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		path, _ := requirementPath(drydock.NPM, name)
+		text, err := sb.ReadFile(ctx, path, nil)
+		if err != nil {
+			return nil, err
+		}
+		files[name] = string(text)
+	}
+	return files, nil
+}
+
+// lister asks a package manager what is there.
+type lister struct {
+	args []string
+	// read returns packages with their versions, as the manager takes them.
+	read func(output []byte) ([]string, error)
+}
+
+var (
+	apkLine   = regexp.MustCompile(`^(.+)-([0-9][^-]*-r[0-9]+)$`)
+	cargoLine = regexp.MustCompile(`^([A-Za-z0-9_-]+) v(\S+):$`)
+)
+
+var listers = map[drydock.Manager]lister{
+	drydock.Apt: {[]string{"dpkg-query", "--show", "--showformat=${Package}=${Version}\n"}, func(output []byte) ([]string, error) {
+		return strings.Fields(string(output)), nil
+	}},
+	drydock.Apk: {[]string{"apk", "info", "-v"}, func(output []byte) (all []string, err error) {
+		for _, line := range strings.Fields(string(output)) {
+			if m := apkLine.FindStringSubmatch(line); m != nil {
+				all = append(all, m[1]+"="+m[2])
+			}
+		}
+		return all, nil
+	}},
+	drydock.Pip: {[]string{"python3", "-m", "pip", "list", "--format=json", "--disable-pip-version-check"}, func(output []byte) (all []string, err error) {
+		var packages []struct{ Name, Version string }
+		err = json.Unmarshal(output, &packages)
+		for _, p := range packages {
+			all = append(all, p.Name+"=="+p.Version)
+		}
+		return all, err
+	}},
+	drydock.Cargo: {[]string{"cargo", "install", "--list", "--root=/usr/local"}, func(output []byte) (all []string, err error) {
+		for line := range strings.Lines(string(output)) {
+			if m := cargoLine.FindStringSubmatch(strings.TrimRight(line, "\n")); m != nil {
+				all = append(all, m[1]+"@"+m[2])
+			}
+		}
+		return all, nil
+	}},
+	drydock.Go: {[]string{"go", "version", "-m", "/usr/local/bin"}, func(output []byte) (all []string, err error) {
+		path := ""
+		for line := range strings.Lines(string(output)) {
+			switch f := strings.Fields(line); {
+			case len(f) == 2 && f[0] == "path":
+				path = f[1]
+			case len(f) >= 3 && f[0] == "mod" && path != "":
+				all, path = append(all, path+"@"+f[2]), ""
+			}
+		}
+		return all, nil
+	}},
+}
+
+// versions are the packages that a manager has in the sandbox and had not in the base image.
+func versions(ctx context.Context, sb *Sandbox, base func() (*Sandbox, error), m drydock.Manager, asked []string) ([]string, error) {
+	l := listers[m]
+	there, err := l.list(ctx, sb)
+	if err != nil {
+		return nil, err
+	}
+	b, err := base()
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	before := make(map[string]bool)
+	// A base without the manager has none of its packages.
+	if old, err := l.list(ctx, b); err == nil {
+		for _, p := range old {
+			before[p] = true
+		}
+	} else if e := (*commandFailed)(nil); !errors.As(err, &e) {
+		return nil, err
+	}
+	out := slices.DeleteFunc(there, func(p string) bool { return before[p] })
+	if len(out) == 0 && len(asked) > 0 {
+		return slices.Clone(asked), nil // the base had all of it, and its digest pins them
+	}
+	return slices.Sorted(maps.Keys(set(out))), nil
+}
+
+func set(words []string) map[string]bool {
+	all := make(map[string]bool, len(words))
+	for _, w := range words {
+		all[w] = true
+	}
+	return all
+}
+
+// commandFailed is a package manager that did not answer.
+type commandFailed struct{ text string }
+
+func (e *commandFailed) Error() string { return e.text }
+
+func (l *lister) list(ctx context.Context, sb *Sandbox) ([]string, error) {
+	cmd := sb.Command(l.args[0], l.args[1:]...)
+	cmd.Capture = 16 << 20
+	r, err := cmd.Run(ctx)
+	var e *Error
+	switch {
+	case errors.As(err, &e) && e.Code == string(wire.CodeNoCommand):
+		return nil, &commandFailed{err.Error()}
+	case err != nil:
+		return nil, err
+	case !r.OK() || r.StdoutDropped > 0:
+		return nil, &commandFailed{fmt.Sprintf("%s: %s, exit code %d: %s", l.args[0], r.Outcome, r.ExitCode, printable(string(r.Stderr)))}
+	}
+	all, err := l.read(r.Stdout)
+	if err != nil {
+		return nil, &commandFailed{fmt.Sprintf("%s: %v", l.args[0], err)}
+	}
+	return all, nil
+}
