@@ -67,9 +67,28 @@
 // too often, and ReadLines gives lines by number. Glob and Grep search, Walk and Usage go
 // through a tree, Watch tells of its changes, FS is an fs.FS for reading.
 //
-// Upload and Download move files and trees as archives through the channel. What comes
-// out of a sandbox cannot be written outside of the destination, and entries that could do
-// harm are refused by name: see TransferOptions.
+// # Uploads and downloads
+//
+// Upload and Download move files and trees as tar archives over the channel: no program of
+// the image takes part, and no engine's copy command, which would have to look into a
+// running container. Kept are contents, permission bits, modification times, empty
+// directories, symlinks, and every name. What arrives belongs to the sandbox's user inside,
+// to the caller on the host. Hard links become files of their own, holes are filled, extended
+// attributes stay behind.
+//
+// The destination is what the source becomes: a file becomes the file of that name, what a
+// directory holds gets into the directory of that name; where it ends with a slash, the source
+// is put into it under its own name. Directories above it are made. A file that is there is
+// replaced and a directory merged into; one in place of the other is an error, and so is a
+// symlink in place of a directory below the destination, for nothing is written through one.
+// What is new appears at once and whole, or not at all; a directory that was there keeps what
+// a transfer that failed has put into it.
+//
+// Refused in both directions, with ErrUnsafe and the name of the entry, are symlinks that are
+// absolute or may lead out of the tree, FIFOs, sockets and devices, setuid and setgid files, and
+// in archives also hard links and names that are absolute or have ".." in them.
+// TransferOptions.Skip leaves them out instead. Bytes, entries, depth and the length of paths
+// have limits.
 //
 // # Snapshots
 //

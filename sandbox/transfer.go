@@ -11,29 +11,6 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// Files and trees are moved as tar archives over the channel: no program of the image takes
-// part, and no engine's copy command, which would have to look into a running container.
-//
-// What arrives has its contents, permission bits and modification time, empty directories,
-// and symlinks as they are. It belongs to the sandbox's user inside, to the caller on the
-// host. Hard links become files of their own; holes are filled; extended attributes stay
-// behind.
-//
-// Refused, in both directions, with ErrUnsafe and the name of the entry, or left out with
-// TransferOptions.Skip: symlinks that are absolute or may lead out of the tree, FIFOs,
-// sockets and devices, setuid and setgid files, and in archives also hard links and names
-// that are absolute or have ".." in them. The sticky and setgid bits of directories get lost.
-//
-// The destination is what the source becomes: a file becomes the file of that name, what a
-// directory holds gets into the directory of that name; where it ends with a slash, the
-// source is put into it under its own name. Directories above it are made. A file that
-// is there is replaced, a directory is merged into, and a file in place of a directory or
-// the other way round is an error; so is a symlink in place of a directory below the
-// destination, for nothing is written through one.
-//
-// What is new appears at once and whole, or not at all. A directory that was there keeps
-// what a transfer that failed has put into it until then.
-
 // TransferOptions bound a transfer and say how it goes on; nil is all defaults. A tree over
 // a limit is ErrTooLarge.
 type TransferOptions struct {

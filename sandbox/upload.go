@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/drydock-go/drydock/sandbox/internal/archive"
 	"github.com/drydock-go/drydock/sandbox/internal/channel"
@@ -74,11 +75,13 @@ func (t *transfer) send(ctx context.Context, dst string, pack func(*archive.Pack
 		err = w.end(call.Stream)
 	}
 	if err != nil && w.err == nil {
-		// It is the source's. The guest removes what it has so far, and then replies.
+		// It is the source's, or the end of ctx. The guest removes what it has so far, and
+		// replies; what matters is known without it.
 		call.Cancel(true)
-		_ = call.Await(ctx)
-		if broken := t.broken(ctx); broken != nil {
-			return nil, broken
+		select {
+		case <-call.Done():
+		case <-ctx.Done():
+		case <-time.After(time.Second):
 		}
 		return nil, t.localError(err)
 	}

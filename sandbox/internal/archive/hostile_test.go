@@ -147,6 +147,14 @@ func headers(items ...item) []byte {
 	return b[:len(b)-1024]
 }
 
+// deepFiles are n files in 19 directories each, of which the archive does not speak.
+func deepFiles(n int) (items []item) {
+	for i := range n {
+		items = append(items, file(fmt.Sprint(i, "/", strings.Repeat("d/", 18), "x"), ""))
+	}
+	return items
+}
+
 var testLimits = Limits{Bytes: 1 << 20, Entries: 1000, Depth: 20, Path: 1024}
 
 // hostile are archives that a sandbox may send, and what comes of them in a directory that
@@ -227,6 +235,7 @@ var hostile = []struct {
 	{"endless global headers", unending(extended(tar.TypeXGlobalHeader, record("comment", "x"), 0)[512:1536]), wire.CodeTooLarge, "pax"},
 	{"endless PAX headers", unending(extended(tar.TypeXHeader, record("comment", "x"), 0)[512:1536]), wire.CodeTooLarge, ""},
 	{"endless deep names", unending(headers(file(strings.Repeat("d/", 19)+"x", ""))), wire.CodeTooLarge, strings.Repeat("d/", 19) + "x"},
+	{"directories without entries", fixed(tree(deepFiles(60)...)), wire.CodeTooLarge, "49/" + strings.Repeat("d/", 17) + "d"},
 	{"endless noise", unending([]byte("drydock!")), wire.CodeInvalid, ""},
 	{"nothing", fixed(nil), wire.CodeInvalid, ""},
 	{"an end and nothing else", fixed(make([]byte, 1024)), wire.CodeInvalid, ""},

@@ -356,6 +356,60 @@ func TestPackRefuses(t *testing.T) {
 	})
 }
 
+// What becomes a FIFO between a look and the opening makes nobody wait.
+func TestNothingBlocks(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	is.NoErr(os.Mkdir(dir+"/d", 0o755))
+	makeFIFO(t, dir+"/fifo")
+	makeFIFO(t, dir+"/d/fifo")
+	d, err := openDir(dir)
+	is.NoErr(err)
+	defer d.Close()
+	done := make(chan error)
+	go func() {
+		_, err := openDir(dir + "/fifo")
+		done <- err
+		_, err = d.Open("fifo/x")
+		done <- err
+		f, err := d.Open("d/fifo")
+		if err == nil {
+			defer f.Close()
+			err = NewPacker(io.Discard, &Options{}).file(f, "d/fifo")
+		}
+		done <- err
+	}()
+	for range 3 {
+		select {
+		case err := <-done:
+			is.True(err != nil)
+		case <-time.After(5 * time.Second):
+			t.Fatal("it waits for a writer")
+		}
+	}
+}
+
+// vanishing is a file system whose files are gone once somebody wants to read them.
+type vanishing struct{ fstest.MapFS }
+
+func (v vanishing) Open(name string) (fs.File, error) {
+	if strings.HasPrefix(name, "gone") {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return v.MapFS.Open(name)
+}
+
+func TestFilesThatVanish(t *testing.T) {
+	is := is.New(t)
+	b := packed(is, &Options{}, func(p *Packer) error {
+		return p.FS(vanishing{fstest.MapFS{"d/f": {}, "gone": {}, "gone-dir/x": {}}})
+	})
+	dst := t.TempDir() + "/dst"
+	_, err := extract(bytes.NewReader(b), dst, &Options{})
+	is.NoErr(err)
+	is.Equal(slices.Sorted(maps.Keys(described(is, dst))), []string{".", "d", "d/f", "gone-dir"})
+}
+
 // claimed is a file system of files of other sizes than they say.
 type claimed struct {
 	fstest.MapFS

@@ -149,6 +149,12 @@ func harmless(h wire.Header, payload []byte) bool {
 	case wire.OpGrep:
 		m := &wire.Grep{}
 		return local(m, &m.Path)
+	case wire.OpPack:
+		m := &wire.Pack{}
+		return local(m, &m.Path)
+	case wire.OpUnpack:
+		m := &wire.Unpack{}
+		return local(m, &m.Path)
 	}
 	return true
 }
@@ -197,6 +203,8 @@ func FuzzServe(f *testing.F) {
 		{wire.OpRealPath, wire.Path{Path: path}},
 		{wire.OpGlob, wire.Glob{Pattern: []byte("**/*")}},
 		{wire.OpGrep, wire.Grep{Pattern: []byte("te.t")}},
+		{wire.OpPack, wire.Pack{Path: []byte("a"), Skip: true}},
+		{wire.OpUnpack, wire.Unpack{Path: []byte("b")}},
 		{wire.OpRename, wire.Rename{From: path, To: []byte("b")}},
 		{wire.OpRemove, wire.Remove{Path: []byte("a"), All: true}},
 		{wire.OpStats, struct{}{}},
