@@ -74,8 +74,8 @@ func TestParseTarget(t *testing.T) {
 	}
 }
 
-// scripted is a sandbox whose guest answers one call with the frames that script makes.
-func scripted(t *testing.T, script func(call uint32) []byte) *Sandbox {
+// framed is a sandbox whose guest answers one call with the frames that script makes.
+func framed(t *testing.T, script func(call uint32) []byte) *Sandbox {
 	is := is.New(t)
 	guestR, hostW := io.Pipe()
 	hostR, guestW := io.Pipe()
@@ -148,7 +148,7 @@ func TestDialHostileGuest(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			is := is.New(t)
-			sb := scripted(t, test.say)
+			sb := framed(t, test.say)
 			_, err := sb.Dial(context.Background(), "tcp", "localhost:80")
 			is.True(errors.Is(err, test.want))
 			is.Equal(sb.ch.Err() != nil, test.lost)
@@ -156,7 +156,7 @@ func TestDialHostileGuest(t *testing.T) {
 	}
 	t.Run("no end", func(t *testing.T) {
 		is := is.New(t)
-		sb := scripted(t, func(call uint32) []byte {
+		sb := framed(t, func(call uint32) []byte {
 			frames := wire.AppendFrame(nil, wire.KindData, call, append(connected, "half"...))
 			return wire.AppendFrame(frames, wire.KindReply, call, ok)
 		})
@@ -170,7 +170,7 @@ func TestDialHostileGuest(t *testing.T) {
 	})
 	t.Run("the guest goes", func(t *testing.T) {
 		is := is.New(t)
-		sb := scripted(t, func(call uint32) []byte { return wire.AppendFrame(nil, wire.KindData, call, connected) })
+		sb := framed(t, func(call uint32) []byte { return wire.AppendFrame(nil, wire.KindData, call, connected) })
 		c, err := sb.Dial(context.Background(), "tcp", "localhost:80")
 		is.NoErr(err)
 		sb.ch.Fail(io.EOF) // as its read loop does
@@ -182,7 +182,7 @@ func TestDialHostileGuest(t *testing.T) {
 	})
 	t.Run("silence", func(t *testing.T) {
 		is := is.New(t)
-		sb := scripted(t, func(uint32) []byte { return nil })
+		sb := framed(t, func(uint32) []byte { return nil })
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 		defer cancel()
 		_, err := sb.Dial(ctx, "tcp", "localhost:80")

@@ -7,9 +7,6 @@ import (
 	"io/fs"
 	"log"
 	"os"
-	"path/filepath"
-	"strings"
-	"testing/fstest"
 	"time"
 
 	"github.com/drydock-go/drydock/sandbox"
@@ -91,38 +88,6 @@ func ExampleSandbox_Watch() {
 	changes, err := w.Next()
 	fmt.Println(changes, err)
 	// Output: [{new created false}] <nil>
-}
-
-func ExampleSandbox_Upload() {
-	ctx := context.Background()
-	sb, err := sandbox.Open(ctx, options())
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer sb.Close()
-	project := fstest.MapFS{"src/words.txt": {Data: []byte("one\ntwo\n")}}
-	if _, err := sb.UploadFS(ctx, project, ".", nil); err != nil { // Upload is for a directory
-		log.Fatal(err)
-	}
-	if _, err := sb.Exec(ctx, "mkdir out; wc -l src/words.txt > out/count; ln -s /etc/passwd out/trap"); err != nil {
-		log.Fatal(err)
-	}
-	dir, err := os.MkdirTemp("", "example")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	_, err = sb.Download(ctx, "out", filepath.Join(dir, "got"), nil)
-	fmt.Println(errors.Is(err, sandbox.ErrUnsafe))
-	r, err := sb.Download(ctx, "out", filepath.Join(dir, "got"), &sandbox.TransferOptions{Skip: true})
-	if err != nil {
-		log.Fatal(err)
-	}
-	count, err := os.ReadFile(filepath.Join(dir, "got", "count"))
-	fmt.Println(strings.TrimSpace(string(count)), r.Skipped[0].Name, err)
-	// Output:
-	// true
-	// 2 src/words.txt trap <nil>
 }
 
 func ExampleSandbox_Snapshot() {
