@@ -103,6 +103,9 @@ func (sb *Sandbox) failure(op, name string, err error) error {
 	case errors.As(err, &violation), errors.As(err, &ended), errors.Is(err, channel.ErrSilent), errors.Is(err, errStuck),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		sb.ch.Err() != nil && errors.Is(err, sb.ch.Err()): // such as a read that failed
+		if violation != nil {
+			sb.ch.Fail(err) // it may be in what a call brought, and not in a frame
+		}
 		// The reason is known once the container is gone, which takes bounded time.
 		<-sb.over
 		e.Err = sb.Err()

@@ -17,6 +17,8 @@ type GlobOptions struct {
 	Dir string
 	// Hidden lets wildcards match names that begin with a dot.
 	Hidden bool
+	// GitIgnore leaves out what git ignores: see Sandbox.Grep.
+	GitIgnore bool
 	// Newest orders by modification time, newest first. Default: by path.
 	Newest bool
 	// Limit is how many matches at most. Default: DefaultMatches.
@@ -47,7 +49,7 @@ type GlobResult struct {
 func (sb *Sandbox) Glob(ctx context.Context, pattern string, opts *GlobOptions) (*GlobResult, error) {
 	m := &wire.Glob{Pattern: []byte(pattern), Limit: DefaultMatches}
 	if opts != nil {
-		m.Dir, m.Hidden, m.Newest = []byte(opts.Dir), opts.Hidden, opts.Newest
+		m.Dir, m.Hidden, m.GitIgnore, m.Newest = []byte(opts.Dir), opts.Hidden, opts.GitIgnore, opts.Newest
 		if opts.Limit > 0 {
 			m.Limit = opts.Limit
 		}
@@ -58,14 +60,14 @@ func (sb *Sandbox) Glob(ctx context.Context, pattern string, opts *GlobOptions) 
 		return nil, sb.failure("glob", pattern, err)
 	}
 	result := &GlobResult{More: r.More, Errors: r.Errors}
-	err = eachLine(data, func(f *wire.FileInfo) error {
+	for records := wire.NewRecords(data); records.More(); {
+		f, err := records.FileInfo()
+		if err != nil {
+			return nil, sb.failure("glob", pattern, err)
+		}
 		path := string(f.Name)
 		f.Name = f.Name[bytes.LastIndexByte(f.Name, '/')+1:]
-		result.Matches = append(result.Matches, Match{Path: path, FileInfo: FileInfo{*f}})
-		return nil
-	})
-	if err != nil {
-		return nil, sb.failure("glob", pattern, err)
+		result.Matches = append(result.Matches, Match{Path: path, FileInfo: FileInfo{f}})
 	}
 	return result, nil
 }
@@ -81,10 +83,13 @@ type GrepOptions struct {
 	IgnoreCase bool
 	// Multiline lets "." match a line's end, and patterns span lines.
 	Multiline bool
-	// Before and After are how many lines of context to return with each match.
+	// Before and After are how many lines of context to return with each match, at most
+	// 1,000.
 	Before, After int
 	// Hidden searches files and directories whose names begin with a dot, too.
 	Hidden bool
+	// GitIgnore leaves out what git ignores: see Sandbox.Grep.
+	GitIgnore bool
 	// FilesOnly returns each file with a match once, without its lines.
 	FilesOnly bool
 	// Count returns each file with a match once, with how many of its lines match.
@@ -125,8 +130,8 @@ func (sb *Sandbox) Grep(ctx context.Context, pattern string, opts *GrepOptions) 
 	m := &wire.Grep{Pattern: []byte(pattern), Limit: DefaultMatches}
 	if opts != nil {
 		m.Path, m.IgnoreCase, m.Multiline, m.Hidden = []byte(opts.Path), opts.IgnoreCase, opts.Multiline, opts.Hidden
-		m.Before, m.After = max(opts.Before, 0), max(opts.After, 0)
-		m.FilesOnly, m.Count = opts.FilesOnly, opts.Count
+		m.Before, m.After = min(max(opts.Before, 0), 1000), min(max(opts.After, 0), 1000)
+		m.GitIgnore, m.FilesOnly, m.Count = opts.GitIgnore, opts.FilesOnly, opts.Count
 		if opts.Limit > 0 {
 			m.Limit = opts.Limit
 		}
@@ -140,12 +145,16 @@ func (sb *Sandbox) Grep(ctx context.Context, pattern string, opts *GrepOptions) 
 		return nil, sb.failure("grep", pattern, err)
 	}
 	result := &GrepResult{More: r.More, Errors: r.Errors}
-	err = eachLine(data, func(l *wire.GrepLine) error {
-		result.Lines = append(result.Lines, Line{Path: string(l.Path), Number: l.Number, Text: l.Text, Match: l.Match, Count: l.Count})
-		return nil
-	})
-	if err != nil {
-		return nil, sb.failure("grep", pattern, err)
+	path := ""
+	for records := wire.NewRecords(data); records.More(); {
+		l, err := records.GrepLine()
+		if err != nil {
+			return nil, sb.failure("grep", pattern, err)
+		}
+		if path != string(l.Path) {
+			path = string(l.Path) // one for all lines of a file
+		}
+		result.Lines = append(result.Lines, Line{Path: path, Number: l.Number, Text: l.Text, Match: l.Match, Count: l.Count})
 	}
 	return result, nil
 }

@@ -48,8 +48,8 @@ const (
 	OpReadLines               // ReadLines -> LinesRead; bytes on the call's stream
 	OpEdit                    // Edit -> Edited
 	OpRealPath                // Path -> Path
-	OpGlob                    // Glob -> Searched; one JSON FileInfo a line on the call's stream
-	OpGrep                    // Grep -> Searched; one JSON GrepLine a line on the call's stream
+	OpGlob                    // Glob -> Searched; FileInfos as of AppendFileInfo on the call's stream
+	OpGrep                    // Grep -> Searched; GrepLines as of AppendGrepLine on the call's stream
 	OpStats                   // nothing -> Stats
 	OpJobStart                // JobStart -> Job
 	OpJobs                    // nothing -> nothing; one JSON Job a line on the call's stream
@@ -300,38 +300,6 @@ type Edited struct {
 	InPlace     bool `json:",omitempty"`
 }
 
-// Glob looks for files by a pattern.
-type Glob struct {
-	Pattern []byte
-	Dir     []byte `json:",omitempty"`
-	Hidden  bool   `json:",omitempty"`
-	Newest  bool   `json:",omitempty"`
-	Limit   int
-}
-
-// Grep looks for lines by a regular expression.
-type Grep struct {
-	Pattern       []byte
-	Path          []byte   `json:",omitempty"`
-	Include       [][]byte `json:",omitempty"`
-	IgnoreCase    bool     `json:",omitempty"`
-	Multiline     bool     `json:",omitempty"`
-	Hidden        bool     `json:",omitempty"`
-	FilesOnly     bool     `json:",omitempty"`
-	Count         bool     `json:",omitempty"`
-	Before, After int      `json:",omitempty"`
-	Limit         int
-}
-
-// GrepLine is a line found, or one of context.
-type GrepLine struct {
-	Path   []byte
-	Number int    `json:",omitempty"`
-	Text   []byte `json:",omitempty"`
-	Match  bool   `json:",omitempty"`
-	Count  int    `json:",omitempty"`
-}
-
 // Stats are the container's figures. What cannot be read is -1, a limit that is none 0.
 type Stats struct {
 	Memory, MemoryLimit int64 // bytes, without the page cache that can be dropped
@@ -339,12 +307,6 @@ type Stats struct {
 	CPU                 int64 // nanoseconds of all processes since the start
 	Elapsed             int64 // nanoseconds since the start
 	DiskUsed, DiskSize  int64 // bytes of the file system of the work dir
-}
-
-// Searched ends a search.
-type Searched struct {
-	More   bool `json:",omitempty"`
-	Errors int  `json:",omitempty"`
 }
 
 // The status byte of a reply.
