@@ -113,12 +113,14 @@ func (r *Records) GrepLine() (GrepLine, error) {
 	if flags&linePath != 0 {
 		r.path = r.bytes()
 	} else if r.path == nil {
-		r.bad = true // the first line has one
+		r.fail() // the first line has one
 	}
 	l := GrepLine{Path: r.path, Match: flags&lineMatch != 0,
 		Number: int(r.number(math.MaxInt)), Count: int(r.number(math.MaxInt)), Text: r.bytes()}
 	return l, r.err()
 }
+
+func (r *Records) fail() { r.bad, r.b = true, nil }
 
 func (r *Records) err() error {
 	if r.bad {
@@ -131,7 +133,7 @@ func (r *Records) err() error {
 func (r *Records) number(limit uint64) uint64 {
 	v, n := binary.Uvarint(r.b)
 	if n <= 0 || v > limit {
-		r.bad, r.b = true, nil
+		r.fail()
 		return 0
 	}
 	r.b = r.b[n:]
@@ -141,7 +143,7 @@ func (r *Records) number(limit uint64) uint64 {
 func (r *Records) signed() int64 {
 	v, n := binary.Varint(r.b)
 	if n <= 0 {
-		r.bad, r.b = true, nil
+		r.fail()
 		return 0
 	}
 	r.b = r.b[n:]
@@ -151,7 +153,7 @@ func (r *Records) signed() int64 {
 func (r *Records) bytes() []byte {
 	n := r.number(uint64(len(r.b)))
 	if n > uint64(len(r.b)) { // which the number itself has made shorter
-		r.bad, r.b = true, nil
+		r.fail()
 		return nil
 	}
 	p := r.b[:n:n]
