@@ -17,7 +17,7 @@ type GlobOptions struct {
 	Dir string
 	// Hidden lets wildcards match names that begin with a dot.
 	Hidden bool
-	// GitIgnore leaves out what git ignores: see Sandbox.Grep.
+	// GitIgnore leaves out what git ignores: see GrepOptions.
 	GitIgnore bool
 	// Newest orders by modification time, newest first. Default: by path.
 	Newest bool
@@ -44,7 +44,8 @@ type GlobResult struct {
 
 // Glob finds files by a pattern: * and ? stop at "/", ** crosses any number of
 // directories, [a-z] and [!a-z] are classes, {a,b} alternatives, and a backslash takes
-// the next character as it is. A pattern without "/" is looked for in Dir alone.
+// the next character as it is. A pattern without "/" is looked for in Dir alone, and one that
+// ends in "/" finds directories alone.
 // Directories that symlinks lead to are entered only where the pattern names them.
 func (sb *Sandbox) Glob(ctx context.Context, pattern string, opts *GlobOptions) (*GlobResult, error) {
 	m := &wire.Glob{Pattern: []byte(pattern), Limit: DefaultMatches}
@@ -81,14 +82,21 @@ type GrepOptions struct {
 	Include []string
 	// IgnoreCase matches letters of either case.
 	IgnoreCase bool
-	// Multiline lets "." match a line's end, and patterns span lines.
+	// Multiline lets "." match a line's end, and patterns span lines. Files of more than
+	// 16 MiB, or of a 32nd of the sandbox's memory where that is less, count in Errors.
 	Multiline bool
 	// Before and After are how many lines of context to return with each match, at most
 	// 1,000.
 	Before, After int
 	// Hidden searches files and directories whose names begin with a dot, too.
 	Hidden bool
-	// GitIgnore leaves out what git ignores: see Sandbox.Grep.
+	// GitIgnore leaves out what git ignores, by the rules of gitignore(5): those of the
+	// .gitignore in each directory from the top of the repository down, or from where the
+	// search starts where that is in none, and of the repository's info/exclude; and what is
+	// named ".git". A repository below goes by its own rules. What Path names is searched in
+	// any case. Not looked at are the user's own rules (core.excludesFile) and whether git
+	// tracks a file that a rule is about. Rules that are more than 256 KiB, and a .gitignore
+	// that is no regular file, are not heeded and count in Errors.
 	GitIgnore bool
 	// FilesOnly returns each file with a match once, without its lines.
 	FilesOnly bool
@@ -124,8 +132,10 @@ type GrepResult struct {
 }
 
 // Grep finds lines by a regular expression in the syntax of package regexp (RE2), in
-// files ordered by path. Binary files, which have a NUL byte in their first 8,000, are
-// left out; directories that symlinks lead to are not entered.
+// files ordered by path, element by element. A line's end is "\n"; a "\r" before it is there to
+// be matched, and not in Text. Binary files, which have a NUL byte in their first 8,000, are
+// left out; directories and files that symlinks lead to are not searched. Lines of more than
+// 4 MiB, or of a 64th of the sandbox's memory where that is less, are searched in pieces.
 func (sb *Sandbox) Grep(ctx context.Context, pattern string, opts *GrepOptions) (*GrepResult, error) {
 	m := &wire.Grep{Pattern: []byte(pattern), Limit: DefaultMatches}
 	if opts != nil {

@@ -30,6 +30,13 @@ var tree = map[string]string{
 	"bytes\xff.txt":       "hello, bytes\n",
 	"a[b].txt":            "brackets\n",
 	"node_modules/m/i.js": "hello module\n",
+	"repo/.git/HEAD":      "needle\n",
+	"repo/.gitignore":     "*.log\n!keep.log\nbuild/\n/sub/*.txt\n",
+	"repo/a.log":          "needle\n",
+	"repo/keep.log":       "needle\n",
+	"repo/build/x":        "needle\n",
+	"repo/sub/y.txt":      "needle\n",
+	"repo/sub/z/y.txt":    "needle\n",
 }
 
 func plant(t testing.TB, sb *sandbox.Sandbox) {
@@ -96,6 +103,23 @@ func TestSearchOnEveryImage(t *testing.T) {
 				{"none/*", nil, ""},
 				{"src/*/*/c.go", nil, "src/deep/er/c.go"},
 				{"**/deep/**/*.go", nil, "src/deep/er/c.go"},
+				{"src/**/er", nil, "src/deep/er"},
+				{"**/er/**", nil, "src/deep/er/c.go|src/deep/er/d.txt"},
+				{"s**c/a.go", nil, "src/a.go"}, // no more than a star
+				{"*/*.py", nil, "src/b.py"},
+				{"src/*/", nil, "src/deep"},
+				{"main.go/", nil, ""},
+				{"src/**/", nil, "src/deep|src/deep/er"},
+				{"{src/a,main}.{go,py}", nil, "main.go|src/a.go"},
+				{"[!a-z]*.txt", nil, "-dash.txt"},
+				{"bytes[\xff]*", nil, "bytes\xff.txt"},
+				{"../workspace/main.go", nil, "../workspace/main.go"},
+				{"src//./a.go", nil, "src/a.go"},
+				{"**", &sandbox.GlobOptions{Dir: "src/deep"}, "src/deep/er|src/deep/er/c.go|src/deep/er/d.txt"},
+				{"repo/**", nil, "repo/a.log|repo/build|repo/build/x|repo/keep.log|repo/sub|repo/sub/y.txt|repo/sub/z|repo/sub/z/y.txt"},
+				{"repo/**", &sandbox.GlobOptions{GitIgnore: true}, "repo/keep.log|repo/sub|repo/sub/z|repo/sub/z/y.txt"},
+				{"**", &sandbox.GlobOptions{GitIgnore: true, Hidden: true, Dir: "repo"}, "repo/.gitignore|repo/keep.log|repo/sub|repo/sub/z|repo/sub/z/y.txt"},
+				{"*", &sandbox.GlobOptions{GitIgnore: true, Dir: "repo/build"}, "repo/build/x"}, // named
 			} {
 				t.Run("glob "+test.pattern, func(t *testing.T) {
 					is := is.New(t)
@@ -127,6 +151,18 @@ func TestSearchOnEveryImage(t *testing.T) {
 				{"end", `$`, &sandbox.GrepOptions{Path: "src/deep/er/c.go"}, "src/deep/er/c.go:1:package er"},
 				{"empty pattern", ``, &sandbox.GrepOptions{Path: "README.md"}, "README.md:1:# Title|README.md:2:|README.md:3:Hello world"},
 				{"files", "hello", &sandbox.GrepOptions{FilesOnly: true, Path: "src"}, "src/a.go:0:|src/b.py:0:"},
+				{"line end", `\)\r$`, nil, "src/b.py:1:print('hello')"},
+				{"ignored", "needle", nil, "repo/a.log:1:needle|repo/build/x:1:needle|repo/keep.log:1:needle|repo/sub/y.txt:1:needle|repo/sub/z/y.txt:1:needle"},
+				{"not ignored", "needle", &sandbox.GrepOptions{GitIgnore: true, Hidden: true}, "repo/keep.log:1:needle|repo/sub/z/y.txt:1:needle"},
+				{"ignored and named", "needle", &sandbox.GrepOptions{GitIgnore: true, Path: "repo/a.log"}, "repo/a.log:1:needle"},
+				{"include and ignored", "needle", &sandbox.GrepOptions{GitIgnore: true, Include: []string{"*.{txt,log}"}}, "repo/keep.log:1:needle|repo/sub/z/y.txt:1:needle"},
+				{"context at both ends", "^(one|six)$", &sandbox.GrepOptions{Before: 9, After: 1}, "src/deep/er/d.txt:1:one|src/deep/er/d.txt-2-two|src/deep/er/d.txt-3-three|src/deep/er/d.txt-4-four|src/deep/er/d.txt-5-five|src/deep/er/d.txt:6:six"},
+				{"context ends with the file", "package", &sandbox.GrepOptions{Path: "src", Before: 5, After: 5}, "src/a.go:1:package src|src/a.go-2-// hello again|src/deep/er/c.go:1:package er"},
+				{"binary", "binary", nil, ""},
+				{"name with a line end", "newline", nil, "new\nline.txt:1:hello, newline"},
+				{"path with dots", "^t", &sandbox.GrepOptions{Path: "./src/../src/deep/er"}, "./src/../src/deep/er/d.txt:2:two|./src/../src/deep/er/d.txt:3:three"},
+				{"class without a literal", `^[a-z]{5}$`, nil, "src/deep/er/d.txt:3:three"},
+				{"word", `(?i)\bHELLO\b, s`, nil, "with space.txt:1:hello, space"},
 				{"limit", "e", &sandbox.GrepOptions{Limit: 2, Path: "src/deep/er/d.txt"}, "src/deep/er/d.txt:1:one|src/deep/er/d.txt:3:three"},
 			} {
 				t.Run("grep "+test.name, func(t *testing.T) {

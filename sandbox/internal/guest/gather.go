@@ -31,6 +31,33 @@ var memoryLimit = sync.OnceValue(func() int64 {
 // with them the memory they take and the threads that wait for a disk.
 var searchers = make(chan struct{}, 8)
 
+// running bounds those of them that compute, to as many as there are cpus. The scheduler gets
+// two more, on which the guest answers other calls meanwhile: without them each would wait for
+// what it gives a goroutine, a hundredth of a second, several times.
+var running = sync.OnceValue(func() chan struct{} {
+	cpus := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(cpus + 2)
+	return make(chan struct{}, cpus)
+})
+
+// run does a little of a search, when there is a cpu for it.
+func (c *call) run(do func() error) error {
+	select {
+	case running() <- struct{}{}:
+	case <-c.quit:
+		return errAborted
+	}
+	defer func() { <-running() }()
+	return do()
+}
+
+// pause lets others run while do waits for something.
+func (c *call) pause(do func() error) error {
+	<-running()
+	defer func() { running() <- struct{}{} }()
+	return do()
+}
+
 // spillSize is how many bytes of a batch's results are kept until its turn comes.
 const spillSize = 64 << 10
 
@@ -108,16 +135,18 @@ func (f *findings) spill() error {
 		return nil
 	}
 	g := f.g
-	g.mu.Lock()
-	for g.turn != f.number && g.err == nil {
-		g.cond.Wait()
-	}
-	err := g.err
-	g.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	return g.take(f)
+	return g.c.pause(func() error {
+		g.mu.Lock()
+		for g.turn != f.number && g.err == nil {
+			g.cond.Wait()
+		}
+		err := g.err
+		g.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		return g.take(f)
+	})
 }
 
 // take delivers what was found in the batch whose turn it is, up to the limit.
@@ -196,7 +225,7 @@ func (g *gathering) dispatch() error {
 
 // helper starts another goroutine where there is work and room for one.
 func (g *gathering) helper() {
-	if len(g.queue) < 2 || g.helps >= runtime.GOMAXPROCS(0)-1 {
+	if len(g.queue) < 2 || g.helps >= cap(running())-1 {
 		return
 	}
 	select {
@@ -272,7 +301,7 @@ func (g *gathering) do(s fileSearch, b *batch) {
 			g.stop(errAborted)
 			return
 		}
-		err := s.search(path, f)
+		err := g.c.run(func() error { return s.search(path, f) })
 		if err == errEnough {
 			break
 		}

@@ -123,15 +123,16 @@ func (g *globber) walk(dir string, states []state, ignores *ignores) error {
 			}
 			segment := &s.segments[s.next]
 			end := s.next+1 == len(s.segments)
+			match := end && (!segment.dir || g.isDir(dir, e))
 			switch {
 			case segment.deep:
 				if !g.m.Hidden && strings.HasPrefix(e.name, ".") {
 					continue
 				}
-				matches = matches || end
+				matches = matches || match
 				next = append(next, s)
 			case segment.accepts(e.name, g.m.Hidden):
-				matches = matches || end
+				matches = matches || match
 				follow = follow || segment.match == nil
 				if !end {
 					next = append(next, state{s.segments, s.next + 1})
@@ -155,6 +156,15 @@ func (g *globber) walk(dir string, states []state, ignores *ignores) error {
 		}
 	}
 	return nil
+}
+
+// isDir reports whether an entry is a directory, or leads to one.
+func (g *globber) isDir(dir string, e entry) bool {
+	if e.kind != syscall.DT_LNK {
+		return e.kind == syscall.DT_DIR
+	}
+	info, err := os.Stat(g.root + dir + e.name)
+	return err == nil && info.IsDir()
 }
 
 // entries lists a directory, or looks up the names where only those can match.

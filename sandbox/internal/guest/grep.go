@@ -270,6 +270,7 @@ func (s *fileGrep) read(fd int, size int64) error {
 		if err := s.window(s.buf[:cut], end); err != nil || end {
 			return err
 		}
+		_ = s.c.pause(func() error { return nil }) // whoever waits for this cpu
 		n = copy(s.buf, s.buf[cut:n])
 		want = min(max(s.step, 2*n), len(s.buf))
 	}

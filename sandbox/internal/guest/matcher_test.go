@@ -271,7 +271,7 @@ func TestWindows(t *testing.T) {
 		s := &fileGrep{grepper: &grepper{c: idle(), m: m, expression: e, root: file}, buf: make([]byte, 1<<16), step: 1 + rnd.IntN(60)}
 		s.lines = newByLine(s.c, e)
 		f := &findings{g: &gathering{limit: 1 << 30}}
-		is.NoErr(s.search("", f))
+		is.NoErr(s.c.run(func() error { return s.search("", f) }))
 		var got []string
 		for records := wire.NewRecords(f.buf); records.More(); {
 			l, err := records.GrepLine()
@@ -284,7 +284,7 @@ func TestWindows(t *testing.T) {
 		}
 		m.Count = true
 		f = &findings{g: &gathering{limit: 1 << 30}}
-		is.NoErr(s.search("", f))
+		is.NoErr(s.c.run(func() error { return s.search("", f) }))
 		count := 0
 		if len(f.buf) > 0 {
 			l, err := wire.NewRecords(f.buf).GrepLine()
@@ -308,7 +308,7 @@ func TestLongLine(t *testing.T) {
 		s := &fileGrep{grepper: &grepper{c: idle(), m: m, expression: e, root: file}, buf: make([]byte, 64), step: 16}
 		s.lines = newByLine(s.c, e)
 		f := &findings{g: &gathering{limit: 1 << 30}}
-		is.NoErr(s.search("", f))
+		is.NoErr(s.c.run(func() error { return s.search("", f) }))
 		got := ""
 		for records := wire.NewRecords(f.buf); records.More(); {
 			l, err := records.GrepLine()

@@ -36,7 +36,11 @@ func (r *dirReader) entries(dir string) iter.Seq2[entry, error] {
 		for after, more := "", true; more; {
 			var all []entry
 			var err error
-			if all, more, err = r.read(dir, after); err != nil {
+			err = r.c.run(func() error {
+				all, more, err = r.read(dir, after)
+				return err
+			})
+			if err != nil {
 				yield(entry{}, err)
 				return
 			}
