@@ -83,10 +83,10 @@ type GrepOptions struct {
 	// IgnoreCase matches letters of either case.
 	IgnoreCase bool
 	// Multiline lets "." match a line's end, and patterns span lines. Files of more than
-	// 16 MiB, or of a 32nd of the sandbox's memory where that is less, count in Errors.
+	// 16 MiB, or of a 64th of the sandbox's memory where that is less, count in Errors.
 	Multiline bool
 	// Before and After are how many lines of context to return with each match, at most
-	// 1,000.
+	// 1,000. Before is less in a sandbox of less than 128 MiB.
 	Before, After int
 	// Hidden searches files and directories whose names begin with a dot, too.
 	Hidden bool
@@ -95,8 +95,9 @@ type GrepOptions struct {
 	// search starts where that is in none, and of the repository's info/exclude; and what is
 	// named ".git". A repository below goes by its own rules. What Path names is searched in
 	// any case. Not looked at are the user's own rules (core.excludesFile) and whether git
-	// tracks a file that a rule is about. Rules that are more than 256 KiB, and a .gitignore
-	// that is no regular file, are not heeded and count in Errors.
+	// tracks a file that a rule is about. Rules of more than 256 KiB, or of a 1024th of
+	// the sandbox's memory where that is less, and a .gitignore that is no regular file are not
+	// heeded and count in Errors.
 	GitIgnore bool
 	// FilesOnly returns each file with a match once, without its lines.
 	FilesOnly bool

@@ -1,12 +1,15 @@
 package sandbox_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -247,4 +250,68 @@ func TestSearchObstacles(t *testing.T) {
 	found, err = sb.Grep(ctx, "y", nil)
 	is.NoErr(err)
 	is.Equal(len(found.Lines[0].Text), 2000)
+	// What has no end or blocks is no file, and is passed by.
+	found, err = sb.Grep(ctx, "x", &sandbox.GrepOptions{Path: "/dev", Hidden: true})
+	is.NoErr(err)
+	is.Equal(len(found.Lines), 0)
+	_, err = sb.Grep(ctx, "x", &sandbox.GrepOptions{Path: "pipe"})
+	is.True(strings.Contains(err.Error(), "not a regular file"))
+	// Files that change with each look, or say that they are empty.
+	bounded, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	found, err = sb.Grep(bounded, "^MemTotal:", &sandbox.GrepOptions{Path: "/proc"})
+	is.NoErr(err)
+	is.True(strings.HasPrefix(lines(found), "/proc/meminfo:1:MemTotal:"))
+	is.True(found.Errors > 0) // some are root's
+	_, err = sb.Grep(bounded, "no such text", &sandbox.GrepOptions{Path: "/sys"})
+	is.NoErr(err)
+	// A loop of links can be gone through as often as a pattern says, and no more.
+	g, err = sb.Glob(ctx, "loop/loop/loop/link/*", nil)
+	is.NoErr(err)
+	is.Equal(paths(g), "loop/loop/loop/link/f|loop/loop/loop/link/long")
+	g, err = sb.Glob(ctx, strings.Repeat("loop/", 100)+"*", nil) // more than the kernel follows
+	is.NoErr(err)
+	is.Equal(len(g.Matches), 0)
+}
+
+// Searches take no more memory than the smallest sandbox has, whatever they come across.
+func TestSearchInLittleMemory(t *testing.T) {
+	is := is.New(t)
+	engine(t)
+	dir := t.TempDir()
+	is.NoErr(os.Mkdir(dir+"/many", 0o755))
+	for i := range 12_000 {
+		is.NoErr(os.WriteFile(fmt.Sprintf("%s/many/%05d-%s", dir, i, strings.Repeat("n", 100)), nil, 0o644))
+	}
+	is.NoErr(os.WriteFile(dir+"/line", bytes.Repeat([]byte("long line "), 4<<20), 0o644)) // of 40 MiB
+	is.NoErr(os.WriteFile(dir+"/lines", bytes.Repeat([]byte("a short line\n"), 3<<20), 0o644))
+	is.NoErr(os.WriteFile(dir+"/.gitignore", bytes.Repeat([]byte("*x\n"), 80_000), 0o644))
+	sb := open(t, sandbox.Options{Memory: 16 << 20, Mounts: []sandbox.Mount{{Source: dir, Target: "/data", ReadOnly: true}}})
+	ctx := context.Background()
+	var all errgroup
+	for range 4 {
+		all.Go(func() error {
+			r, err := sb.Glob(ctx, "**", &sandbox.GlobOptions{Dir: "/data", GitIgnore: true, Newest: true, Limit: 100})
+			if err == nil && (len(r.Matches) != 100 || !r.More) {
+				err = fmt.Errorf("%d matches", len(r.Matches))
+			}
+			return err
+		})
+		for _, opts := range []sandbox.GrepOptions{{}, {Before: 1000, After: 1000}, {Multiline: true}, {FilesOnly: true}} {
+			opts.Path, opts.Limit = "/data", 1000
+			all.Go(func() error { _, err := sb.Grep(ctx, "(?i)line", &opts); return err })
+		}
+	}
+	is.NoErr(all.Wait())
+	r, err := sb.Glob(ctx, "**", &sandbox.GlobOptions{Dir: "/data"})
+	is.NoErr(err)
+	is.Equal(len(r.Matches), sandbox.DefaultMatches)
+	found, err := sb.Grep(ctx, "line", &sandbox.GrepOptions{Path: "/data", Count: true})
+	is.NoErr(err)
+	is.Equal(len(found.Lines), 2)
+	is.Equal(found.Lines[0].Count, 1)
+	is.Equal(found.Lines[1].Count, 3<<20)
+	stats, err := sb.Stats(ctx)
+	is.NoErr(err)
+	t.Logf("%d KiB in use", stats.Memory>>10)
 }

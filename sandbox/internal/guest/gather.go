@@ -29,7 +29,10 @@ var memoryLimit = sync.OnceValue(func() int64 {
 
 // searchers bounds the goroutines that search at the same time for all calls together, and
 // with them the memory they take and the threads that wait for a disk.
-var searchers = make(chan struct{}, 8)
+var searchers = sync.OnceValue(func() chan struct{} {
+	const each = 16 << 20
+	return make(chan struct{}, max(searchMemory(each, 8), 2))
+})
 
 // running bounds those of them that compute, to as many as there are cpus. The scheduler gets
 // two more, on which the guest answers other calls meanwhile: without them each would wait for
@@ -170,12 +173,12 @@ func (g *gathering) take(f *findings) error {
 // begin waits for a place among the searchers. What it began end ends.
 func (g *gathering) begin() (err error) {
 	select {
-	case searchers <- struct{}{}:
+	case searchers() <- struct{}{}:
 	case <-g.c.quit:
 		return errAborted
 	}
 	if g.own, err = g.start(); err != nil {
-		<-searchers
+		<-searchers()
 		return err
 	}
 	g.cond.L = &g.mu
@@ -229,18 +232,18 @@ func (g *gathering) helper() {
 		return
 	}
 	select {
-	case searchers <- struct{}{}:
+	case searchers() <- struct{}{}:
 	default:
 		return
 	}
 	s, err := g.start()
 	if err != nil {
-		<-searchers
+		<-searchers()
 		return // the others do it
 	}
 	g.helps++
 	g.help.Go(func() {
-		defer func() { <-searchers }()
+		defer func() { <-searchers() }()
 		defer s.close()
 		for b := range g.queue {
 			g.do(s, b)
@@ -272,7 +275,7 @@ func (g *gathering) end(err error) error {
 	}
 	g.help.Wait()
 	g.own.close()
-	<-searchers
+	<-searchers()
 	if err = g.failed(); err == errEnough {
 		err = nil
 	}

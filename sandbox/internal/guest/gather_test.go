@@ -109,7 +109,7 @@ func TestGathering(t *testing.T) {
 			}()
 			err = g.end(err)
 			is.Equal(open.Load(), int64(0))
-			is.Equal(len(searchers), 0)
+			is.Equal(len(searchers()), 0)
 			eventually(is, func() bool { return runtime.NumGoroutine() <= before })
 			if test.broken != "" {
 				is.Equal(err.Error(), "broken")
@@ -126,14 +126,14 @@ func TestGathering(t *testing.T) {
 	}
 	t.Run("given up while it waits for others", func(t *testing.T) {
 		is := is.New(t)
-		for range cap(searchers) {
-			searchers <- struct{}{}
+		for range cap(searchers()) {
+			searchers() <- struct{}{}
 		}
 		c := idle()
 		time.AfterFunc(5*time.Millisecond, func() { close(c.quit) })
 		is.Equal((&gathering{c: c}).begin(), errAborted)
-		for range cap(searchers) {
-			<-searchers
+		for range cap(searchers()) {
+			<-searchers()
 		}
 	})
 }

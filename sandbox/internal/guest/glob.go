@@ -46,7 +46,7 @@ func (c *call) glob(m *wire.Glob) (last []byte, v any, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	g := &globber{c: c, m: m, dirs: newDirReader(c), list: &listing{c: c}}
+	g := &globber{c: c, m: m, list: &listing{c: c}}
 	dir := c.s.abs(string(m.Dir))
 	g.shown = strings.TrimSuffix(string(m.Dir), "/")
 	switch {
@@ -73,6 +73,7 @@ func (c *call) glob(m *wire.Glob) (last []byte, v any, err error) {
 	if err := g.files.begin(); err != nil {
 		return nil, nil, err
 	}
+	g.dirs = newDirReader(c)
 	var ignores *ignores
 	if m.GitIgnore {
 		ignores = newIgnores(c, g.files.fail, dir)

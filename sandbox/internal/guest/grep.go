@@ -39,7 +39,7 @@ type grepper struct {
 }
 
 func (c *call) grep(m *wire.Grep) (last []byte, v any, err error) {
-	g := &grepper{c: c, m: m, dirs: newDirReader(c), list: &listing{c: c}}
+	g := &grepper{c: c, m: m, list: &listing{c: c}}
 	if g.expression, err = compileExpression(m); err != nil {
 		return nil, nil, err
 	}
@@ -56,6 +56,7 @@ func (c *call) grep(m *wire.Grep) (last []byte, v any, err error) {
 		}
 		g.include = append(g.include, alternatives...)
 	}
+	m.Before = min(m.Before, searchMemory(64, 2<<20)/grepText) // which are kept
 	path := c.s.abs(string(m.Path))
 	info, err := os.Stat(path)
 	if err != nil {
@@ -75,6 +76,7 @@ func (c *call) grep(m *wire.Grep) (last []byte, v any, err error) {
 	if err := g.files.begin(); err != nil {
 		return nil, nil, err
 	}
+	g.dirs = newDirReader(c)
 	if err := g.files.end(g.walkAll(info.IsDir())); err != nil {
 		return nil, nil, err
 	}
@@ -159,7 +161,7 @@ func (g *grepper) start() (fileSearch, error) {
 	size := max(searchMemory(64, grepLine), grepWindow)
 	if g.m.Multiline {
 		// One more, to see that a file is larger.
-		size = max(searchMemory(32, multilineMax), grepWindow) + 1
+		size = max(searchMemory(64, multilineMax), grepWindow) + 1
 		s.lines = newAcrossLines(g.c, g.expression)
 	} else {
 		s.lines = newByLine(g.c, g.expression)

@@ -165,7 +165,7 @@ func (d *ignores) load(file string, flags int) {
 	if d.rules != nil {
 		size = d.rules.size
 	}
-	text, err := readSmall(file, flags, maxIgnore-size)
+	text, err := readSmall(file, flags, searchMemory(1024, maxIgnore)-size)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
