@@ -168,7 +168,7 @@ func TestDirectoryInPasses(t *testing.T) {
 	}
 }
 
-// findAll is a search that takes seconds, as there are many names of one large file.
+// large makes a file that takes a while to search, and many more names of it.
 func (s *session) large(is *is.I, links int) {
 	is.Helper()
 	text := strings.Repeat(strings.Repeat("some text ", 8)+"\n", 12<<20/81)

@@ -35,8 +35,7 @@ func (r *dirReader) entries(dir string) iter.Seq2[entry, error] {
 	return func(yield func(entry, error) bool) {
 		for after, more := "", true; more; {
 			var all []entry
-			var err error
-			err = r.c.run(func() error {
+			err := r.c.run(func() (err error) {
 				all, more, err = r.read(dir, after)
 				return err
 			})
