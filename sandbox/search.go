@@ -17,6 +17,8 @@ type GlobOptions struct {
 	Dir string
 	// Hidden lets wildcards match names that begin with a dot.
 	Hidden bool
+	// GitIgnore leaves out what git ignores: see GrepOptions.
+	GitIgnore bool
 	// Newest orders by modification time, newest first. Default: by path.
 	Newest bool
 	// Limit is how many matches at most. Default: DefaultMatches.
@@ -42,12 +44,13 @@ type GlobResult struct {
 
 // Glob finds files by a pattern: * and ? stop at "/", ** crosses any number of
 // directories, [a-z] and [!a-z] are classes, {a,b} alternatives, and a backslash takes
-// the next character as it is. A pattern without "/" is looked for in Dir alone.
+// the next character as it is. A pattern without "/" is looked for in Dir alone, and one that
+// ends in "/" finds directories alone.
 // Directories that symlinks lead to are entered only where the pattern names them.
 func (sb *Sandbox) Glob(ctx context.Context, pattern string, opts *GlobOptions) (*GlobResult, error) {
 	m := &wire.Glob{Pattern: []byte(pattern), Limit: DefaultMatches}
 	if opts != nil {
-		m.Dir, m.Hidden, m.Newest = []byte(opts.Dir), opts.Hidden, opts.Newest
+		m.Dir, m.Hidden, m.GitIgnore, m.Newest = []byte(opts.Dir), opts.Hidden, opts.GitIgnore, opts.Newest
 		if opts.Limit > 0 {
 			m.Limit = opts.Limit
 		}
@@ -58,14 +61,14 @@ func (sb *Sandbox) Glob(ctx context.Context, pattern string, opts *GlobOptions) 
 		return nil, sb.failure("glob", pattern, err)
 	}
 	result := &GlobResult{More: r.More, Errors: r.Errors}
-	err = eachLine(data, func(f *wire.FileInfo) error {
+	for records := wire.NewRecords(data); records.More(); {
+		f, err := records.FileInfo()
+		if err != nil {
+			return nil, sb.failure("glob", pattern, err)
+		}
 		path := string(f.Name)
 		f.Name = f.Name[bytes.LastIndexByte(f.Name, '/')+1:]
-		result.Matches = append(result.Matches, Match{Path: path, FileInfo: FileInfo{*f}})
-		return nil
-	})
-	if err != nil {
-		return nil, sb.failure("glob", pattern, err)
+		result.Matches = append(result.Matches, Match{Path: path, FileInfo: FileInfo{f}})
 	}
 	return result, nil
 }
@@ -79,12 +82,23 @@ type GrepOptions struct {
 	Include []string
 	// IgnoreCase matches letters of either case.
 	IgnoreCase bool
-	// Multiline lets "." match a line's end, and patterns span lines.
+	// Multiline lets "." match a line's end, and patterns span lines. Files of more than
+	// 16 MiB, or of a 64th of the sandbox's memory where that is less, count in Errors.
 	Multiline bool
-	// Before and After are how many lines of context to return with each match.
+	// Before and After are how many lines of context to return with each match, at most
+	// 1,000. Before is less in a sandbox of less than 128 MiB.
 	Before, After int
 	// Hidden searches files and directories whose names begin with a dot, too.
 	Hidden bool
+	// GitIgnore leaves out what git ignores, by the rules of gitignore(5): those of the
+	// .gitignore in each directory from the top of the repository down, or from where the
+	// search starts where that is in none, and of the repository's info/exclude; and what is
+	// named ".git". A repository below goes by its own rules. What Path names is searched in
+	// any case. Not looked at are the user's own rules (core.excludesFile) and whether git
+	// tracks a file that a rule is about. Rules of more than 256 KiB, or of a 1024th of
+	// the sandbox's memory where that is less, and a .gitignore that is no regular file are not
+	// heeded and count in Errors.
+	GitIgnore bool
 	// FilesOnly returns each file with a match once, without its lines.
 	FilesOnly bool
 	// Count returns each file with a match once, with how many of its lines match.
@@ -119,14 +133,16 @@ type GrepResult struct {
 }
 
 // Grep finds lines by a regular expression in the syntax of package regexp (RE2), in
-// files ordered by path. Binary files, which have a NUL byte in their first 8,000, are
-// left out; directories that symlinks lead to are not entered.
+// files ordered by path, element by element. A line's end is "\n"; a "\r" before it is there to
+// be matched, and not in Text. Binary files, which have a NUL byte in their first 8,000, are
+// left out; directories and files that symlinks lead to are not searched. Lines of more than
+// 4 MiB, or of a 64th of the sandbox's memory where that is less, are searched in pieces.
 func (sb *Sandbox) Grep(ctx context.Context, pattern string, opts *GrepOptions) (*GrepResult, error) {
 	m := &wire.Grep{Pattern: []byte(pattern), Limit: DefaultMatches}
 	if opts != nil {
 		m.Path, m.IgnoreCase, m.Multiline, m.Hidden = []byte(opts.Path), opts.IgnoreCase, opts.Multiline, opts.Hidden
-		m.Before, m.After = max(opts.Before, 0), max(opts.After, 0)
-		m.FilesOnly, m.Count = opts.FilesOnly, opts.Count
+		m.Before, m.After = min(max(opts.Before, 0), 1000), min(max(opts.After, 0), 1000)
+		m.GitIgnore, m.FilesOnly, m.Count = opts.GitIgnore, opts.FilesOnly, opts.Count
 		if opts.Limit > 0 {
 			m.Limit = opts.Limit
 		}
@@ -140,12 +156,16 @@ func (sb *Sandbox) Grep(ctx context.Context, pattern string, opts *GrepOptions) 
 		return nil, sb.failure("grep", pattern, err)
 	}
 	result := &GrepResult{More: r.More, Errors: r.Errors}
-	err = eachLine(data, func(l *wire.GrepLine) error {
-		result.Lines = append(result.Lines, Line{Path: string(l.Path), Number: l.Number, Text: l.Text, Match: l.Match, Count: l.Count})
-		return nil
-	})
-	if err != nil {
-		return nil, sb.failure("grep", pattern, err)
+	path := ""
+	for records := wire.NewRecords(data); records.More(); {
+		l, err := records.GrepLine()
+		if err != nil {
+			return nil, sb.failure("grep", pattern, err)
+		}
+		if path != string(l.Path) {
+			path = string(l.Path) // one for all lines of a file
+		}
+		result.Lines = append(result.Lines, Line{Path: path, Number: l.Number, Text: l.Text, Match: l.Match, Count: l.Count})
 	}
 	return result, nil
 }

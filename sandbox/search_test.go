@@ -1,12 +1,15 @@
 package sandbox_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -30,6 +33,13 @@ var tree = map[string]string{
 	"bytes\xff.txt":       "hello, bytes\n",
 	"a[b].txt":            "brackets\n",
 	"node_modules/m/i.js": "hello module\n",
+	"repo/.git/HEAD":      "needle\n",
+	"repo/.gitignore":     "*.log\n!keep.log\nbuild/\n/sub/*.txt\n",
+	"repo/a.log":          "needle\n",
+	"repo/keep.log":       "needle\n",
+	"repo/build/x":        "needle\n",
+	"repo/sub/y.txt":      "needle\n",
+	"repo/sub/z/y.txt":    "needle\n",
 }
 
 func plant(t testing.TB, sb *sandbox.Sandbox) {
@@ -96,6 +106,23 @@ func TestSearchOnEveryImage(t *testing.T) {
 				{"none/*", nil, ""},
 				{"src/*/*/c.go", nil, "src/deep/er/c.go"},
 				{"**/deep/**/*.go", nil, "src/deep/er/c.go"},
+				{"src/**/er", nil, "src/deep/er"},
+				{"**/er/**", nil, "src/deep/er/c.go|src/deep/er/d.txt"},
+				{"s**c/a.go", nil, "src/a.go"}, // no more than a star
+				{"*/*.py", nil, "src/b.py"},
+				{"src/*/", nil, "src/deep"},
+				{"main.go/", nil, ""},
+				{"src/**/", nil, "src/deep|src/deep/er"},
+				{"{src/a,main}.{go,py}", nil, "main.go|src/a.go"},
+				{"[!a-z]*.txt", nil, "-dash.txt"},
+				{"bytes[\xff]*", nil, "bytes\xff.txt"},
+				{"../workspace/main.go", nil, "../workspace/main.go"},
+				{"src//./a.go", nil, "src/a.go"},
+				{"**", &sandbox.GlobOptions{Dir: "src/deep"}, "src/deep/er|src/deep/er/c.go|src/deep/er/d.txt"},
+				{"repo/**", nil, "repo/a.log|repo/build|repo/build/x|repo/keep.log|repo/sub|repo/sub/y.txt|repo/sub/z|repo/sub/z/y.txt"},
+				{"repo/**", &sandbox.GlobOptions{GitIgnore: true}, "repo/keep.log|repo/sub|repo/sub/z|repo/sub/z/y.txt"},
+				{"**", &sandbox.GlobOptions{GitIgnore: true, Hidden: true, Dir: "repo"}, "repo/.gitignore|repo/keep.log|repo/sub|repo/sub/z|repo/sub/z/y.txt"},
+				{"*", &sandbox.GlobOptions{GitIgnore: true, Dir: "repo/build"}, "repo/build/x"}, // named
 			} {
 				t.Run("glob "+test.pattern, func(t *testing.T) {
 					is := is.New(t)
@@ -127,6 +154,18 @@ func TestSearchOnEveryImage(t *testing.T) {
 				{"end", `$`, &sandbox.GrepOptions{Path: "src/deep/er/c.go"}, "src/deep/er/c.go:1:package er"},
 				{"empty pattern", ``, &sandbox.GrepOptions{Path: "README.md"}, "README.md:1:# Title|README.md:2:|README.md:3:Hello world"},
 				{"files", "hello", &sandbox.GrepOptions{FilesOnly: true, Path: "src"}, "src/a.go:0:|src/b.py:0:"},
+				{"line end", `\)\r$`, nil, "src/b.py:1:print('hello')"},
+				{"ignored", "needle", nil, "repo/a.log:1:needle|repo/build/x:1:needle|repo/keep.log:1:needle|repo/sub/y.txt:1:needle|repo/sub/z/y.txt:1:needle"},
+				{"not ignored", "needle", &sandbox.GrepOptions{GitIgnore: true, Hidden: true}, "repo/keep.log:1:needle|repo/sub/z/y.txt:1:needle"},
+				{"ignored and named", "needle", &sandbox.GrepOptions{GitIgnore: true, Path: "repo/a.log"}, "repo/a.log:1:needle"},
+				{"include and ignored", "needle", &sandbox.GrepOptions{GitIgnore: true, Include: []string{"*.{txt,log}"}}, "repo/keep.log:1:needle|repo/sub/z/y.txt:1:needle"},
+				{"context at both ends", "^(one|six)$", &sandbox.GrepOptions{Before: 9, After: 1}, "src/deep/er/d.txt:1:one|src/deep/er/d.txt-2-two|src/deep/er/d.txt-3-three|src/deep/er/d.txt-4-four|src/deep/er/d.txt-5-five|src/deep/er/d.txt:6:six"},
+				{"context ends with the file", "package", &sandbox.GrepOptions{Path: "src", Before: 5, After: 5}, "src/a.go:1:package src|src/a.go-2-// hello again|src/deep/er/c.go:1:package er"},
+				{"binary", "binary", nil, ""},
+				{"name with a line end", "newline", nil, "new\nline.txt:1:hello, newline"},
+				{"path with dots", "^t", &sandbox.GrepOptions{Path: "./src/../src/deep/er"}, "./src/../src/deep/er/d.txt:2:two|./src/../src/deep/er/d.txt:3:three"},
+				{"class without a literal", `^[a-z]{5}$`, nil, "src/deep/er/d.txt:3:three"},
+				{"word", `(?i)\bHELLO\b, s`, nil, "with space.txt:1:hello, space"},
 				{"limit", "e", &sandbox.GrepOptions{Limit: 2, Path: "src/deep/er/d.txt"}, "src/deep/er/d.txt:1:one|src/deep/er/d.txt:3:three"},
 			} {
 				t.Run("grep "+test.name, func(t *testing.T) {
@@ -211,4 +250,68 @@ func TestSearchObstacles(t *testing.T) {
 	found, err = sb.Grep(ctx, "y", nil)
 	is.NoErr(err)
 	is.Equal(len(found.Lines[0].Text), 2000)
+	// What has no end or blocks is no file, and is passed by.
+	found, err = sb.Grep(ctx, "x", &sandbox.GrepOptions{Path: "/dev", Hidden: true})
+	is.NoErr(err)
+	is.Equal(len(found.Lines), 0)
+	_, err = sb.Grep(ctx, "x", &sandbox.GrepOptions{Path: "pipe"})
+	is.True(strings.Contains(err.Error(), "not a regular file"))
+	// Files that change with each look, or say that they are empty.
+	bounded, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	found, err = sb.Grep(bounded, "^MemTotal:", &sandbox.GrepOptions{Path: "/proc"})
+	is.NoErr(err)
+	is.True(strings.HasPrefix(lines(found), "/proc/meminfo:1:MemTotal:"))
+	is.True(found.Errors > 0) // some are root's
+	_, err = sb.Grep(bounded, "no such text", &sandbox.GrepOptions{Path: "/sys"})
+	is.NoErr(err)
+	// A loop of links can be gone through as often as a pattern says, and no more.
+	g, err = sb.Glob(ctx, "loop/loop/loop/link/*", nil)
+	is.NoErr(err)
+	is.Equal(paths(g), "loop/loop/loop/link/f|loop/loop/loop/link/long")
+	g, err = sb.Glob(ctx, strings.Repeat("loop/", 100)+"*", nil) // more than the kernel follows
+	is.NoErr(err)
+	is.Equal(len(g.Matches), 0)
+}
+
+// Searches take no more memory than the smallest sandbox has, whatever they come across.
+func TestSearchInLittleMemory(t *testing.T) {
+	is := is.New(t)
+	engine(t)
+	dir := t.TempDir()
+	is.NoErr(os.Mkdir(dir+"/many", 0o755))
+	for i := range 12_000 {
+		is.NoErr(os.WriteFile(fmt.Sprintf("%s/many/%05d-%s", dir, i, strings.Repeat("n", 100)), nil, 0o644))
+	}
+	is.NoErr(os.WriteFile(dir+"/line", bytes.Repeat([]byte("long line "), 4<<20), 0o644)) // of 40 MiB
+	is.NoErr(os.WriteFile(dir+"/lines", bytes.Repeat([]byte("a short line\n"), 3<<20), 0o644))
+	is.NoErr(os.WriteFile(dir+"/.gitignore", bytes.Repeat([]byte("*x\n"), 80_000), 0o644))
+	sb := open(t, sandbox.Options{Memory: 16 << 20, Mounts: []sandbox.Mount{{Source: dir, Target: "/data", ReadOnly: true}}})
+	ctx := context.Background()
+	var all errgroup
+	for range 4 {
+		all.Go(func() error {
+			r, err := sb.Glob(ctx, "**", &sandbox.GlobOptions{Dir: "/data", GitIgnore: true, Newest: true, Limit: 100})
+			if err == nil && (len(r.Matches) != 100 || !r.More) {
+				err = fmt.Errorf("%d matches", len(r.Matches))
+			}
+			return err
+		})
+		for _, opts := range []sandbox.GrepOptions{{}, {Before: 1000, After: 1000}, {Multiline: true}, {FilesOnly: true}} {
+			opts.Path, opts.Limit = "/data", 1000
+			all.Go(func() error { _, err := sb.Grep(ctx, "(?i)line", &opts); return err })
+		}
+	}
+	is.NoErr(all.Wait())
+	r, err := sb.Glob(ctx, "**", &sandbox.GlobOptions{Dir: "/data"})
+	is.NoErr(err)
+	is.Equal(len(r.Matches), sandbox.DefaultMatches)
+	found, err := sb.Grep(ctx, "line", &sandbox.GrepOptions{Path: "/data", Count: true})
+	is.NoErr(err)
+	is.Equal(len(found.Lines), 2)
+	is.Equal(found.Lines[0].Count, 1)
+	is.Equal(found.Lines[1].Count, 3<<20)
+	stats, err := sb.Stats(ctx)
+	is.NoErr(err)
+	t.Logf("%d KiB in use", stats.Memory>>10)
 }

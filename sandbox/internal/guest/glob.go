@@ -3,11 +3,14 @@
 package guest
 
 import (
+	"bytes"
 	"cmp"
-	"io/fs"
+	"iter"
+	"math"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
@@ -18,14 +21,23 @@ type state struct {
 	next     int
 }
 
-// globber walks a tree once for all alternatives of a pattern.
+// globber walks a tree once for all alternatives of a pattern. Its paths are those below the
+// directory that the pattern starts in.
 type globber struct {
 	c      *call
 	m      *wire.Glob
-	result wire.Searched
-	out    []*wire.FileInfo // by modification time: the newest so far
-	list   *listing         // by path: sent as found
-	count  int
+	root   string // what makes a path of the file system out of one
+	shown  string // and one for the host
+	dirs   *dirReader
+	files  *gathering
+	list   *listing // by path: sent as found
+	newest []found  // by modification time: the newest so far
+}
+
+// found is a file, as it is sent.
+type found struct {
+	time   int64
+	record []byte
 }
 
 func (c *call) glob(m *wire.Glob) (last []byte, v any, err error) {
@@ -34,36 +46,52 @@ func (c *call) glob(m *wire.Glob) (last []byte, v any, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	// shown is what the paths of matches begin with; dir is where that is.
-	shown := strings.TrimSuffix(string(m.Dir), "/")
+	g := &globber{c: c, m: m, list: &listing{c: c}}
 	dir := c.s.abs(string(m.Dir))
+	g.shown = strings.TrimSuffix(string(m.Dir), "/")
 	switch {
 	case strings.HasPrefix(pattern, "/"):
-		shown, dir = "/", "/"
-	case shown != "" || strings.HasPrefix(string(m.Dir), "/"):
-		shown += "/"
+		g.shown, dir = "/", "/"
+	case g.shown != "" || strings.HasPrefix(string(m.Dir), "/"):
+		g.shown += "/"
 	}
-	if _, err := os.ReadDir(dir); err != nil {
+	g.root = strings.TrimSuffix(dir, "/") + "/"
+	fd, err := openDir(dir)
+	if err != nil {
 		return nil, nil, err
 	}
-	g := &globber{c: c, m: m, list: &listing{c: c}}
+	syscall.Close(fd)
 	var states []state
 	for _, segments := range alternatives {
 		states = append(states, state{segments: segments})
 	}
-	if err := g.walk(dir, shown, closure(states)); err != nil {
+	g.files = &gathering{c: c, size: 64, limit: max(m.Limit, 0), deliver: g.send,
+		start: func() (fileSearch, error) { return globSearch{g}, nil }}
+	if m.Newest {
+		g.files.limit, g.files.deliver = math.MaxInt, g.keep
+	}
+	if err := g.files.begin(); err != nil {
+		return nil, nil, err
+	}
+	g.dirs = newDirReader(c)
+	var ignores *ignores
+	if m.GitIgnore {
+		ignores = newIgnores(c, g.files.fail, dir)
+	}
+	if err := g.files.end(g.walk("", closure(states), ignores)); err != nil {
 		return nil, nil, err
 	}
 	if m.Newest {
+		g.files.more = g.files.more || len(g.newest) > m.Limit
 		g.keepNewest()
-		for _, f := range g.out {
-			if err := g.list.add(f); err != nil {
+		for _, f := range g.newest {
+			if err := g.list.raw(f.record); err != nil {
 				return nil, nil, err
 			}
 		}
 	}
 	last, err = g.list.last()
-	return last, &g.result, err
+	return last, &wire.Searched{More: g.files.more, Errors: g.files.errors}, err
 }
 
 // closure adds the states in which a ** stands for no directory.
@@ -76,111 +104,144 @@ func closure(states []state) []state {
 	return states
 }
 
-// walk matches the entries of one directory and goes on into those that can lead on.
-func (g *globber) walk(dir, shown string, states []state) error {
-	if g.c.aborted() {
-		return errAborted
-	}
-	entries, err := g.entries(dir, states)
-	if err != nil {
-		g.result.Errors++
-		return nil
-	}
-	for _, e := range entries {
-		var next []state
-		found, follow := false, false
+// walk matches the entries of one directory and goes on into those that can lead on. dir is
+// its path with a "/" at the end, or nothing.
+func (g *globber) walk(dir string, states []state, ignores *ignores) error {
+	var next []state
+	for e, err := range g.entries(dir, states) {
+		if err == errAborted {
+			return err
+		}
+		if err != nil {
+			g.files.fail()
+			return nil
+		}
+		next = next[:0]
+		matches, follow := false, false
 		for _, s := range states {
 			if s.next == len(s.segments) {
 				continue
 			}
 			segment := &s.segments[s.next]
 			end := s.next+1 == len(s.segments)
+			match := end && (!segment.dir || g.isDir(dir, e))
 			switch {
 			case segment.deep:
-				if !g.m.Hidden && strings.HasPrefix(e.Name(), ".") {
+				if !g.m.Hidden && strings.HasPrefix(e.name, ".") {
 					continue
 				}
-				found = found || end
+				matches = matches || match
 				next = append(next, s)
-			case segment.accepts(e.Name(), g.m.Hidden):
-				found = found || end
+			case segment.accepts(e.name, g.m.Hidden):
+				matches = matches || match
 				follow = follow || segment.match == nil
 				if !end {
 					next = append(next, state{s.segments, s.next + 1})
 				}
 			}
 		}
-		if found {
-			if err := g.found(dir, shown, e); err != nil || g.result.More && !g.m.Newest {
+		enter := len(next) > 0 && (e.kind == syscall.DT_DIR || follow && e.kind == syscall.DT_LNK)
+		if !matches && !enter || ignores.skip(e) {
+			continue
+		}
+		path := dir + e.name
+		if matches {
+			if err := g.files.add(path); err != nil {
 				return err
 			}
 		}
-		if len(next) == 0 || !e.IsDir() && !(follow && e.Type()&os.ModeSymlink != 0) {
-			continue
-		}
-		if err := g.walk(dir+"/"+e.Name(), shown+e.Name()+"/", closure(next)); err != nil || g.result.More && !g.m.Newest {
-			return err
+		if enter {
+			if err := g.walk(path+"/", closure(slices.Clone(next)), ignores.inside(e)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
+// isDir reports whether an entry is a directory, or leads to one.
+func (g *globber) isDir(dir string, e entry) bool {
+	if e.kind != syscall.DT_LNK {
+		return e.kind == syscall.DT_DIR
+	}
+	info, err := os.Stat(g.root + dir + e.name)
+	return err == nil && info.IsDir()
+}
+
 // entries lists a directory, or looks up the names where only those can match.
-func (g *globber) entries(dir string, states []state) ([]os.DirEntry, error) {
+func (g *globber) entries(dir string, states []state) iter.Seq2[entry, error] {
 	var names []string
 	for _, s := range states {
 		if s.next == len(s.segments) {
 			continue
 		}
 		if segment := s.segments[s.next]; segment.deep || segment.match != nil {
-			return os.ReadDir(dir)
+			return g.dirs.entries(strings.TrimSuffix(g.root+dir, "/"))
 		}
 		names = append(names, s.segments[s.next].literal)
 	}
 	slices.Sort(names)
-	var entries []os.DirEntry
-	for _, name := range slices.Compact(names) {
-		if info, err := os.Lstat(dir + "/" + name); err == nil {
-			entries = append(entries, named{DirEntry: fs.FileInfoToDirEntry(info), name: name})
+	return func(yield func(entry, error) bool) {
+		for _, name := range slices.Compact(names) {
+			if g.c.aborted() {
+				yield(entry{}, errAborted)
+				return
+			}
+			kind := kindOf(g.root + dir + name)
+			if kind != syscall.DT_UNKNOWN && !yield(entry{name, kind}, nil) {
+				return
+			}
 		}
 	}
-	return entries, nil
 }
 
-// named is an entry under the name it was looked up by, which for ".." is not its own.
-type named struct {
-	os.DirEntry
-	name string
-}
+// globSearch describes the files that were found.
+type globSearch struct{ *globber }
 
-func (n named) Name() string { return n.name }
-
-func (g *globber) found(dir, shown string, e os.DirEntry) error {
-	info, err := e.Info()
+func (g globSearch) search(path string, f *findings) error {
+	info, err := os.Lstat(g.root + path)
 	if err != nil {
 		return nil // removed meanwhile
 	}
-	if g.count++; g.count > g.m.Limit {
-		g.result.More = true
-		if !g.m.Newest {
-			return nil
+	if err := f.begin(); err != nil {
+		return err
+	}
+	fi := fileInfo(g.root+path, info)
+	fi.Name = []byte(g.shown + path)
+	f.buf = wire.AppendFileInfo(f.buf, fi)
+	return f.spill()
+}
+
+func (g globSearch) close() {}
+
+// send sends what was found.
+func (g *globber) send(f *findings) error { return g.list.raw(f.buf) }
+
+// keep keeps what was found as long as it can be among the newest.
+func (g *globber) keep(f *findings) error {
+	for i, begin := range f.begins {
+		end := len(f.buf)
+		if i+1 < len(f.begins) {
+			end = f.begins[i+1]
 		}
+		record := bytes.Clone(f.buf[begin:end])
+		fi, err := wire.NewRecords(record).FileInfo()
+		if err != nil {
+			return err
+		}
+		g.newest = append(g.newest, found{fi.ModTime, record})
 	}
-	f := fileInfo(dir+"/"+e.Name(), info)
-	f.Name = []byte(shown + e.Name())
-	if !g.m.Newest {
-		return g.list.add(f)
-	}
-	if g.out = append(g.out, f); len(g.out) > 2*g.m.Limit+1000 {
+	if len(g.newest) > 2*g.m.Limit+1000 {
 		g.keepNewest()
 	}
 	return nil
 }
 
-// keepNewest drops what cannot be among the newest any more.
+// keepNewest drops what cannot be among the newest any more. Those of one time stay in
+// their order.
 func (g *globber) keepNewest() {
-	slices.SortStableFunc(g.out, func(a, b *wire.FileInfo) int {
-		return cmp.Or(cmp.Compare(b.ModTime, a.ModTime), strings.Compare(string(a.Name), string(b.Name)))
-	})
-	g.out = g.out[:min(len(g.out), g.m.Limit)]
+	slices.SortStableFunc(g.newest, func(a, b found) int { return cmp.Compare(b.time, a.time) })
+	if len(g.newest) > g.m.Limit {
+		g.newest, g.files.more = g.newest[:g.m.Limit], true
+	}
 }

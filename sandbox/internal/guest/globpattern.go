@@ -3,9 +3,11 @@
 package guest
 
 import (
+	"bytes"
 	"fmt"
-	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
@@ -16,6 +18,7 @@ type segment struct {
 	literal string                 // the name, where the element has no wildcard
 	match   func(name string) bool // where it has
 	dot     bool                   // begins with a dot, so it means hidden names
+	dir     bool                   // a slash follows, and nothing else: directories alone
 }
 
 // accepts reports whether the element stands for name.
@@ -58,6 +61,9 @@ func compileGlob(pattern string) ([][]segment, error) {
 				}
 				segments = append(segments, s)
 			}
+		}
+		if n := len(segments); n > 0 && strings.HasSuffix(alternative, "/") {
+			segments[n-1].dir = true
 		}
 		out = append(out, segments)
 	}
@@ -117,8 +123,7 @@ func expand(pattern string, depth int) ([]string, error) {
 	return []string{pattern}, nil
 }
 
-// compileSegment translates one element to a regular expression, or to something
-// faster where it is simple.
+// compileSegment takes one element apart.
 func compileSegment(element string) (segment, error) {
 	if !strings.ContainsAny(element, `*?[\`) {
 		return segment{literal: element}, nil
@@ -132,70 +137,132 @@ func compileSegment(element string) (segment, error) {
 		s.match = func(name string) bool { return strings.HasSuffix(name, suffix) }
 		return s, nil
 	}
-	var re strings.Builder
-	re.WriteString(`(?s)\A`)
-	for i := 0; i < len(element); i++ {
-		switch ch := element[i]; ch {
+	var marks []mark
+	for i := 0; i < len(element); {
+		m, n := mark{}, 1
+		switch element[i] {
 		case '*':
-			re.WriteString(`.*`)
+			m.star = true
 		case '?':
-			re.WriteString(`.`)
+			m.negated = true // of no characters: any
+		case '[':
+			var err error
+			if m, n, err = compileClass(element[i:]); err != nil {
+				return segment{}, err
+			}
 		case '\\':
 			if i++; i == len(element) {
 				return segment{}, fmt.Errorf("a backslash at the end takes no character")
 			}
-			re.WriteString(regexp.QuoteMeta(element[i : i+1]))
-		case '[':
-			n, class := compileClass(element[i:])
-			if n == 0 {
-				return segment{}, fmt.Errorf("a [ has no ]; write \\[ for the character itself")
-			}
-			re.WriteString(class)
-			i += n - 1
+			fallthrough
 		default:
-			// A byte of a longer character stays with its neighbours.
-			j := i + 1
-			for j < len(element) && element[j] >= 0x80 && element[j] < 0xc0 {
-				j++
-			}
-			re.WriteString(regexp.QuoteMeta(element[i:j]))
-			i = j - 1
+			var ch rune
+			ch, n = character(element[i:])
+			m.ranges = []rune{ch, ch}
 		}
+		marks = append(marks, m)
+		i += n
 	}
-	re.WriteString(`\z`)
-	compiled, err := regexp.Compile(re.String())
-	if err != nil {
-		return segment{}, err
-	}
-	s.match = compiled.MatchString
+	s.match = func(name string) bool { return matchMarks(marks, name) }
 	return s, nil
 }
 
-// compileClass translates a class such as [a-z] or [!x]; n is its length, 0 without an end.
-func compileClass(text string) (n int, class string) {
-	i, out := 1, "["
-	if i < len(text) && (text[i] == '!' || text[i] == '^') {
-		i, out = i+1, "[^"
-	}
-	for first := true; i < len(text); i, first = i+1, false {
-		switch ch := text[i]; {
-		case ch == ']' && !first:
-			return i + 1, out + "]"
-		case ch == '\\' && i+1 < len(text):
-			i++
-			out += `\` + string(rune(text[i]))
-			if isWord(text[i]) {
-				out = out[:len(out)-2] + string(rune(text[i]))
-			}
-		case ch == '[' || ch == ']' || ch == '^' || ch == '&' || ch == '~':
-			out += `\` + string(rune(ch))
-		default:
-			out += text[i : i+1]
-		}
-	}
-	return 0, ""
+// mark is what stands for one character of a name, or a star.
+type mark struct {
+	star    bool
+	negated bool
+	ranges  []rune // from, to, and so on
 }
 
-func isWord(ch byte) bool {
-	return ch >= '0' && ch <= '9' || ch >= 'a' && ch <= 'z' || ch >= 'A' && ch <= 'Z' || ch >= 0x80
+func (m *mark) accepts(ch rune) bool {
+	for i := 0; i < len(m.ranges); i += 2 {
+		if m.ranges[i] <= ch && ch <= m.ranges[i+1] {
+			return !m.negated
+		}
+	}
+	return m.negated
+}
+
+// character returns the first character of a text and its length. A byte that is no part of
+// one is a character of its own, beyond all others.
+func character(s string) (rune, int) {
+	ch, n := utf8.DecodeRuneInString(s)
+	if ch == utf8.RuneError && n == 1 {
+		ch = unicode.MaxRune + 1 + rune(s[0])
+	}
+	return ch, n
+}
+
+// compileClass reads a class such as [a-z] or [!x], and returns its length.
+func compileClass(text string) (m mark, n int, err error) {
+	i := 1
+	if i < len(text) && (text[i] == '!' || text[i] == '^') {
+		i, m.negated = i+1, true
+	}
+	next := func() (ch rune) {
+		if text[i] == '\\' && i+1 < len(text) {
+			i++
+		}
+		ch, n := character(text[i:])
+		i += n
+		return ch
+	}
+	for first := true; i < len(text); first = false {
+		if text[i] == ']' && !first {
+			return m, i + 1, nil
+		}
+		from := next()
+		to := from
+		if i+1 < len(text) && text[i] == '-' && text[i+1] != ']' {
+			i++
+			if to = next(); to < from {
+				return m, 0, fmt.Errorf("the range %c-%c goes backwards", from, to)
+			}
+		}
+		m.ranges = append(m.ranges, from, to)
+	}
+	return m, 0, fmt.Errorf("a [ has no ]; write \\[ for the character itself")
+}
+
+// matchMarks goes back to the last star alone: an earlier one would gain nothing.
+func matchMarks(marks []mark, name string) bool {
+	star, begin := -1, 0
+	for i, at := 0, 0; i < len(marks) || at < len(name); {
+		if i < len(marks) && marks[i].star {
+			star, begin = i, at
+			i++
+			continue
+		}
+		if i < len(marks) && at < len(name) {
+			if ch, n := character(name[at:]); marks[i].accepts(ch) {
+				i, at = i+1, at+n
+				continue
+			}
+		}
+		if star < 0 || begin == len(name) {
+			return false
+		}
+		_, n := character(name[begin:])
+		begin += n
+		i, at = star+1, begin
+	}
+	return true
+}
+
+// compileNames compiles globs for matchPath; one without a "/" stands for a name at any depth.
+func compileNames(globs [][]byte) ([][]segment, error) {
+	var all [][]segment
+	for _, glob := range globs {
+		alternatives, err := compileGlob(string(glob))
+		if err != nil {
+			return nil, err
+		}
+		for _, segments := range alternatives {
+			if !bytes.ContainsRune(glob, '/') {
+				segments = append([]segment{{deep: true}}, segments...)
+			}
+			all = append(all, segments)
+		}
+	}
+	return all, nil
 }

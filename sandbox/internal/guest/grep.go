@@ -4,19 +4,17 @@ package guest
 
 import (
 	"bytes"
-	"fmt"
-	"io"
+	"errors"
 	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
+	"syscall"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
 const (
 	// grepWindow is how much of a file is searched at a time; it ends at a line's end.
-	grepWindow = 1 << 20
+	grepWindow = 128 << 10
 	// grepLine is the longest line; a longer one is searched in pieces.
 	grepLine = 4 << 20
 	// grepText is how much of a line is returned.
@@ -27,88 +25,90 @@ const (
 	multilineMax = 16 << 20
 )
 
-// grepper searches files one after the other.
+// grepper walks a tree. Its paths are those below where the search starts.
 type grepper struct {
-	c       *call
-	m       *wire.Grep
-	re      *regexp.Regexp
-	include [][]segment
-	result  wire.Searched
-	list    *listing
-	count   int // against the limit
-	buf     []byte
+	c          *call
+	m          *wire.Grep
+	expression *expression
+	include    [][]segment
+	root       string // what makes a path of the file system out of one
+	shown      string // and one for the host
+	dirs       *dirReader
+	files      *gathering
+	list       *listing
 }
 
 func (c *call) grep(m *wire.Grep) (last []byte, v any, err error) {
-	flags := "m"
-	if m.IgnoreCase {
-		flags += "i"
+	g := &grepper{c: c, m: m, list: &listing{c: c}}
+	if g.expression, err = compileExpression(m); err != nil {
+		return nil, nil, err
 	}
-	if m.Multiline {
-		flags += "s"
+	if g.include, err = compileNames(m.Include); err != nil {
+		return nil, nil, err
 	}
-	re, err := regexp.Compile("(?" + flags + ":" + string(m.Pattern) + ")")
-	if err != nil {
-		return nil, nil, &wire.Error{Code: wire.CodeInvalid, Text: fmt.Sprintf("pattern %q: %v (the syntax is RE2)", m.Pattern, err)}
-	}
-	g := &grepper{c: c, m: m, re: re, list: &listing{c: c}, buf: make([]byte, 0, grepWindow)}
-	for _, glob := range m.Include {
-		alternatives, err := compileGlob(string(glob))
-		if err != nil {
-			return nil, nil, err
-		}
-		if !bytes.ContainsRune(glob, '/') {
-			// A name is looked for at any depth.
-			for i := range alternatives {
-				alternatives[i] = append([]segment{{deep: true}}, alternatives[i]...)
-			}
-		}
-		g.include = append(g.include, alternatives...)
-	}
-	shown := strings.TrimSuffix(string(m.Path), "/")
+	m.Before = min(m.Before, searchMemory(64, 2<<20)/grepText) // which are kept
 	path := c.s.abs(string(m.Path))
 	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, nil, err
-	case info.IsDir():
-		if shown != "" || len(m.Path) > 0 {
-			shown += "/"
-		}
-		err = g.walk(path, shown, nil)
-	default:
-		if err = regular(path, info); err == nil {
-			err = g.file(path, shown)
-		}
-	}
 	if err != nil {
+		return nil, nil, err
+	}
+	g.root, g.shown = strings.TrimSuffix(path, "/"), strings.TrimSuffix(string(m.Path), "/")
+	if info.IsDir() {
+		g.root += "/"
+		if g.shown != "" || len(m.Path) > 0 {
+			g.shown += "/"
+		}
+	} else if err = regular(path, info); err != nil {
+		return nil, nil, err
+	}
+	g.files = &gathering{c: c, size: 8, limit: max(m.Limit, 0), start: g.start,
+		deliver: func(f *findings) error { return g.list.raw(f.buf) }}
+	if err := g.files.begin(); err != nil {
+		return nil, nil, err
+	}
+	g.dirs = newDirReader(c)
+	if err := g.files.end(g.walkAll(info.IsDir())); err != nil {
 		return nil, nil, err
 	}
 	last, err = g.list.last()
-	return last, &g.result, err
+	return last, &wire.Searched{More: g.files.more, Errors: g.files.errors}, err
 }
 
-func (g *grepper) walk(dir, shown string, below []string) error {
-	if g.c.aborted() {
-		return errAborted
+func (g *grepper) walkAll(isDir bool) error {
+	if !isDir {
+		return g.files.add("")
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		g.result.Errors++
-		return nil
+	var ignores *ignores
+	if g.m.GitIgnore {
+		ignores = newIgnores(g.c, g.files.fail, g.root)
 	}
-	for _, e := range entries {
-		if !g.m.Hidden && strings.HasPrefix(e.Name(), ".") {
+	return g.walk("", nil, ignores)
+}
+
+// walk hands on the files of one directory and of those below. dir is its path with a "/" at
+// the end, or nothing, and names are the elements of that.
+func (g *grepper) walk(dir string, names []string, ignores *ignores) error {
+	for e, err := range g.dirs.entries(strings.TrimSuffix(g.root+dir, "/")) {
+		if err == errAborted {
+			return err
+		}
+		if err != nil {
+			g.files.fail()
+			return nil
+		}
+		isDir := e.kind == syscall.DT_DIR
+		if !isDir && e.kind != syscall.DT_REG || !g.m.Hidden && strings.HasPrefix(e.name, ".") {
 			continue
 		}
-		path := append(below[:len(below):len(below)], e.Name())
+		path := append(names[:len(names):len(names)], e.name)
 		switch {
-		case e.IsDir():
-			err = g.walk(dir+"/"+e.Name(), shown+e.Name()+"/", path)
-		case e.Type().IsRegular() && g.included(path):
-			err = g.file(dir+"/"+e.Name(), shown+e.Name())
+		case !isDir && !g.included(path) || ignores.skip(e):
+		case isDir:
+			err = g.walk(dir+e.name+"/", path, ignores.inside(e))
+		default:
+			err = g.files.add(dir + e.name)
 		}
-		if err != nil || g.result.More {
+		if err != nil {
 			return err
 		}
 	}
@@ -144,116 +144,280 @@ func matchPath(segments []segment, path []string) bool {
 	return len(path) == 0
 }
 
-// file searches one file. That it cannot be read spoils nothing but itself.
-func (g *grepper) file(path, shown string) error {
-	if g.c.aborted() {
-		return errAborted
+// start makes what searches files in a goroutine. Its memory is none of the heap's, because
+// most of it is for lines longer than any, and is never touched.
+func (g *grepper) start() (fileSearch, error) {
+	s := &fileGrep{grepper: g, step: grepWindow}
+	size := max(searchMemory(64, grepLine), grepWindow)
+	if g.m.Multiline {
+		// One more, to see that a file is larger.
+		size = max(searchMemory(64, multilineMax), grepWindow) + 1
+		s.lines = newAcrossLines(g.c, g.expression)
+	} else {
+		s.lines = newByLine(g.c, g.expression)
 	}
-	f, info, err := openRegular(path)
+	var err error
+	s.buf, err = syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
-		g.result.Errors++
+		return nil, os.NewSyscallError("mmap", err)
+	}
+	return s, nil
+}
+
+// fileGrep searches files one after the other.
+type fileGrep struct {
+	*grepper
+	buf   []byte
+	step  int // how much of it is filled at a time
+	lines lineFinder
+	f     *findings
+
+	// Of the file that is being searched.
+	path    string
+	again   bool     // its path has been sent
+	number  int      // lines before the window, or before the last match in it
+	sent    int      // the number of the last line that was sent
+	matches int      // lines that match
+	before  [][]byte // the last lines before the window, where they can be context
+	after   int      // how many more lines of context to send
+	inside  bool     // the window begins inside a line
+	done    bool     // of which a piece has been sent or counted
+}
+
+func (s *fileGrep) close() { _ = syscall.Munmap(s.buf) }
+
+// errNext ends the search of a file of which no more is wanted.
+var errNext = errors.New("next file")
+
+// search searches one file. That it cannot be read spoils nothing but itself.
+func (s *fileGrep) search(path string, f *findings) error {
+	*s = fileGrep{grepper: s.grepper, buf: s.buf, step: s.step, lines: s.lines, f: f, path: path, before: s.before[:0]}
+	fd, err := open(s.root+path, 0)
+	if err != nil {
+		f.errors++
 		return nil
 	}
-	defer f.Close()
-	r := &fileGrep{grepper: g, shown: filepath.Clean(shown)}
-	if g.m.Multiline {
-		if info.Size() > multilineMax {
-			g.result.Errors++
-			return nil
-		}
-		text, err := io.ReadAll(io.LimitReader(f, multilineMax))
-		if err != nil {
-			g.result.Errors++
-			return nil
-		}
-		if !binary(text) {
-			if err := r.spans(text); err != nil || r.done {
-				return err
-			}
-		}
-		return r.finish()
+	defer syscall.Close(fd)
+	var st syscall.Stat_t
+	if err := syscall.Fstat(fd, &st); err != nil || st.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		f.errors++
+		return nil
 	}
-	g.buf = g.buf[:0]
-	for first := true; ; first = false {
-		n, err := io.ReadFull(f, g.buf[len(g.buf):cap(g.buf)])
-		g.buf = g.buf[:len(g.buf)+n]
-		end := err == io.EOF || err == io.ErrUnexpectedEOF
-		if err != nil && !end {
-			g.result.Errors++
-			return nil
+	if err = s.read(fd, st.Size); err == errNext {
+		err = nil
+	}
+	if err == nil && s.matches > 0 && (s.m.Count || s.m.FilesOnly) {
+		if err = f.begin(); err != nil {
+			return err
 		}
-		if first && binary(g.buf) {
+		line := &wire.GrepLine{Path: []byte(s.shown + path), Match: true}
+		if s.m.Count {
+			line.Count = s.matches
+		}
+		f.buf = wire.AppendGrepLine(f.buf, line, false)
+		return f.spill()
+	}
+	return err
+}
+
+// read reads the file, a window at a time. A file of /proc says that it is empty and is not.
+func (s *fileGrep) read(fd int, size int64) error {
+	n, want, total := 0, s.step, int64(0)
+	if s.m.Multiline {
+		want = len(s.buf)
+	}
+	for first := true; ; first = false {
+		end := false
+		for n < want && !end {
+			if s.c.aborted() {
+				return errAborted
+			}
+			k, err := uninterrupted(func() (int, error) { return syscall.Read(fd, s.buf[n:min(want, n+s.step)]) })
+			if err != nil {
+				s.f.errors++
+				return nil
+			}
+			n += k
+			total += int64(k)
+			end = k == 0 || total == size
+		}
+		if first && bytes.IndexByte(s.buf[:min(n, binaryProbe)], 0) >= 0 {
 			return nil
 		}
 		// Search up to the last line's end, and keep the rest for the next window.
-		cut := len(g.buf)
+		cut := n
 		if !end {
-			if cut = bytes.LastIndexByte(g.buf, '\n') + 1; cut == 0 && cap(g.buf) < grepLine {
-				g.buf = append(make([]byte, 0, 2*cap(g.buf)), g.buf...)
+			if s.m.Multiline {
+				s.f.errors++ // too large
+				return nil
+			}
+			cut = bytes.LastIndexByte(s.buf[:n], '\n') + 1
+			if cut == 0 && n < len(s.buf) {
+				want = min(2*n, len(s.buf))
 				continue
 			} else if cut == 0 {
-				cut = len(g.buf)
+				cut = n
 			}
 		}
-		if err := r.window(g.buf[:cut]); err != nil || r.done {
+		if err := s.window(s.buf[:cut], end); err != nil || end {
 			return err
 		}
-		g.buf = g.buf[:copy(g.buf, g.buf[cut:])]
-		if end {
-			return r.finish()
-		}
-		if g.c.aborted() {
-			return errAborted
-		}
+		_ = s.c.yield(func() error { return nil }) // whoever waits for this cpu
+		n = copy(s.buf, s.buf[cut:n])
+		want = min(max(s.step, 2*n), len(s.buf))
 	}
 }
 
-func binary(text []byte) bool {
-	return bytes.IndexByte(text[:min(len(text), binaryProbe)], 0) >= 0
-}
-
-// fileGrep is the search of one file.
-type fileGrep struct {
-	*grepper
-	shown   string
-	number  int      // of the last line seen
-	matches int      // lines that match
-	before  [][]byte // the last lines that were not sent
-	after   int      // how many more lines of context to send
-	done    bool     // nothing more is wanted of this file
-}
-
-// window searches whole lines.
-func (r *fileGrep) window(text []byte) error {
-	if r.m.Before > 0 || r.m.After > 0 {
-		for len(text) > 0 && !r.done {
-			line, rest := cutLine(text)
-			text = rest
-			r.number++
-			if err := r.line(line, r.re.Match(line)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	for len(text) > 0 && !r.done {
-		at := r.re.FindIndex(text)
-		if at == nil || at[0] == len(text) && text[at[0]-1] == '\n' {
-			r.number += bytes.Count(text, []byte{'\n'})
+// window searches whole lines, or a piece of one. end: they are the file's last.
+func (s *fileGrep) window(text []byte, end bool) error {
+	pos := 0 // lines before here have been dealt with
+	if s.inside && s.done {
+		if pos = bytes.IndexByte(text, '\n') + 1; pos == 0 {
 			return nil
 		}
-		start := bytes.LastIndexByte(text[:at[0]], '\n') + 1
-		r.number += bytes.Count(text[:start], []byte{'\n'}) + 1
-		line, rest := cutLine(text[start:])
-		text = rest
-		// What was found may reach over the line's end, where lines are matched one by one.
-		if at[1] <= start+len(line) || r.re.Match(line) {
-			if err := r.line(line, true); err != nil {
+	}
+	s.inside, s.done = len(text) > 0 && text[len(text)-1] != '\n', false
+	s.lines.begin(text)
+	counted := 0
+	for pos < len(text) {
+		first, last, ok, err := s.lines.next(pos)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			first = len(text)
+		}
+		if s.after > 0 {
+			if pos, err = s.contextAfter(text, pos, first); err != nil {
 				return err
 			}
 		}
+		if !ok {
+			break
+		}
+		switch {
+		case s.m.FilesOnly:
+			s.matches++
+			return errNext
+		case s.m.Count:
+			s.matches += 1 + bytes.Count(text[first:last], []byte{'\n'})
+		default:
+			s.number += bytes.Count(text[counted:first], []byte{'\n'})
+			counted = first
+			if err := s.found(text, pos, first, last); err != nil {
+				return err
+			}
+		}
+		if pos = last + 1; pos > len(text) {
+			pos, s.done = len(text), true
+		}
+	}
+	if !end && !s.m.Count {
+		s.number += bytes.Count(text[counted:], []byte{'\n'})
+		s.keep(text, pos)
 	}
 	return nil
+}
+
+// found sends lines that match, and those before them.
+func (s *fileGrep) found(text []byte, pos, first, last int) error {
+	for begin := first; begin <= last; {
+		if err := s.f.begin(); err != nil {
+			return err
+		}
+		if begin == first && s.m.Before > 0 {
+			if err := s.contextBefore(text, pos, first); err != nil {
+				return err
+			}
+		}
+		line, _ := cutLine(text[begin:last])
+		number := s.number + 1
+		if begin > first {
+			number = s.sent + 1
+		}
+		if err := s.send(number, line, true); err != nil {
+			return err
+		}
+		begin += len(line) + 1
+	}
+	s.after = s.m.After
+	return nil
+}
+
+// lastLines is where the last lines begin of those from pos up to first, where another one
+// begins, and how many they are.
+func (s *fileGrep) lastLines(text []byte, pos, first int) (begin, n int) {
+	for begin = first; n < s.m.Before && begin > pos; n++ {
+		begin = bytes.LastIndexByte(text[:begin-1], '\n') + 1
+	}
+	return begin, n
+}
+
+// contextBefore sends the lines before a match, of which none before pos are left to send.
+func (s *fileGrep) contextBefore(text []byte, pos, first int) error {
+	begin, n := s.lastLines(text, pos, first)
+	var kept [][]byte
+	if pos == 0 {
+		kept = s.before[max(len(s.before)-(s.m.Before-n), 0):]
+	}
+	number := s.number + 1 - n - len(kept)
+	for _, line := range kept {
+		if err := s.send(number, line, false); err != nil {
+			return err
+		}
+		number++
+	}
+	for line := range bytes.Lines(text[begin:first]) {
+		if err := s.send(number, bytes.TrimSuffix(line, []byte{'\n'}), false); err != nil {
+			return err
+		}
+		number++
+	}
+	return nil
+}
+
+// keep keeps the last lines of a window for a match in the next one.
+func (s *fileGrep) keep(text []byte, pos int) {
+	if s.m.Before == 0 {
+		return
+	}
+	if pos > 0 {
+		s.before = s.before[:0]
+	}
+	whole := max(bytes.LastIndexByte(text, '\n')+1, pos)
+	begin, _ := s.lastLines(text, pos, whole)
+	for line := range bytes.Lines(text[begin:whole]) {
+		line = bytes.TrimSuffix(line, []byte{'\n'})
+		s.before = append(s.before, bytes.Clone(line[:min(len(line), grepText)]))
+	}
+	if more := len(s.before) - s.m.Before; more > 0 {
+		s.before = append(s.before[:0], s.before[more:]...)
+	}
+}
+
+// contextAfter sends the lines after a match, up to the next one, and returns where it came to.
+func (s *fileGrep) contextAfter(text []byte, pos, first int) (int, error) {
+	for ; s.after > 0 && pos < first; s.after-- {
+		line, rest := cutLine(text[pos:first])
+		if err := s.send(s.sent+1, line, false); err != nil {
+			return 0, err
+		}
+		pos = first - len(rest)
+		s.done = pos == len(text)
+	}
+	return pos, nil
+}
+
+// send sends a line without its end.
+func (s *fileGrep) send(number int, text []byte, match bool) error {
+	text = bytes.TrimSuffix(text, []byte{'\r'})
+	line := &wire.GrepLine{Number: number, Text: text[:min(len(text), grepText)], Match: match}
+	if !s.again {
+		line.Path = []byte(s.shown + s.path)
+	}
+	s.f.buf = wire.AppendGrepLine(s.f.buf, line, s.again)
+	s.again, s.sent = true, number
+	return s.f.spill()
 }
 
 func cutLine(text []byte) (line, rest []byte) {
@@ -261,89 +425,4 @@ func cutLine(text []byte) (line, rest []byte) {
 		return text[:i], text[i+1:]
 	}
 	return text, nil
-}
-
-// spans finds what reaches over lines; all lines that it touches match.
-func (r *fileGrep) spans(text []byte) error {
-	matched := make(map[int]bool)
-	number, from := 0, 0
-	for _, at := range r.re.FindAllIndex(text, -1) {
-		if at[0] == len(text) && (at[0] == 0 || text[at[0]-1] == '\n') {
-			break // after the last line's end is no line
-		}
-		number += bytes.Count(text[from:at[0]], []byte{'\n'})
-		from = at[0]
-		end := max(at[0], at[1]-1)
-		for i := range bytes.Count(text[at[0]:end], []byte{'\n'}) + 1 {
-			matched[number+i] = true
-		}
-	}
-	for i := 0; len(text) > 0 && !r.done; i++ {
-		line, rest := cutLine(text)
-		text = rest
-		r.number++
-		if err := r.line(line, matched[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// line takes one line, with what is known of it.
-func (r *fileGrep) line(text []byte, match bool) error {
-	switch {
-	case match:
-		r.matches++
-		if r.m.Count {
-			return nil
-		}
-		if r.m.FilesOnly {
-			r.done = true
-			return r.finish()
-		}
-		if r.full() {
-			r.done = true
-			return nil
-		}
-		for i, b := range r.before {
-			if err := r.send(r.number-len(r.before)+i, b, false); err != nil {
-				return err
-			}
-		}
-		r.before, r.after = r.before[:0], r.m.After
-		return r.send(r.number, text, true)
-	case r.after > 0:
-		r.after--
-		return r.send(r.number, text, false)
-	case r.m.Before > 0:
-		if len(r.before) == r.m.Before {
-			r.before = append(r.before[:0], r.before[1:]...)
-		}
-		r.before = append(r.before, bytes.Clone(text[:min(len(text), grepText)]))
-	}
-	return nil
-}
-
-// full counts against the limit, and reports whether it was reached before.
-func (g *grepper) full() bool {
-	g.count++
-	g.result.More = g.count > g.m.Limit
-	return g.result.More
-}
-
-func (r *fileGrep) send(number int, text []byte, match bool) error {
-	text = bytes.TrimSuffix(text, []byte{'\r'})
-	return r.list.add(&wire.GrepLine{Path: []byte(r.shown), Number: number, Text: text[:min(len(text), grepText)], Match: match})
-}
-
-// finish sends what is sent once for a file.
-func (r *fileGrep) finish() error {
-	if r.matches == 0 || !r.m.Count && !r.m.FilesOnly || r.full() {
-		return nil
-	}
-	line := &wire.GrepLine{Path: []byte(r.shown), Match: true}
-	if r.m.Count {
-		line.Count = r.matches
-	}
-	return r.list.add(line)
 }

@@ -315,21 +315,3 @@ func (w *watcher) note(path, kind string, isDir bool) {
 	w.mu.Unlock()
 	w.tell()
 }
-
-// compileNames compiles globs for matchPath; one without a "/" stands for a name at any depth.
-func compileNames(globs [][]byte) ([][]segment, error) {
-	var all [][]segment
-	for _, glob := range globs {
-		alternatives, err := compileGlob(string(glob))
-		if err != nil {
-			return nil, err
-		}
-		for _, segments := range alternatives {
-			if !bytes.ContainsRune(glob, '/') {
-				segments = append([]segment{{deep: true}}, segments...)
-			}
-			all = append(all, segments)
-		}
-	}
-	return all, nil
-}

@@ -26,8 +26,8 @@ import (
 // The version of the protocol. Ends of different Major refuse each other; a higher Minor
 // only adds operations, which an older guest answers with CodeUnsupported.
 const (
-	Major = 1
-	Minor = 1
+	Major = 2
+	Minor = 0
 )
 
 const (

@@ -48,8 +48,8 @@ const (
 	OpReadLines               // ReadLines -> LinesRead; bytes on the call's stream
 	OpEdit                    // Edit -> Edited
 	OpRealPath                // Path -> Path
-	OpGlob                    // Glob -> Searched; one JSON FileInfo a line on the call's stream
-	OpGrep                    // Grep -> Searched; one JSON GrepLine a line on the call's stream
+	OpGlob                    // Glob -> Searched; FileInfos as of AppendFileInfo on the call's stream
+	OpGrep                    // Grep -> Searched; GrepLines as of AppendGrepLine on the call's stream
 	OpStats                   // nothing -> Stats
 	OpJobStart                // JobStart -> Job
 	OpJobs                    // nothing -> nothing; one JSON Job a line on the call's stream
@@ -209,38 +209,6 @@ type JobStop struct {
 	Grace int64 // nanoseconds; 0 is KILL at once
 }
 
-// Glob looks for files by a pattern.
-type Glob struct {
-	Pattern []byte
-	Dir     []byte `json:",omitempty"`
-	Hidden  bool   `json:",omitempty"`
-	Newest  bool   `json:",omitempty"`
-	Limit   int
-}
-
-// Grep looks for lines by a regular expression.
-type Grep struct {
-	Pattern       []byte
-	Path          []byte   `json:",omitempty"`
-	Include       [][]byte `json:",omitempty"`
-	IgnoreCase    bool     `json:",omitempty"`
-	Multiline     bool     `json:",omitempty"`
-	Hidden        bool     `json:",omitempty"`
-	FilesOnly     bool     `json:",omitempty"`
-	Count         bool     `json:",omitempty"`
-	Before, After int      `json:",omitempty"`
-	Limit         int
-}
-
-// GrepLine is a line found, or one of context.
-type GrepLine struct {
-	Path   []byte
-	Number int    `json:",omitempty"`
-	Text   []byte `json:",omitempty"`
-	Match  bool   `json:",omitempty"`
-	Count  int    `json:",omitempty"`
-}
-
 // Reset ends every command and job, with all they started, and empties directories.
 type Reset struct {
 	Dirs [][]byte
@@ -253,12 +221,6 @@ type Stats struct {
 	CPU                 int64 // nanoseconds of all processes since the start
 	Elapsed             int64 // nanoseconds since the start
 	DiskUsed, DiskSize  int64 // bytes of the file system of the work dir
-}
-
-// Searched ends a search.
-type Searched struct {
-	More   bool `json:",omitempty"`
-	Errors int  `json:",omitempty"`
 }
 
 // The status byte of a reply.

@@ -1,0 +1,355 @@
+//go:build linux
+
+package guest
+
+import (
+	"cmp"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// searchMemory is what a search may take for one purpose: a share of the sandbox's memory,
+// and at most so many bytes.
+func searchMemory(share, most int) int {
+	limit := memoryLimit()
+	if limit == 0 {
+		return most
+	}
+	return int(min(limit/int64(share), int64(most)))
+}
+
+var memoryLimit = sync.OnceValue(func() int64 {
+	const root = "/sys/fs/cgroup/"
+	return cmp.Or(limit(root+"memory.max"), limit(root+"memory/memory.limit_in_bytes"))
+})
+
+// searchers bounds the goroutines that search at the same time for all calls together, and
+// with them the memory they take and the threads that wait for a disk.
+var searchers = sync.OnceValue(func() chan struct{} {
+	const each = 16 << 20
+	return make(chan struct{}, max(searchMemory(each, 8), 2))
+})
+
+// running bounds those of them that compute, to as many as there are cpus. The scheduler gets
+// two more, on which the guest answers other calls meanwhile: without them each would wait for
+// what it gives a goroutine, a hundredth of a second, several times.
+var running = sync.OnceValue(func() chan struct{} {
+	cpus := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(cpus + 2)
+	return make(chan struct{}, cpus)
+})
+
+// run does a little of a search, when there is a cpu for it.
+func (c *call) run(do func() error) error {
+	select {
+	case running() <- struct{}{}:
+	case <-c.quit:
+		return errAborted
+	}
+	defer func() { <-running() }()
+	return do()
+}
+
+// yield lets others run while do waits for something.
+func (c *call) yield(do func() error) error {
+	<-running()
+	defer func() { running() <- struct{}{} }()
+	return do()
+}
+
+// spillSize is how many bytes of a batch's results are kept until its turn comes.
+const spillSize = 64 << 10
+
+// errEnough ends a search that has found all that was asked for.
+var errEnough = errors.New("enough")
+
+// gathering hands the files that a walk comes across to several goroutines, and gathers what
+// they find in the order of the walk. The goroutine that walks is one of them, and a small
+// tree is left to it.
+type gathering struct {
+	c       *call
+	size    int                        // files in a batch
+	limit   int                        // of what is found
+	start   func() (fileSearch, error) // for each goroutine that searches
+	deliver func(*findings) error      // takes what was found, in order
+
+	own   fileSearch
+	batch *batch // of the walk, not full yet
+	count int    // batches before it
+	queue chan *batch
+	help  sync.WaitGroup
+	helps int
+
+	delivered atomic.Int64 // of what was found
+	errors    int          // files and directories that could not be read
+	more      bool         // the limit left something out
+
+	mu    sync.Mutex
+	cond  sync.Cond // of the fields below
+	turn  int       // the batch that can be delivered
+	ready map[int]*findings
+	held  int // how much memory that takes
+	err   error
+	over  atomic.Bool // err is set
+}
+
+// fileSearch searches files, one after the other.
+type fileSearch interface {
+	search(path string, f *findings) error
+	close()
+}
+
+// batch are files that follow each other in the walk.
+type batch struct {
+	number int
+	paths  []string
+	errors int
+}
+
+// findings are what was found in a batch.
+type findings struct {
+	g      *gathering
+	number int
+	buf    []byte
+	begins []int // where in buf each of what counts against the limit begins
+	errors int
+}
+
+// begin notes that something begins which counts against the limit. It returns errEnough
+// where the limit is reached.
+func (f *findings) begin() error {
+	f.begins = append(f.begins, len(f.buf))
+	if int64(len(f.begins))+f.g.delivered.Load() > int64(f.g.limit) {
+		return errEnough
+	}
+	return nil
+}
+
+// size is about how many bytes of memory f takes.
+func (f *findings) size() int { return cap(f.buf) + 8*cap(f.begins) + 256 }
+
+// spill makes room where much was found.
+func (f *findings) spill() error {
+	if len(f.buf) < spillSize {
+		return nil
+	}
+	g := f.g
+	return g.c.yield(func() error {
+		g.mu.Lock()
+		for g.turn != f.number && g.err == nil {
+			g.cond.Wait()
+		}
+		err := g.err
+		g.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		return g.take(f)
+	})
+}
+
+// take delivers what was found in the batch whose turn it is, up to the limit.
+func (g *gathering) take(f *findings) error {
+	g.errors += f.errors
+	found, left := len(f.begins), g.limit-int(g.delivered.Load())
+	if found > left {
+		found, g.more = left, true
+		f.buf = f.buf[:f.begins[left]]
+	}
+	f.begins = f.begins[:found]
+	g.delivered.Add(int64(found))
+	err := g.deliver(f)
+	f.buf, f.begins, f.errors = f.buf[:0], f.begins[:0], 0
+	if err == nil && g.more {
+		err = errEnough
+	}
+	return err
+}
+
+// begin waits for a place among the searchers. What it began end ends.
+func (g *gathering) begin() (err error) {
+	select {
+	case searchers() <- struct{}{}:
+	case <-g.c.quit:
+		return errAborted
+	}
+	if g.own, err = g.start(); err != nil {
+		<-searchers()
+		return err
+	}
+	g.cond.L = &g.mu
+	g.ready = make(map[int]*findings)
+	g.queue = make(chan *batch, 8)
+	return nil
+}
+
+// add is a file that the walk came across.
+func (g *gathering) add(path string) error {
+	b := g.current()
+	if b.paths = append(b.paths, path); len(b.paths) < g.size {
+		return nil
+	}
+	return g.dispatch()
+}
+
+// fail is a directory that cannot be read.
+func (g *gathering) fail() { g.current().errors++ }
+
+func (g *gathering) current() *batch {
+	if g.batch == nil {
+		g.batch = &batch{number: g.count, paths: make([]string, 0, g.size)}
+		g.count++
+	}
+	return g.batch
+}
+
+// dispatch queues the batch, and while the queue is full does the oldest of it.
+func (g *gathering) dispatch() error {
+	b := g.batch
+	g.batch = nil
+	for {
+		select {
+		case g.queue <- b:
+			g.helper()
+			return g.failed()
+		default:
+		}
+		select {
+		case old := <-g.queue:
+			g.do(g.own, old)
+		default:
+		}
+	}
+}
+
+// helper starts another goroutine where there is work and room for one.
+func (g *gathering) helper() {
+	if len(g.queue) < 2 || g.helps >= cap(running())-1 {
+		return
+	}
+	select {
+	case searchers() <- struct{}{}:
+	default:
+		return
+	}
+	s, err := g.start()
+	if err != nil {
+		<-searchers()
+		return // the others do it
+	}
+	g.helps++
+	g.help.Go(func() {
+		defer func() { <-searchers() }()
+		defer s.close()
+		for b := range g.queue {
+			g.do(s, b)
+		}
+	})
+}
+
+// failed returns why the search is to end before its end.
+func (g *gathering) failed() error {
+	if !g.over.Load() {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err
+}
+
+// end waits for what is still being searched after a walk that ended with err.
+func (g *gathering) end(err error) error {
+	if err != nil {
+		g.stop(err)
+	}
+	if g.batch != nil {
+		_ = g.dispatch() // a failure is that of the search
+	}
+	close(g.queue)
+	for b := range g.queue {
+		g.do(g.own, b)
+	}
+	g.help.Wait()
+	g.own.close()
+	<-searchers()
+	if err = g.failed(); err == errEnough {
+		err = nil
+	}
+	return err
+}
+
+// stop ends the search.
+func (g *gathering) stop(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.err == nil {
+		g.err = err
+		g.over.Store(true)
+	}
+	g.cond.Broadcast()
+}
+
+// do searches the files of a batch.
+func (g *gathering) do(s fileSearch, b *batch) {
+	f := &findings{g: g, number: b.number, errors: b.errors}
+	for _, path := range b.paths {
+		if g.over.Load() {
+			return
+		}
+		if g.c.aborted() {
+			g.stop(errAborted)
+			return
+		}
+		err := g.c.run(func() error { return s.search(path, f) })
+		if err == errEnough {
+			break
+		}
+		if err != nil {
+			g.stop(err)
+			return
+		}
+	}
+	g.done(f)
+}
+
+// done delivers a batch and those that waited for it, or leaves it for when its turn comes.
+func (g *gathering) done(f *findings) {
+	room := searchMemory(64, 1<<20)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for g.turn != f.number && g.held+f.size() > room && g.err == nil {
+		g.cond.Wait()
+	}
+	if g.turn != f.number {
+		g.ready[f.number] = f
+		g.held += f.size()
+		return
+	}
+	for f != nil && g.err == nil {
+		g.mu.Unlock()
+		err := g.take(f)
+		g.mu.Lock()
+		if err != nil && g.err == nil {
+			g.err = err
+			g.over.Store(true)
+		}
+		g.turn++
+		if f = g.ready[g.turn]; f != nil {
+			delete(g.ready, g.turn)
+			g.held -= f.size()
+		}
+		g.cond.Broadcast()
+	}
+}
+
+// raw adds what is encoded already.
+func (l *listing) raw(records []byte) error {
+	if l.buf = append(l.buf, records...); len(l.buf) > wire.MaxData/2 {
+		return l.flush()
+	}
+	return nil
+}

@@ -1,0 +1,262 @@
+//go:build linux
+
+package guest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
+)
+
+// maxIgnore is how many bytes of rules, of a directory and of those above it, are heeded.
+const maxIgnore = 256 << 10
+
+// ignores is what git ignores in a directory; nil is nothing. See gitignore(5).
+type ignores struct {
+	c     *call
+	fail  func()   // is told of rules that cannot be read
+	dir   string   // the directory, with a "/" at the end
+	below string   // the same from the repository's top, or ""
+	rules *ruleSet // the innermost
+}
+
+// ruleSet are the rules of one file, which come before those further out.
+type ruleSet struct {
+	outer *ruleSet
+	base  string // the directory they are for, as ignores.below
+	rules []ignoreRule
+	size  int // in bytes of the files, with the outer ones
+}
+
+// ignoreRule is one line of a .gitignore.
+type ignoreRule struct {
+	pattern string
+	literal int  // how many bytes at the beginning are no wildcards
+	negated bool // what it matches is not ignored
+	dirOnly bool
+	byName  bool // has no "/", so it is for names at any depth
+	suffix  bool // is a * and no other wildcard
+}
+
+// newIgnores returns the rules for a directory that a search starts in: those from the top of
+// its repository down, or its own where it is in none. The directory itself is not judged,
+// because whoever names it wants it.
+func newIgnores(c *call, fail func(), dir string) *ignores {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		real = dir // and what is above it stays unknown
+	}
+	top := real
+	for !isRepository(top) {
+		if top == "/" {
+			top = real
+			break
+		}
+		top = filepath.Dir(top)
+	}
+	d := (&ignores{c: c, fail: fail}).enter(top)
+	rest := strings.Trim(real[len(top):], "/")
+	for name := range strings.SplitSeq(rest, "/") {
+		if name != "" {
+			d = d.child(name)
+		}
+	}
+	return d
+}
+
+// isRepository reports whether a directory is the top of a repository or of a work tree.
+func isRepository(dir string) bool {
+	info, err := os.Stat(dir + "/.git")
+	return err == nil && (info.IsDir() || info.Mode().IsRegular())
+}
+
+// enter begins anew at a directory that is the top.
+func (d *ignores) enter(dir string) *ignores {
+	top := &ignores{c: d.c, fail: d.fail, dir: strings.TrimSuffix(dir, "/") + "/"}
+	if exclude := excludeFile(dir); exclude != "" {
+		top.load(exclude, 0)
+	}
+	top.load(top.dir+".gitignore", syscall.O_NOFOLLOW)
+	return top
+}
+
+// child is enter for a directory below.
+func (d *ignores) child(name string) *ignores {
+	if d == nil {
+		return nil
+	}
+	dir := d.dir + name
+	if isRepository(dir) {
+		return d.enter(dir) // of its own
+	}
+	sub := &ignores{c: d.c, fail: d.fail, dir: dir + "/", below: d.below + name + "/", rules: d.rules}
+	sub.load(sub.dir+".gitignore", syscall.O_NOFOLLOW)
+	return sub
+}
+
+// inside returns the rules for a directory that was found in d.
+func (d *ignores) inside(e entry) *ignores {
+	if d != nil && (e.name == ".." || e.kind != syscall.DT_DIR) {
+		return newIgnores(d.c, d.fail, d.dir+e.name) // elsewhere
+	}
+	return d.child(e.name)
+}
+
+// skip reports whether git ignores what was found in d.
+func (d *ignores) skip(e entry) bool {
+	switch {
+	case d == nil || e.name == "..":
+		return false
+	case e.name == ".git" || d.c.aborted():
+		return true
+	}
+	path := d.below + e.name
+	for set := d.rules; set != nil; set = set.outer {
+		for i := len(set.rules) - 1; i >= 0; i-- {
+			if r := &set.rules[i]; r.matches(e.name, path[len(set.base):], e.kind == syscall.DT_DIR) {
+				return !r.negated
+			}
+			if i%1000 == 999 && d.c.aborted() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// excludeFile is where a repository keeps rules that are no part of it.
+func excludeFile(dir string) string {
+	git := dir + "/.git"
+	if info, err := os.Stat(git); err != nil {
+		return ""
+	} else if !info.IsDir() {
+		// A further work tree, or a submodule: gitrepository-layout(5).
+		if git = pointer(git, "gitdir: "); git == "" {
+			return ""
+		}
+		if common := pointer(git+"/commondir", ""); common != "" {
+			git = common
+		}
+	}
+	return git + "/info/exclude"
+}
+
+// pointer returns the path that a file of one line holds, relative to where it is.
+func pointer(file, prefix string) string {
+	text, err := readSmall(file, 0, 8<<10)
+	path, ok := strings.CutPrefix(string(text), prefix)
+	path, _, _ = strings.Cut(path, "\n")
+	if err != nil || !ok || path == "" || strings.HasPrefix(path, "/") {
+		return path
+	}
+	return filepath.Dir(file) + "/" + path
+}
+
+// load adds the rules of a file, where it exists.
+func (d *ignores) load(file string, flags int) {
+	size := 0
+	if d.rules != nil {
+		size = d.rules.size
+	}
+	text, err := readSmall(file, flags, searchMemory(1024, maxIgnore)-size)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		d.fail()
+		return
+	}
+	if rules := parseIgnore(text); len(rules) > 0 {
+		d.rules = &ruleSet{outer: d.rules, base: d.below, rules: rules, size: size + len(text)}
+	}
+}
+
+// readSmall reads a regular file of at most so many bytes.
+func readSmall(path string, flags, most int) ([]byte, error) {
+	fd, err := open(path, flags)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), path)
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil {
+		err = regular(path, info)
+	}
+	if err == nil && info.Size() > int64(most) {
+		err = &wire.Error{Code: wire.CodeTooLarge, Text: path + " is too large"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(f, int64(most)))
+}
+
+// parseIgnore reads the lines of a .gitignore.
+func parseIgnore(text []byte) (rules []ignoreRule) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	for line := range bytes.Lines(text) {
+		line, _ = bytes.CutSuffix(line, []byte("\n"))
+		line, _ = bytes.CutSuffix(line, []byte("\r"))
+		line, _, _ = bytes.Cut(line, []byte{0})
+		if bytes.HasPrefix(line, []byte("#")) {
+			continue
+		}
+		r := ignoreRule{pattern: trimSpaces(string(line))}
+		r.pattern, r.negated = strings.CutPrefix(r.pattern, "!")
+		r.pattern, r.dirOnly = strings.CutSuffix(r.pattern, "/")
+		r.byName = !strings.Contains(r.pattern, "/")
+		r.pattern = strings.TrimPrefix(r.pattern, "/")
+		if r.pattern == "" {
+			continue // matches nothing
+		}
+		const wildcards = `*?[\`
+		if r.literal = strings.IndexAny(r.pattern, wildcards); r.literal < 0 {
+			r.literal = len(r.pattern)
+		}
+		r.suffix = r.pattern[0] == '*' && !strings.ContainsAny(r.pattern[1:], wildcards)
+		rules = append(rules, r)
+	}
+	return rules
+}
+
+// trimSpaces cuts spaces at the end that no backslash keeps.
+func trimSpaces(line string) string {
+	end := 0
+	for i := 0; i < len(line); i++ {
+		if line[i] == '\\' {
+			i++
+		} else if line[i] == ' ' {
+			continue
+		}
+		end = min(i+1, len(line))
+	}
+	return line[:end]
+}
+
+// matches reports whether the rule is about a file: its name, and its path from the
+// directory that the rule is for.
+func (r *ignoreRule) matches(name, path string, dir bool) bool {
+	switch {
+	case r.dirOnly && !dir:
+		return false
+	case r.byName && r.literal == len(r.pattern):
+		return name == r.pattern
+	case r.byName && r.suffix:
+		return strings.HasSuffix(name, r.pattern[1:])
+	case r.byName:
+		return wildmatch(r.pattern, name, false)
+	}
+	rest, ok := strings.CutPrefix(path, r.pattern[:r.literal])
+	if !ok || rest == "" && r.literal == len(r.pattern) {
+		return ok
+	}
+	return wildmatch(r.pattern[r.literal:], rest, true)
+}
