@@ -61,8 +61,6 @@ func ReadLock(path string) (*Lock, error) {
 	return l, nil
 }
 
-var errTooLong = errors.New("more than 64 MiB")
-
 // Write writes the lock to a file, which it replaces at once.
 func (l *Lock) Write(path string) error {
 	out := *l

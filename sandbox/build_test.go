@@ -383,3 +383,70 @@ func TestBuildPolicies(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(same, first) // it is what it was
 }
+
+// What takes packages from the indexes that this machine is set to use, and minutes.
+func TestBuildFromEverywhere(t *testing.T) {
+	if os.Getenv("DRYDOCK_TEST_LONG") == "" {
+		t.Skip("takes minutes, and the machine's own indexes: set DRYDOCK_TEST_LONG")
+	}
+	e, cli := engine(t)
+	ctx := context.Background()
+	url := localIndex(t, map[string][]byte{"ddone-1.0-py3-none-any.whl": wheel(t, "ddone", "1.0", "VALUE = 1\n")})
+	presets, err := drydock.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stamp := uniqueCommand("true")
+	mixed := drydock.Runtime{Name: "test-mixed", BaseImage: pythonBase, SetupCommands: []string{stamp},
+		Packages: drydock.Packages{drydock.Apt: {"jq", "nodejs", "npm"}, drydock.Pip: {"ddone"}, drydock.NPM: {"is-odd"}}}
+	more := mixed
+	more.Name = "test-mixed-more"
+	more.Packages = drydock.Packages{drydock.Apt: {"jq", "nodejs", "npm"}, drydock.Pip: {"ddone"}, drydock.NPM: {"is-odd", "left-pad"}}
+	catalog, err := presets.With(mixed, more)
+	if err != nil {
+		t.Fatal(err)
+	}
+	build := func(runtime string) (*sandbox.Sandbox, time.Duration) {
+		start := time.Now()
+		sb, err := sandbox.Open(ctx, &sandbox.Options{Engine: e, Catalog: catalog, Runtime: runtime, Build: &sandbox.BuildOptions{PipIndex: url}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			sb.Close()
+			if strings.HasPrefix(runtime, "test-") {
+				exec.Command(cli, "rmi", sb.Image()).Run()
+			}
+		})
+		return sb, time.Since(start)
+	}
+	t.Run("apt, pip and npm", func(t *testing.T) {
+		is := is.New(t)
+		sb, first := build("test-mixed")
+		r, err := sb.Exec(ctx, `jq --version; python3 -c 'import ddone; print(ddone.VALUE)'; node -e 'console.log(require("is-odd")(3))'`)
+		is.NoErr(err)
+		is.Equal(string(r.Stdout), "jq-1.6\n1\ntrue\n")
+		_, second := build("test-mixed-more")
+		t.Logf("built in %v, with one more package in %v", first, second)
+		is.True(second < first) // what comes before was not installed again
+	})
+	t.Run("node-react", func(t *testing.T) {
+		is := is.New(t)
+		sb, took := build("node-react")
+		t.Logf("ready in %v", took)
+		for name, text := range map[string]string{
+			"index.html":   `<!doctype html><div id="root"></div><script type="module" src="/src/main.jsx"></script>`,
+			"src/main.jsx": "import { createRoot } from \"react-dom/client\";\ncreateRoot(document.getElementById(\"root\")).render(<h1>Hello</h1>);\n",
+		} {
+			_, err := sb.WriteFile(ctx, name, []byte(text), nil)
+			is.NoErr(err)
+		}
+		r, err := sb.Exec(ctx, "vite build")
+		is.NoErr(err)
+		is.True(r.OK())
+		found, err := sb.Glob(ctx, "dist/assets/index-*.js", nil)
+		is.NoErr(err)
+		is.Equal(len(found.Matches), 1)
+		is.True(found.Matches[0].Size() > 100_000) // React is in it
+	})
+}

@@ -4,8 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/drydock-go/drydock/sandbox"
@@ -17,7 +18,11 @@ func goSource(b *testing.B) *sandbox.Sandbox {
 	engine(b) // or skip, before there is a copy
 	// The tree itself is where system directories are, which cannot be mounted.
 	dir := b.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join(runtime.GOROOT(), "src"))); err != nil {
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err == nil {
+		err = os.CopyFS(dir, os.DirFS(filepath.Join(strings.TrimSpace(string(root)), "src")))
+	}
+	if err != nil {
 		b.Fatal(err)
 	}
 	return open(b, sandbox.Options{
