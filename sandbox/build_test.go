@@ -386,7 +386,7 @@ func TestBuildPolicies(t *testing.T) {
 
 // What takes packages from the indexes that this machine is set to use, and minutes.
 func TestBuildFromEverywhere(t *testing.T) {
-	if os.Getenv("DRYDOCK_TEST_LONG") == "" {
+	if !long() {
 		t.Skip("takes minutes, and the machine's own indexes: set DRYDOCK_TEST_LONG")
 	}
 	e, cli := engine(t)

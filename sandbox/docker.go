@@ -302,7 +302,11 @@ func (e *cliEngine) Pull(ctx context.Context, ref string, progress io.Writer) er
 
 func (e *cliEngine) Build(ctx context.Context, b *Build) error {
 	err := e.c.Build(ctx, b.Context, &dockercli.BuildOptions{Tags: []string{b.Tag}, BuildArgs: b.Args, Output: b.Progress})
-	if errors.Is(err, dockercli.ErrUnreachable) {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	// An engine that ends in the middle of a build leaves no words of its own.
+	if _, gone := e.c.List(ctx, map[string]string{LabelKind: "build"}); errors.Is(gone, dockercli.ErrUnreachable) {
 		err = fmt.Errorf("%w: %w", ErrEngine, err)
 	}
 	return err
