@@ -634,7 +634,7 @@ func TestOpenRefused(t *testing.T) {
 		err  error
 	}{
 		{"unknown runtime", sandbox.Options{Runtime: "python-datasience"}, `did you mean "python-datascience"`, drydock.ErrUnknownRuntime},
-		{"both", sandbox.Options{Runtime: "go", Image: "x"}, "both Runtime and Image are set: give one of them", nil},
+		{"both", sandbox.Options{Runtime: "go", Image: "x"}, "more than one of Runtime, Image and Snapshot are set: give one of them", nil},
 		{"offline", sandbox.Options{Catalog: unbuilt, Runtime: "unbuilt", Offline: true}, "runtime unbuilt is not built on this engine: open it once without Offline", sandbox.ErrOffline},
 		{"no registry", sandbox.Options{Image: "localhost:1/no/such:image"}, "localhost:1/no/such:image is not on this engine and could not be pulled", sandbox.ErrNoImage},
 		{"image with a dash", sandbox.Options{Image: "-x"}, "-x", nil},

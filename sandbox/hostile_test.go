@@ -26,7 +26,10 @@ func (l *liar) Info(context.Context) (sandbox.EngineInfo, error) {
 }
 
 func (l *liar) List(context.Context, string, string) ([]sandbox.Listed, error) { return nil, nil }
-func (l *liar) Remove(context.Context, string) error                           { return nil }
+func (l *liar) Networks(context.Context, string, string) ([]sandbox.Listed, error) {
+	return nil, nil
+}
+func (l *liar) Remove(context.Context, string) error { return nil }
 
 func (l *liar) Start(context.Context, *sandbox.Container) (sandbox.Conn, error) {
 	guestIn, hostOut, err := os.Pipe()
