@@ -316,6 +316,10 @@ func (e *cliEngine) RemoveImage(ctx context.Context, ref string) error {
 	case errors.Is(err, dockercli.ErrNoSuchImage):
 		return nil
 	case errors.Is(err, dockercli.ErrInUse):
+		// podman goes on to what the image was built on, which may be what is in use.
+		if _, gone := e.c.ImageInspect(ctx, ref); errors.Is(gone, dockercli.ErrNoSuchImage) {
+			return nil
+		}
 		return fmt.Errorf("%w: %s: %w", ErrInUse, ref, err)
 	}
 	return err
