@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,8 +77,18 @@ func TestEngine(t *testing.T) {
 		is.Equal(v.Entrypoint, []string{"/guest"})
 		_, err = c.ImageInspect(ctx, named("none"))
 		is.True(errors.Is(err, ErrNoSuchImage)) // sentinel
+		all, err := c.ImageInspectAll(ctx, []string{image, named("none"), v.ID})
+		is.NoErr(err) // one of them is missing
+		is.Equal(all, []ImageDetails{*v, *v})
 		tag := "localhost/" + id + ":2"
-		is.NoErr(c.Tag(ctx, image, tag))                            // tags
+		is.NoErr(c.Tag(ctx, image, tag)) // tags
+		var archive bytes.Buffer
+		is.NoErr(c.Save(ctx, &archive, image, tag))                                       // saves
+		is.True(errors.Is(c.Save(ctx, io.Discard, image, named("none")), ErrNoSuchImage)) // sentinel
+		loaded, err := c.Load(ctx, &archive)
+		is.NoErr(err) // loads
+		slices.Sort(loaded)
+		is.Equal(loaded, []string{image, tag})
 		is.NoErr(c.RemoveImage(ctx, tag))                           // removes the tag
 		is.True(errors.Is(c.RemoveImage(ctx, tag), ErrNoSuchImage)) // gone
 		is.True(errors.Is(c.Tag(ctx, tag, image), ErrNoSuchImage))  // gone

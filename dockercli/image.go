@@ -2,6 +2,9 @@ package dockercli
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 )
 
@@ -91,8 +94,8 @@ type Healthcheck struct {
 	Timeout time.Duration // 0 is the engine's default, 30 s
 }
 
-func imageInspectArgs(ref string) []string {
-	return []string{"image", "inspect", "--format={{json .}}", "--", ref}
+func imageInspectArgs(refs ...string) []string {
+	return append([]string{"image", "inspect", "--format={{json .}}", "--"}, refs...)
 }
 
 // ImageInspect returns an image that the engine holds, or ErrNoSuchImage.
@@ -112,33 +115,74 @@ func (c *Client) ImageInspect(ctx context.Context, ref string) (*ImageDetails, e
 	return v, nil
 }
 
-func parseImage(text string) (*ImageDetails, error) {
-	type imageJSON struct {
-		ID           string
-		RepoTags     []string
-		RepoDigests  []string
-		Created      string
-		Size         int64
-		OS           string
-		Architecture string
-		Config       struct {
-			Labels     labelSet
-			Env        []string
-			Entrypoint []string
-			Cmd        []string
-			User       string
-			WorkingDir string
-			Volumes    map[string]struct{}
+// inspectedAtOnce is how many images one call asks about: a command line of Windows has at
+// most 32 KiB.
+const inspectedAtOnce = 100
 
-			ExposedPorts map[string]struct{}
-			Healthcheck  Healthcheck
+// ImageInspectAll returns those of many images that the engine holds.
+func (c *Client) ImageInspectAll(ctx context.Context, refs []string) ([]ImageDetails, error) {
+	var all []ImageDetails
+	for some := range slices.Chunk(refs, inspectedAtOnce) {
+		argv := imageInspectArgs(some...)
+		if err := c.check(argv, "image", some...); err != nil {
+			return nil, err
 		}
-		Healthcheck Healthcheck // podman
+		r, err := c.do(ctx, call{argv: argv})
+		if err != nil {
+			return nil, err
+		}
+		if r.ExitCode != 0 {
+			// It has printed those that are there.
+			if err := c.exitError(argv, r); !errors.Is(err, ErrNoSuchImage) {
+				return nil, err
+			}
+		}
+		if r.StdoutDropped > 0 {
+			return nil, c.failure(argv, 0, "", fmt.Errorf("%w: %d bytes over the cap", ErrOutput, r.StdoutDropped))
+		}
+		list, err := decodeAll[imageJSON](string(r.Stdout))
+		if err != nil {
+			return nil, c.failure(argv, 0, "", err)
+		}
+		for _, j := range list {
+			all = append(all, *j.details())
+		}
 	}
+	return all, nil
+}
+
+func parseImage(text string) (*ImageDetails, error) {
 	j, err := decodeOne[imageJSON](text)
 	if err != nil {
 		return nil, err
 	}
+	return j.details(), nil
+}
+
+type imageJSON struct {
+	ID           string
+	RepoTags     []string
+	RepoDigests  []string
+	Created      string
+	Size         int64
+	OS           string
+	Architecture string
+	Config       struct {
+		Labels     labelSet
+		Env        []string
+		Entrypoint []string
+		Cmd        []string
+		User       string
+		WorkingDir string
+		Volumes    map[string]struct{}
+
+		ExposedPorts map[string]struct{}
+		Healthcheck  Healthcheck
+	}
+	Healthcheck Healthcheck // podman
+}
+
+func (j *imageJSON) details() *ImageDetails {
 	health := j.Config.Healthcheck
 	if len(health.Test) == 0 {
 		health = j.Healthcheck
@@ -150,7 +194,7 @@ func parseImage(text string) (*ImageDetails, error) {
 		Entrypoint: j.Config.Entrypoint, Cmd: j.Config.Cmd, User: j.Config.User,
 		WorkDir: j.Config.WorkingDir, Volumes: sortedKeys(j.Config.Volumes),
 		Ports: sortedKeys(j.Config.ExposedPorts), Health: health,
-	}, nil
+	}
 }
 
 func removeImageArgs(ref string) []string { return []string{"rmi", "--", ref} }

@@ -74,8 +74,8 @@ func TestParseContainers(t *testing.T) {
 	}{
 		{"docker", `{"Command":"\"sh\"","CreatedAt":"2026-11-23 06:25:42 +0000 UTC","ID":"3af","Image":"img:1","Labels":"a=1,b=x,y,c=","Names":"web,other/web","State":"running","Status":"Up 2 seconds"}`,
 			ContainerSummary{ID: "3af", Name: "web", Image: "img:1", State: "running", Labels: map[string]string{"a": "1", "b": "x,y", "c": ""}}},
-		{"podman", `{"AutoRemove":false,"Created":"2026-11-23T06:25:42Z","Id":"3af","Image":"localhost/img:1","Labels":{"a":"1,2"},"Names":["web"],"State":"exited","Status":"Exited (0) 2 seconds ago"}`,
-			ContainerSummary{ID: "3af", Name: "web", Image: "localhost/img:1", State: "exited", Labels: map[string]string{"a": "1,2"}}},
+		{"podman", `{"AutoRemove":false,"Created":"2026-11-23T06:25:42Z","Id":"3af","Image":"localhost/img:1","ImageID":"1eeb0406dffc1eeb0406dffc1eeb0406dffc1eeb0406dffc1eeb0406dffc0000","Labels":{"a":"1,2"},"Names":["web"],"State":"exited","Status":"Exited (0) 2 seconds ago"}`,
+			ContainerSummary{ID: "3af", Name: "web", Image: "localhost/img:1", ImageID: "sha256:1eeb0406dffc1eeb0406dffc1eeb0406dffc1eeb0406dffc1eeb0406dffc0000", State: "exited", Labels: map[string]string{"a": "1,2"}}},
 		{"podman without labels, spread over lines", "[\n{\n  \"Id\": \"3af\",\n  \"Labels\": null,\n  \"Names\": [\n    \"web\"\n  ],\n  \"State\": \"created\"\n}\n]",
 			ContainerSummary{ID: "3af", Name: "web", State: "created", Labels: map[string]string{}}},
 		{"nerdctl", `{"ID":"3af","Image":"i","Names":"web","Status":"Up","Labels":""}`,
@@ -130,6 +130,12 @@ func TestParseContainer(t *testing.T) {
 		is.Equal(v.Limits.Pids, int64(2048)) // pids
 		is.Equal(v.CgroupNSMode, "private")  // namespace
 	})
+}
+
+func TestParseLoaded(t *testing.T) {
+	is := is.New(t)
+	is.Equal(parseLoaded("Copying blob sha256:16\nLoaded image: a/b:1\r\nLoaded image: c:2\nLoaded image ID: sha256:1\n"), []string{"a/b:1", "c:2"})
+	is.Equal(len(parseLoaded("")), 0)
 }
 
 func TestParseImagesNetworksVolumes(t *testing.T) {

@@ -9,8 +9,11 @@ import (
 type ContainerSummary struct {
 	ID    string // 64 hex digits
 	Name  string
-	Image string
+	Image string // what it was made from; of docker the id where that names another image now
 	State string // "created", "running", "paused", "exited", ...
+
+	// ImageID has its algorithm, "sha256:..."; podman alone tells it.
+	ImageID string
 
 	// Labels are exact but for values that hold a comma, which docker does not mark:
 	// "a=1,b=2" as the value of x reads as x=a=1 and b=2. Inspect is always exact.
@@ -39,9 +42,9 @@ func (c *Client) List(ctx context.Context, labels map[string]string) ([]Containe
 
 func parseContainers(text string) ([]ContainerSummary, error) {
 	type line struct {
-		ID, Image, State, Status string
-		Names                    nameList
-		Labels                   labelSet
+		ID, Image, ImageID, State, Status string
+		Names                             nameList
+		Labels                            labelSet
 	}
 	lines, err := decodeAll[line](text)
 	if err != nil {
@@ -49,7 +52,7 @@ func parseContainers(text string) ([]ContainerSummary, error) {
 	}
 	var out []ContainerSummary
 	for _, l := range lines {
-		s := ContainerSummary{ID: l.ID, Image: l.Image, State: strings.ToLower(l.State), Labels: l.Labels}
+		s := ContainerSummary{ID: l.ID, Image: l.Image, ImageID: digest(l.ImageID), State: strings.ToLower(l.State), Labels: l.Labels}
 		for _, n := range l.Names { // a linked container has names such as web/db too
 			if !strings.Contains(n, "/") {
 				s.Name = n

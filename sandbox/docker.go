@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/drydock-go/drydock/dockercli"
@@ -83,13 +85,17 @@ func (e *cliEngine) Connect(ctx context.Context, name, user string) (Conn, error
 }
 
 func (e *cliEngine) List(ctx context.Context, label, value string) ([]Listed, error) {
-	all, err := e.c.List(ctx, map[string]string{label: value})
+	labels := map[string]string{label: value}
+	if label == "" {
+		labels = nil
+	}
+	all, err := e.c.List(ctx, labels)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]Listed, len(all))
 	for i, c := range all {
-		out[i] = Listed{Name: c.Name, Image: c.Image, State: c.State, Labels: c.Labels}
+		out[i] = Listed{Name: c.Name, Image: c.Image, ImageID: c.ImageID, State: c.State, Labels: c.Labels}
 	}
 	return out, nil
 }
@@ -265,11 +271,15 @@ func (e *cliEngine) Image(ctx context.Context, ref string) (ImageInfo, error) {
 	if err != nil {
 		return ImageInfo{}, noImage(ref, err)
 	}
+	return imageInfo(d), nil
+}
+
+func imageInfo(d *dockercli.ImageDetails) ImageInfo {
 	return ImageInfo{
 		ID: d.ID, Digests: d.Digests, Created: d.Created, Size: d.Size, Labels: d.Labels,
 		Entrypoint: d.Entrypoint, Cmd: d.Cmd, WorkDir: d.WorkDir, User: d.User,
 		Ports: d.Ports, Health: d.Health.Test, HealthTimeout: d.Health.Timeout,
-	}, nil
+	}
 }
 
 func (e *cliEngine) Images(ctx context.Context, label, value string) ([]ListedImage, error) {
@@ -277,19 +287,50 @@ func (e *cliEngine) Images(ctx context.Context, label, value string) ([]ListedIm
 	if err != nil {
 		return nil, err
 	}
-	out := make([]ListedImage, len(all))
-	for i, image := range all {
-		out[i] = ListedImage(image)
+	// A list tells neither labels nor exact sizes, and an inspection not which names are
+	// those that the list is of.
+	var ids []string
+	for _, image := range all {
+		ids = append(ids, image.ID)
+	}
+	details, err := e.c.ImageInspectAll(ctx, slices.Compact(slices.Sorted(slices.Values(ids))))
+	if err != nil {
+		return nil, err
+	}
+	infos := make(map[string]ImageInfo)
+	for _, d := range details {
+		infos[d.ID] = imageInfo(&d)
+	}
+	var out []ListedImage
+	for _, image := range all {
+		if info, ok := infos[image.ID]; ok { // else removed meanwhile
+			out = append(out, ListedImage{image.Ref, info})
+		}
 	}
 	return out, nil
 }
 
 func (e *cliEngine) RemoveImage(ctx context.Context, ref string) error {
 	err := e.c.RemoveImage(ctx, ref)
-	if errors.Is(err, dockercli.ErrNoSuchImage) {
+	switch {
+	case errors.Is(err, dockercli.ErrNoSuchImage):
 		return nil
+	case errors.Is(err, dockercli.ErrInUse):
+		// podman goes on to what the image was built on, which may be what is in use.
+		if _, gone := e.c.ImageInspect(ctx, ref); errors.Is(gone, dockercli.ErrNoSuchImage) {
+			return nil
+		}
+		return fmt.Errorf("%w: %s: %w", ErrInUse, ref, err)
 	}
 	return err
+}
+
+func (e *cliEngine) SaveImages(ctx context.Context, w io.Writer, refs ...string) error {
+	return noImage(strings.Join(refs, ", "), e.c.Save(ctx, w, refs...))
+}
+
+func (e *cliEngine) LoadImages(ctx context.Context, r io.Reader) ([]string, error) {
+	return e.c.Load(ctx, r)
 }
 
 func (e *cliEngine) Commit(ctx context.Context, name, tag string) error {

@@ -22,7 +22,8 @@ type Engine interface {
 	// empty a guest of that user's. One that the image does not know shows as ErrUser from
 	// Conn.Wait.
 	Connect(ctx context.Context, name, user string) (Conn, error)
-	// List returns the containers that have a label of that value, running or not.
+	// List returns the containers that have a label of that value, running or not; all
+	// there are where label is empty.
 	List(ctx context.Context, label, value string) ([]Listed, error)
 	// Remove ends and removes a container with its anonymous volumes. One that does not
 	// exist is no error.
@@ -46,8 +47,13 @@ type Engine interface {
 	Image(ctx context.Context, ref string) (ImageInfo, error)
 	// Images returns the images that have a label of that value.
 	Images(ctx context.Context, label, value string) ([]ListedImage, error)
-	// RemoveImage removes an image, or one name of it. One that does not exist is no error.
+	// RemoveImage removes an image, or one name of it. One that does not exist is no error,
+	// one that a container uses is ErrInUse.
 	RemoveImage(ctx context.Context, ref string) error
+	// SaveImages writes images to w as an archive that LoadImages of any engine takes.
+	SaveImages(ctx context.Context, w io.Writer, refs ...string) error
+	// LoadImages takes the images of an archive and returns their names.
+	LoadImages(ctx context.Context, r io.Reader) ([]string, error)
 	// Commit makes an image of a container's root file system.
 	Commit(ctx context.Context, name, tag string) error
 	// Pull fetches an image from its registry.
@@ -110,16 +116,19 @@ type ImageInfo struct {
 
 // Listed is a container or a network that there is.
 type Listed struct {
-	Name   string
-	Image  string // of a container
-	State  string // of a container: "created", "running", "paused", "exited"
-	Labels map[string]string
+	Name  string
+	Image string // of a container
+	// ImageID is that image's content digest, or empty where Image is an id, or names the
+	// image still.
+	ImageID string
+	State   string // of a container: "created", "running", "paused", "exited"
+	Labels  map[string]string
 }
 
 // ListedImage is a name of an image, or an image that has none.
 type ListedImage struct {
-	ID  string
 	Ref string // empty if it has no name
+	ImageInfo
 }
 
 // Container is a container to start, already hardened: everything that Engine.Start

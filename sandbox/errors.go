@@ -30,6 +30,8 @@ var (
 	ErrUser = errors.New("user not available")
 	// ErrNoImage: an image is not on the engine and must not or cannot be fetched.
 	ErrNoImage = errors.New("image not found")
+	// ErrInUse: a container uses an image that was to be removed.
+	ErrInUse = errors.New("in use")
 	// ErrNoVolume: there is no volume of that name.
 	ErrNoVolume = errors.New("volume not found")
 	// ErrOffline: the image would have to be pulled or built, and the caller said offline.

@@ -46,7 +46,7 @@ func newImage(r drydock.Runtime, arch string) (*image, error) {
 	for _, part := range []string{imageSchema, r.Hash(), arch, guest} {
 		fmt.Fprintf(sum, "%d:%s\n", len(part), part)
 	}
-	tag := fmt.Sprintf("localhost/drydock/runtime/%s:%s", cmp.Or(r.Name, "image"), hex.EncodeToString(sum.Sum(nil))[:20])
+	tag := fmt.Sprintf("%s%s:%s", runtimeRepository, cmp.Or(r.Name, "image"), hex.EncodeToString(sum.Sum(nil))[:20])
 	return &image{runtime: r, arch: arch, tag: tag}, nil
 }
 

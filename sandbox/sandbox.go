@@ -137,6 +137,7 @@ func (c *config) open(ctx context.Context) (*Sandbox, error) {
 	}
 	sb.claim = claim
 	sb.live(sweepDue(c.Engine))
+	markUsed(spec.Image)
 	c.Logger.InfoContext(ctx, "sandbox opened", "name", spec.Name, "image", spec.Image, "user", spec.User)
 	return sb, nil
 }
@@ -310,6 +311,7 @@ func (sb *Sandbox) end() {
 			sb.removeContainer()
 		}
 		sb.claim.release()
+		markUsed(sb.spec.Image)
 		sb.mu.Lock()
 		sb.err = reason
 		sb.mu.Unlock()

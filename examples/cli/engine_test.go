@@ -136,7 +136,20 @@ func TestUsage(t *testing.T) {
 		"runtimes --help":             {0, "usage: drydock runtimes", ""},
 		"runtimes --bogus":            {2, "", "See drydock runtimes --help"},
 		"runtimes lab":                {2, "", `unexpected argument "lab"`},
-		"runtimes":                    {0, "python-datascience", ""},
+		"runtimes --schema":           {0, "json-schema.org", ""},
+		"build --help":                {0, "usage: drydock build", ""},
+		"build":                       {2, "", "which runtimes?"},
+		"build --all lab":             {2, "", "both --all and"},
+		"images --help":               {0, "usage: drydock images", ""},
+		"images lab":                  {2, "", `unexpected argument "lab"`},
+		"prune --help":                {0, "usage: drydock prune", ""},
+		"prune --unused-for 30":       {2, "", "30d"},
+		"export --help":               {0, "usage: drydock export", ""},
+		"export":                      {2, "", "to which file?"},
+		"export a.tar":                {2, "", "which runtimes?"},
+		"import --help":               {0, "usage: drydock import", ""},
+		"import":                      {2, "", "from which file?"},
+		"import /no/one":              {125, "", "/no/one: no such file"},
 		"runtimes --runtimes /no/one": {1, "", "/no/one: cannot be read"},
 	} {
 		t.Run(args, func(t *testing.T) {
@@ -171,6 +184,11 @@ func TestNoEngine(t *testing.T) {
 			is.Equal(got.code, 125)                                           // no sandbox
 			is.True(strings.Contains(got.stderr, path))                       // names the engine
 			is.True(strings.Contains(got.stderr, "install docker or podman")) // says what to install
+			got = finish(t, program(t, "runtimes", "--engine", path))
+			is.Equal(got.code, 0)                                           // the list is there
+			is.True(strings.Contains(got.stdout, "python-datascience"))     // all the same
+			is.True(!strings.Contains(got.stdout, "BUILT"))                 // without what is not known
+			is.True(strings.Contains(got.stderr, "are built is not known")) // which is told
 		})
 	}
 	t.Run("unknown runtime", func(t *testing.T) {

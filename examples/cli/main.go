@@ -18,7 +18,12 @@ const usage = `usage: drydock COMMAND [FLAG...]
 
   run        run a command in a sandbox that ends with it
   python     run Python code that keeps its variables, from a prompt or a script
-  runtimes   list the runtimes that a sandbox can be made from
+  runtimes   list the runtimes that a sandbox can be made from, and what is built
+  build      build the images of runtimes ahead of time
+  images     list the images of runtimes that an engine has
+  prune      remove those that no runtime yields any more, or that are not used
+  export     write images of runtimes to a file, for hosts without a registry
+  import     take them from such a file
   lock       pin runtimes to the images and packages of today
   snapshots  list what run --snapshot saved, or remove some
 
@@ -39,6 +44,16 @@ func dispatch(args []string) int {
 		return python(rest)
 	case "runtimes":
 		return runtimes(rest)
+	case "build":
+		return build(rest)
+	case "images":
+		return listing(rest)
+	case "prune":
+		return prune(rest)
+	case "export":
+		return export(rest)
+	case "import":
+		return imports(rest)
 	case "lock":
 		return lock(rest)
 	case "snapshots":

@@ -229,6 +229,31 @@ func TestTerminalSignals(t *testing.T) {
 	})
 }
 
+func TestTerminalBuild(t *testing.T) {
+	is := is.New(t)
+	name, file := slowRuntime(t, "echo the last line; sleep 2")
+	s := onTerminal(t, program(t, "build", "--engine", engine(t), "--runtimes", file, name))
+	s.see(`\[4/8\] setup: echo the.*\.\.\. \(0s\)`)
+	s.see(`\x1b\[2m  the last line`) // the builder's, dimmed
+	s.see(`\([1-9]s\)`)              // the time goes on
+	s.see(`drydock: runtime \S+ is ready\r\n`)
+	s.see(`built +`)
+	is.Equal(s.end(), 0)
+	screen := shown(t, s.screen())
+	is.Equal(len(screen), 4) // nothing is left of the block
+	is.Equal(screen[0], "drydock: runtime "+name+" is ready")
+
+	name, file = slowRuntime(t, "echo why not; sleep 1; false")
+	cmd := program(t, "build", "--engine", engine(t), "--runtimes", file, name)
+	cmd.Env = append(cmd.Env, "NO_COLOR=1")
+	s = onTerminal(t, cmd)
+	s.see(`  why not`)
+	is.Equal(s.end(), 125)
+	is.True(!strings.Contains(s.screen(), "\x1b[2m"))
+	screen = shown(t, s.screen())
+	is.True(strings.HasPrefix(screen[0], "NAME")) // no rest of the block
+}
+
 func TestTerminalRefused(t *testing.T) {
 	is := is.New(t)
 	s := onTerminal(t, sandboxed(t, "-t", "--", "nope"))

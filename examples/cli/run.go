@@ -196,7 +196,9 @@ func (c *common) open(ctx context.Context) (*sandbox.Sandbox, error) {
 		}
 	}
 	opts.Engine = sandbox.Docker(&dockercli.Client{Path: c.engine})
-	opts.Progress = printProgress(os.Stderr)
+	d := newBuildDisplay(os.Stderr, false)
+	defer d.close()
+	opts.Progress = d.show
 	return sandbox.Open(ctx, &opts)
 }
 

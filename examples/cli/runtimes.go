@@ -1,59 +1,81 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
+	"time"
 
 	"github.com/drydock-go/drydock"
+	"github.com/drydock-go/drydock/sandbox"
 )
 
-const runtimesUsage = `usage: drydock runtimes [--runtimes FILE]... [--json]
+const runtimesUsage = `usage: drydock runtimes [FLAG...]
 
-Lists the runtimes that a sandbox can be made from.
+Lists the runtimes that a sandbox can be made from, and how large the images are that the
+engine has of them.
 
+  --engine ENGINE  docker, podman, or the path of such a command line (default docker); the
+                   list goes without sizes where it does not answer
+  --json           print a JSON array of objects: name, description, image, packages, work_dir;
+                   user, stand_in and built (image, size, created, used) where there is one
   --runtimes FILE  a file of runtimes, in place of those that DRYDOCK_RUNTIMES names; may be
                    repeated
-  --json           print a JSON array of objects: name, description, image, packages, work_dir;
-                   user and stand_in where there is one
+  --schema         print the JSON Schema of such a file, for editors
 `
 
 // runtimes is the command of that name; it returns the exit code.
 func runtimes(args []string) int {
 	f := newFlags("runtimes")
-	var files []string
-	runtimeFiles(f, &files)
 	asJSON := f.Bool("json", false, "")
-	err := f.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Print(runtimesUsage)
+	schema := f.Bool("schema", false, "")
+	o, err := parseOnImages(f, args, 0, false)
+	if code, over := parsed("runtimes", runtimesUsage, err); over {
+		return code
+	}
+	if *schema {
+		os.Stdout.Write(drydock.Schema())
 		return 0
 	}
-	if err == nil && f.NArg() > 0 {
-		err = fmt.Errorf("unexpected argument %q", f.Arg(0))
-	}
-	if err != nil {
-		return misuse(os.Stderr, "runtimes", err.Error())
-	}
-	c, err := catalog(files)
+	ctx, stop := untilSignal(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	opts, err := o.options()
 	if err == nil {
+		list := listTable
 		if *asJSON {
-			err = listJSON(os.Stdout, c.All())
-		} else {
-			err = listTable(os.Stdout, c.All())
+			list = listJSON
 		}
+		err = list(os.Stdout, opts.Catalog.All(), built(ctx, opts))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "drydock:", err)
 		return 1
 	}
 	return 0
+}
+
+// built returns the images of runtimes by name, or nil where the engine does not answer.
+func built(ctx context.Context, opts *sandbox.Options) map[string]sandbox.RuntimeImage {
+	const patience = 20 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	all, err := sandbox.RuntimeImages(ctx, opts.Engine, opts.Catalog)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "drydock: which images are built is not known:", err)
+		return nil
+	}
+	images := make(map[string]sandbox.RuntimeImage)
+	for _, im := range all {
+		if !im.Superseded {
+			images[im.Runtime] = im
+		}
+	}
+	return images
 }
 
 type runtimeJSON struct {
@@ -64,16 +86,28 @@ type runtimeJSON struct {
 	WorkDir     string              `json:"work_dir"`
 	User        string              `json:"user,omitempty"`
 	StandIn     string              `json:"stand_in,omitempty"`
+	Built       *builtJSON          `json:"built,omitempty"`
 }
 
-func listJSON(w io.Writer, all []drydock.Runtime) error {
+type builtJSON struct {
+	Image   string    `json:"image"`
+	Size    int64     `json:"size"` // bytes
+	Created time.Time `json:"created"`
+	Used    time.Time `json:"used"`
+}
+
+func listJSON(w io.Writer, all []drydock.Runtime, built map[string]sandbox.RuntimeImage) error {
 	list := []runtimeJSON{}
 	for _, r := range all {
 		packages := make(map[string][]string)
 		for manager, names := range r.Packages.All() {
 			packages[string(manager)] = names
 		}
-		list = append(list, runtimeJSON{r.Name, r.Description, r.Base(), packages, r.WorkDir, r.User, r.StandIn})
+		j := runtimeJSON{r.Name, r.Description, r.Base(), packages, r.WorkDir, r.User, r.StandIn, nil}
+		if im, ok := built[r.Name]; ok {
+			j.Built = &builtJSON{im.Ref, im.Size, im.Created.UTC(), im.Used.UTC()}
+		}
+		list = append(list, j)
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
@@ -81,28 +115,33 @@ func listJSON(w io.Writer, all []drydock.Runtime) error {
 	return e.Encode(list)
 }
 
-// listTable marks images that stand in for others and explains them below.
-func listTable(w io.Writer, all []drydock.Runtime) error {
+// listTable marks images that stand in for others and explains them below. It has a column of
+// what is built, unless that is nil.
+func listTable(w io.Writer, all []drydock.Runtime, built map[string]sandbox.RuntimeImage) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tIMAGE\tPACKAGES\tWORK DIR")
+	row := func(size string, columns ...string) {
+		if built != nil {
+			columns = append(columns, size)
+		}
+		fmt.Fprintln(t, strings.Join(columns, "\t"))
+	}
+	row("BUILT", "NAME", "IMAGE", "PACKAGES", "WORK DIR")
 	var standIns []string
 	for _, r := range all {
-		mark := ""
+		image, size := r.Base(), "-"
 		if r.StandIn != "" {
-			mark = " *"
-			if !slices.Contains(standIns, r.StandIn) {
-				standIns = append(standIns, r.StandIn)
-			}
+			image += " *"
+			standIns = append(standIns, r.StandIn)
 		}
-		fmt.Fprintf(t, "%s\t%s%s\t%s\t%s\n", r.Name, r.Base(), mark, shorten(packages(r), 48), r.WorkDir)
+		if im, ok := built[r.Name]; ok {
+			size = mebibytes(im.Size)
+		}
+		row(size, r.Name, image, shorten(packages(r), 48), r.WorkDir)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	if len(standIns) > 0 {
-		fmt.Fprintf(w, "\n* stands in for another image on this host:\n  %s\n", strings.Join(standIns, "\n  "))
-	}
-	return nil
+	return explain(w, standIns)
 }
 
 // packages is "apt: git curl; pip: uv".

@@ -64,8 +64,8 @@ func listSnapshots(w io.Writer, all []sandbox.SnapshotInfo) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tCREATED\tSIZE\tWORK DIR\tBASE")
 	for _, s := range all {
-		fmt.Fprintf(t, "%s\t%s\t%.1f MiB\t%s\t%s\n", s.Name, s.Created.Local().Format(time.DateTime),
-			float64(s.Size)/(1<<20), s.WorkDir, s.Base)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.Created.Local().Format(time.DateTime),
+			mebibytes(s.Size), s.WorkDir, s.Base)
 	}
 	return t.Flush()
 }

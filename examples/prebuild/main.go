@@ -1,0 +1,171 @@
+// Prebuild makes the images of runtimes ready ahead of time, so that no sandbox has to wait
+// for its build, and says in a table how each of them went. A deployment runs it once, a host
+// that builds for others with -o, which writes the images to a file for "drydock import" or
+// "docker load".
+//
+//	go run ./examples/prebuild
+//	go run ./examples/prebuild -only -runtimes lab.yaml
+//	go run ./examples/prebuild -o images.tar python-minimal node-minimal
+//
+// It exits with 1 where one of them failed; the others are ready all the same.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/drydock-go/drydock"
+	"github.com/drydock-go/drydock/dockercli"
+	"github.com/drydock-go/drydock/sandbox"
+)
+
+func main() {
+	var files []string
+	flag.Func("runtimes", "`FILE` of runtimes, in place of those that "+drydock.EnvFiles+" names; may be repeated",
+		func(list string) error {
+			files = append(files, filepath.SplitList(list)...)
+			return nil
+		})
+	engine := flag.String("engine", "docker", "docker, podman, or the path of such a command line")
+	only := flag.Bool("only", false, "leave out the runtimes that come with Drydock")
+	out := flag.String("o", "", "`FILE` to write the images to")
+	flag.Parse()
+
+	// The first Ctrl-C ends the build under way and then this process.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	opts := &sandbox.Options{
+		Engine:   sandbox.Docker(&dockercli.Client{Path: *engine}),
+		Progress: printSteps(os.Stderr),
+	}
+	if err := run(ctx, opts, files, *only, *out, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// run makes the images of the named runtimes ready, or of all that there are.
+func run(ctx context.Context, opts *sandbox.Options, files []string, only bool, out string, names []string) error {
+	var err error
+	if len(files) > 0 {
+		opts.Catalog, err = drydock.Load(files...)
+	} else {
+		opts.Catalog, err = drydock.Default()
+	}
+	if err != nil {
+		return err
+	}
+	if only && len(names) == 0 {
+		if names = own(opts.Catalog); len(names) == 0 {
+			return errors.New("the files define no runtime that does not come with Drydock")
+		}
+	}
+	begin := time.Now()
+	ready, err := sandbox.Prebuild(ctx, opts, names...)
+	if len(ready) > 0 {
+		summary(os.Stdout, ready, time.Since(begin))
+	}
+	if err != nil || out == "" {
+		return err
+	}
+	return export(ctx, opts, out, ready)
+}
+
+// own are the runtimes that are not, or not as they are, among the presets.
+func own(c *drydock.Catalog) (names []string) {
+	for _, r := range c.All() {
+		preset, err := drydock.Presets().Runtime(r.Name)
+		if err == nil {
+			preset, err = c.Resolve(preset) // which puts it on the same stand-in
+		}
+		if err != nil || preset.Hash() != r.Hash() {
+			names = append(names, r.Name)
+		}
+	}
+	return names
+}
+
+// summary is a line for each runtime, and what stands in for what.
+func summary(w io.Writer, all []sandbox.Prebuilt, took time.Duration) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "RUNTIME\tRESULT\tTIME\tSIZE")
+	var standIns []string
+	failed := 0
+	for _, p := range all {
+		result, size := "was there", fmt.Sprintf("%.1f MiB", float64(p.Size)/(1<<20))
+		switch {
+		case p.Err != nil:
+			failed++
+			result, size = "FAILED", "-"
+		case p.Built:
+			result = "built"
+		}
+		if p.StandIn != "" {
+			result += ", on a stand-in"
+			standIns = append(standIns, p.StandIn)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%v\t%s\n", p.Runtime, result, p.Duration.Round(100*time.Millisecond), size)
+	}
+	t.Flush()
+	fmt.Fprintf(w, "\n%d of %d are ready, after %v\n", len(all)-failed, len(all), took.Round(100*time.Millisecond))
+	slices.Sort(standIns)
+	for _, s := range slices.Compact(standIns) {
+		fmt.Fprintln(w, "stand-in:", s)
+	}
+}
+
+// export writes the images to a file, which has its name when it is whole.
+func export(ctx context.Context, opts *sandbox.Options, name string, ready []sandbox.Prebuilt) error {
+	var names []string
+	for _, p := range ready {
+		names = append(names, p.Runtime)
+	}
+	part := name + ".part"
+	f, err := os.Create(part)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(sandbox.Export(ctx, f, opts, names...), f.Close())
+	if err == nil {
+		err = os.Rename(part, name)
+	}
+	if err != nil {
+		_ = os.Remove(part)
+		return err
+	}
+	fmt.Println("written to", name)
+	return nil
+}
+
+// printSteps returns what prints one line for each step of a build.
+func printSteps(w io.Writer) func(sandbox.Progress) {
+	var last sandbox.Progress
+	return func(p sandbox.Progress) {
+		// Commands may span lines, and hold what a terminal would obey.
+		text := strings.Map(func(r rune) rune {
+			if r < ' ' || r == 0x7f {
+				return ' '
+			}
+			return r
+		}, p.Text)
+		switch {
+		case p.Done || p.Image == last.Image && p.Step == last.Step && p.Text == last.Text || text == "":
+		case p.Steps == 0:
+			fmt.Fprintf(w, "%s: %s\n", p.Image, text)
+		default:
+			fmt.Fprintf(w, "%s: [%d/%d] %s\n", p.Image, p.Step, p.Steps, text)
+		}
+		last = p
+	}
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drydock-go/drydock"
+	"github.com/drydock-go/drydock/dockercli"
+	"github.com/drydock-go/drydock/sandbox"
+	"github.com/matryer/is"
+)
+
+func TestSummary(t *testing.T) {
+	is := is.New(t)
+	var b strings.Builder
+	summary(&b, []sandbox.Prebuilt{
+		{Runtime: "lab", Built: true, Size: 3 << 20, Duration: 1234 * time.Millisecond, StandIn: "mirror/a in place of a"},
+		{Runtime: "there", Size: 1 << 19, StandIn: "mirror/a in place of a"},
+		{Runtime: "bad", Err: errors.New("no"), Duration: time.Minute},
+	}, 2*time.Minute)
+	is.Equal(b.String(), ""+
+		"RUNTIME  RESULT                    TIME  SIZE\n"+
+		"lab      built, on a stand-in      1.2s  3.0 MiB\n"+
+		"there    was there, on a stand-in  0s    0.5 MiB\n"+
+		"bad      FAILED                    1m0s  -\n"+
+		"\n2 of 3 are ready, after 2m0s\n"+
+		"stand-in: mirror/a in place of a\n")
+}
+
+func TestOwn(t *testing.T) {
+	is := is.New(t)
+	is.Equal(len(own(drydock.Presets())), 0)
+	c, err := drydock.Presets().With(drydock.Runtime{Name: "lab", Image: "debian:12"}, drydock.Runtime{Name: "go", Image: "golang:2"})
+	is.NoErr(err)
+	is.Equal(own(c), []string{"go", "lab"}) // another one, and a new one
+	file := filepath.Join(t.TempDir(), "lab.yaml")
+	is.NoErr(os.WriteFile(file, []byte("stand_ins: {'python:3.12-slim': mirror/python}\nruntimes: {lab: {image: 'python:3.12-slim'}}\n"), 0o644))
+	c, err = drydock.Load(file)
+	is.NoErr(err)
+	is.Equal(own(c), []string{"lab"}) // a stand-in makes no other runtime
+}
+
+func TestPrintSteps(t *testing.T) {
+	is := is.New(t)
+	var b strings.Builder
+	show := printSteps(&b)
+	p := sandbox.Progress{Image: "runtime lab", Text: "pull debian:12"}
+	show(p)
+	p.Line = "Pulling"
+	show(p)
+	p.Step, p.Steps, p.Text = 1, 2, "setup: a\n\x1b[2Jb"
+	show(p)
+	p.Done = true
+	show(p)
+	is.Equal(b.String(), "runtime lab: pull debian:12\nruntime lab: [1/2] setup: a  [2Jb\n")
+}
+
+func TestRun(t *testing.T) {
+	is := is.New(t)
+	engine := os.Getenv("DRYDOCK_TEST_ENGINE")
+	if engine == "" {
+		t.Skip("DRYDOCK_TEST_ENGINE names no engine")
+	}
+	ctx := context.Background()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	name := fmt.Sprintf("prebuild-%d-%d", os.Getpid(), time.Now().UnixNano())
+	dir := t.TempDir()
+	file, archive := filepath.Join(dir, "lab.yaml"), filepath.Join(dir, "images.tar")
+	define := func(more string) {
+		t.Helper()
+		is.NoErr(os.WriteFile(file, []byte("runtimes:\n  "+name+
+			":\n    base_image: localhost/drydock/busybox:1\n    setup_commands: ['echo "+name+"']\n"+more), 0o644))
+	}
+	opts := &sandbox.Options{Engine: sandbox.Docker(&dockercli.Client{Path: engine})}
+	t.Cleanup(func() {
+		all, err := opts.Engine.Images(ctx, sandbox.LabelRuntime, name)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, im := range all {
+			if err := opts.Engine.RemoveImage(ctx, im.Ref); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	define("  bad:\n    base_image: localhost/drydock/busybox:1\n    setup_commands: ['false']\n")
+	err := run(ctx, opts, []string{file}, true, archive, nil)
+	var failed *sandbox.BuildError
+	is.True(errors.As(err, &failed)) // bad fails
+	_, err = os.Stat(archive)
+	is.True(errors.Is(err, os.ErrNotExist)) // no file of a part of them
+	define("")
+	is.NoErr(run(ctx, opts, []string{file}, true, archive, nil))
+	ready, err := sandbox.Prebuild(ctx, opts, name)
+	is.NoErr(err)
+	is.True(!ready[0].Built) // it is there
+	is.NoErr(opts.Engine.RemoveImage(ctx, ready[0].Image))
+	f, err := os.Open(archive)
+	is.NoErr(err)
+	defer f.Close()
+	loaded, err := sandbox.Import(ctx, f, opts)
+	is.NoErr(err)
+	is.Equal(loaded[0].Ref, ready[0].Image) // what was written
+}
