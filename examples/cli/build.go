@@ -24,11 +24,11 @@ fails does not keep the others back.
 
   --all                 the images of all runtimes
   --engine ENGINE       docker, podman, or the path of such a command line (default docker)
-  --pull                look for newer base images, and build anew on these
   --runtimes FILE       a file of runtimes, in place of those that DRYDOCK_RUNTIMES names; may
                         be repeated
   --verbose             print all that the builder does
-`
+
+` + buildFlagsUsage
 
 // onImages is what the commands share that look after images.
 type onImages struct {
@@ -73,7 +73,7 @@ func (o *onImages) options() (*sandbox.Options, error) {
 // build is the command of that name; it returns the exit code.
 func build(args []string) int {
 	f := newFlags("build")
-	pull := f.Bool("pull", false, "")
+	how := buildFlags(f)
 	verbose := f.Bool("verbose", false, "")
 	o, err := parseOnImages(f, args, 0, true)
 	if code, over := parsed("build", buildUsage, err); over {
@@ -83,9 +83,7 @@ func build(args []string) int {
 	defer stop()
 	opts, err := o.options()
 	if err == nil {
-		if *pull {
-			opts.Build = &sandbox.BuildOptions{Pull: sandbox.PullAlways}
-		}
+		opts.Build = how
 		d := newBuildDisplay(os.Stderr, *verbose)
 		opts.Progress = d.show
 		var ready []sandbox.Prebuilt

@@ -47,6 +47,39 @@ func catalog(files []string) (*drydock.Catalog, error) {
 	return drydock.Load(files...)
 }
 
+// buildFlagsUsage are the flags of buildFlags.
+const buildFlagsUsage = `  --pull POLICY         fetch base images when they are missing (the default), never, or always
+  --pip-index URL       where packages come from when an image is built; env:NAME takes the URL,
+  --npm-registry URL    which may have a password, from a variable
+  --go-proxy URL
+  --system-mirror URL   scheme and host in place of those of the sources of apt and apk
+`
+
+// buildFlags adds the flags that say how images are built.
+func buildFlags(f *flag.FlagSet) *sandbox.BuildOptions {
+	o := &sandbox.BuildOptions{}
+	f.Func("pull", "", func(s string) error {
+		o.Pull = sandbox.PullPolicy(s)
+		if o.Pull != sandbox.PullMissing && o.Pull != sandbox.PullNever && o.Pull != sandbox.PullAlways {
+			return errors.New("write missing, never or always")
+		}
+		return nil
+	})
+	for name, to := range map[string]*string{"pip-index": &o.PipIndex, "npm-registry": &o.NPMRegistry,
+		"go-proxy": &o.GoProxy, "system-mirror": &o.SystemMirror} {
+		f.Func(name, "", func(s string) error {
+			if variable, ok := strings.CutPrefix(s, "env:"); ok {
+				if s = os.Getenv(variable); s == "" {
+					return fmt.Errorf("the variable %s is not set", variable)
+				}
+			}
+			*to = s
+			return nil
+		})
+	}
+	return o
+}
+
 // common is what the flags say that run and python share.
 type common struct {
 	options sandbox.Options
@@ -68,6 +101,7 @@ func newCommon(f *flag.FlagSet) *common {
 	f.StringVar(&c.lock, "lock", "", "")
 	f.StringVar(&c.engine, "engine", "docker", "")
 	f.BoolVar(&o.Offline, "offline", false, "")
+	o.Build = buildFlags(f)
 	f.StringVar(&o.User, "user", "", "")
 	f.StringVar(&o.WorkDir, "workdir", "", "")
 	f.Func("timeout", "", into(&c.timeout, parseTimeout))

@@ -43,7 +43,7 @@ func TestParseRunDefaults(t *testing.T) {
 	is := is.New(t)
 	in, err := parseRun([]string{"true"})
 	is.NoErr(err)
-	is.Equal(in, &invocation{common: &common{engine: "docker"}, command: []string{"true"}}) // all else is the library's to choose
+	is.Equal(in, &invocation{common: &common{engine: "docker", options: sandbox.Options{Build: &sandbox.BuildOptions{}}}, command: []string{"true"}}) // all else is the library's to choose
 }
 
 func TestParseRunTerminal(t *testing.T) {
@@ -69,7 +69,7 @@ func TestParsePython(t *testing.T) {
 	is.True(in.interactive && in.goesOn())       // then a prompt
 	in, err = parsePython(nil)
 	is.NoErr(err)
-	is.Equal(in, &pythonInvocation{common: &common{engine: "docker"}, out: "out"}) // all else is the library's to choose
+	is.Equal(in, &pythonInvocation{common: &common{engine: "docker", options: sandbox.Options{Build: &sandbox.BuildOptions{}}}, out: "out"}) // all else is the library's to choose
 	is.True(in.goesOn())                                                           // there is nothing else to do
 	in, err = parsePython([]string{"a.py"})
 	is.NoErr(err)
@@ -171,5 +171,19 @@ func TestParseMount(t *testing.T) {
 			is.Equal(got, want)                           // mount
 			is.Equal(err != nil, want == sandbox.Mount{}) // refused
 		})
+	}
+}
+
+func TestBuildFlags(t *testing.T) {
+	is := is.New(t)
+	t.Setenv("CLI_TEST_INDEX", "https://user:secret@index.example.com/simple")
+	in, err := parseRun([]string{"--pull", "never", "--pip-index", "env:CLI_TEST_INDEX", "--npm-registry=https://npm.example.com",
+		"--go-proxy=https://go.example.com", "--system-mirror=https://os.example.com", "true"})
+	is.NoErr(err)
+	is.Equal(in.options.Build, &sandbox.BuildOptions{Pull: sandbox.PullNever, PipIndex: "https://user:secret@index.example.com/simple",
+		NPMRegistry: "https://npm.example.com", GoProxy: "https://go.example.com", SystemMirror: "https://os.example.com"})
+	for _, args := range [][]string{{"--pull", "sometimes", "true"}, {"--pip-index", "env:CLI_TEST_NONE", "true"}} {
+		_, err := parseRun(args)
+		is.True(err != nil)
 	}
 }

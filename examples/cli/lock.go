@@ -26,6 +26,7 @@ as they are.
                         may be repeated
   --engine ENGINE       docker, podman, or the path of such a command line (default docker)
 
+` + buildFlagsUsage + `
 Exits with 1 where --check finds something, and with 2 after wrong usage.
 `
 
@@ -37,6 +38,7 @@ func lock(args []string) int {
 	engine := f.String("engine", "docker", "")
 	var lists []string
 	runtimeFiles(f, &lists)
+	indexes := buildFlags(f)
 	err := f.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -56,7 +58,7 @@ func lock(args []string) int {
 		if *check {
 			err = checkLock(ctx, on, c, *file, f.Args())
 		} else {
-			err = writeLock(ctx, on, c, *file, f.Args())
+			err = writeLock(ctx, on, c, indexes, *file, f.Args())
 		}
 	}
 	var changed lockChanged
@@ -71,7 +73,7 @@ func lock(args []string) int {
 	return 0
 }
 
-func writeLock(ctx context.Context, on sandbox.Engine, c *drydock.Catalog, file string, names []string) error {
+func writeLock(ctx context.Context, on sandbox.Engine, c *drydock.Catalog, build *sandbox.BuildOptions, file string, names []string) error {
 	all, err := drydock.ReadLock(file)
 	if errors.Is(err, os.ErrNotExist) {
 		all, err = &drydock.Lock{Runtimes: map[string]drydock.Locked{}}, nil
@@ -79,7 +81,9 @@ func writeLock(ctx context.Context, on sandbox.Engine, c *drydock.Catalog, file 
 	if err != nil {
 		return err
 	}
-	made, err := sandbox.Lock(ctx, &sandbox.Options{Engine: on, Catalog: c, Progress: printProgress(os.Stderr)}, names...)
+	d := newBuildDisplay(os.Stderr, false)
+	made, err := sandbox.Lock(ctx, &sandbox.Options{Engine: on, Catalog: c, Build: build, Progress: d.show}, names...)
+	d.close()
 	if err != nil {
 		return err
 	}

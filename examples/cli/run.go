@@ -52,7 +52,7 @@ const commonUsage = `  --runtime NAME        the runtime to run in (default pyth
   --lock FILE           use the images and package versions that drydock lock has pinned there
   --engine ENGINE       docker, podman, or the path of such a command line (default docker)
   --offline             pull and build nothing
-
+` + buildFlagsUsage + `
   --memory SIZE         such as 512m or 2g (default 1g); there is no swap beside it
   --cpus N              such as 0.5 (default 2)
   --pids N              processes and threads (default 1024)
