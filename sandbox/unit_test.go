@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand"
 	"slices"
@@ -231,4 +232,37 @@ func TestPrintable(t *testing.T) {
 	is := is.New(t)
 	is.Equal(printable("a\x1b[2Jb\x07\u009bc\n\td"), "a\uFFFD[2Jb\uFFFD\uFFFDc\n\td")
 	is.True(len(printable(strings.Repeat("x", 1<<20))) < 5000)
+}
+
+// Every preset yields a Dockerfile, for builders with and without cache mounts, and a tag of
+// its own.
+func TestPresetsRender(t *testing.T) {
+	is := is.New(t)
+	tags := make(map[string]string)
+	for _, r := range drydock.Presets().All() {
+		im, err := newImage(r, "amd64")
+		is.NoErr(err)
+		is.Equal(tags[im.tag], "")
+		tags[im.tag] = r.Name
+		packages := 0
+		for _, mounts := range []bool{false, true} {
+			steps := im.steps("sha256:1", mounts)
+			is.Equal(steps[0].instruction, "FROM "+r.Base())
+			for _, s := range steps {
+				is.True(!strings.Contains(s.instruction, "\n")) // an instruction is a line
+				is.Equal(mounts && strings.Contains(s.instruction, installPath+`","`) && !strings.Contains(s.instruction, `"setup"`),
+					strings.Contains(s.instruction, "--mount=type=cache"))
+				if strings.HasPrefix(s.instruction, "RUN") {
+					var args []string
+					_, form, ok := strings.Cut(s.instruction, "[")
+					is.True(ok && json.Unmarshal([]byte("["+form), &args) == nil) // in the form that no shell splits
+					packages += len(args)
+				}
+			}
+		}
+		for _, all := range r.Packages.All() {
+			is.True(packages > 2*len(all)) // they are among the arguments
+		}
+	}
+	is.Equal(len(tags), 15)
 }

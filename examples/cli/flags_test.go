@@ -70,7 +70,7 @@ func TestParsePython(t *testing.T) {
 	in, err = parsePython(nil)
 	is.NoErr(err)
 	is.Equal(in, &pythonInvocation{common: &common{engine: "docker", options: sandbox.Options{Build: &sandbox.BuildOptions{}}}, out: "out"}) // all else is the library's to choose
-	is.True(in.goesOn())                                                           // there is nothing else to do
+	is.True(in.goesOn())                                                                                                                     // there is nothing else to do
 	in, err = parsePython([]string{"a.py"})
 	is.NoErr(err)
 	is.True(!in.goesOn()) // as for python3
