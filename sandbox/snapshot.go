@@ -166,6 +166,10 @@ func findSnapshot(ctx context.Context, engine Engine, name string) (*SnapshotInf
 	if err != nil {
 		return nil, err
 	}
+	return snapshotInfo(name, ref, image)
+}
+
+func snapshotInfo(name, ref string, image ImageInfo) (*SnapshotInfo, error) {
 	s := &SnapshotInfo{Name: name, Created: image.Created, Size: image.Size, Base: image.Labels[LabelBase],
 		WorkDir: image.Labels[LabelWorkDir], ref: ref, labels: image.Labels}
 	if image.Labels[LabelKind] != "snapshot" || s.Base == "" || checkWorkDir(s.WorkDir) != nil {
@@ -187,10 +191,7 @@ func Snapshots(ctx context.Context, engine Engine) ([]SnapshotInfo, error) {
 		if !ours {
 			continue
 		}
-		s, err := findSnapshot(ctx, engine, name)
-		if errors.Is(err, ErrNoImage) {
-			continue // removed meanwhile
-		}
+		s, err := snapshotInfo(name, image.Ref, image.ImageInfo)
 		if err != nil {
 			return nil, &Error{Op: "list snapshots", Err: err}
 		}

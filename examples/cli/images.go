@@ -71,7 +71,7 @@ func listImages(w io.Writer, all []sandbox.RuntimeImage) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%d in all, %s with what they share\n", len(all), mebibytes(sum))
+	_, err := fmt.Fprintf(w, "\n%d in all, %s, layers that they share counted each time\n", len(all), mebibytes(sum))
 	return err
 }
 
