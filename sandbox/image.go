@@ -20,7 +20,7 @@ import (
 )
 
 // imageSchema changes when the Dockerfile that the same definition yields changes.
-const imageSchema = "2"
+const imageSchema = "3"
 
 // guestPath is where the guest is in every sandbox image.
 const guestPath = "/.drydock/guest"
@@ -43,7 +43,11 @@ func newImage(r drydock.Runtime, arch string) (*image, error) {
 		return nil, err
 	}
 	sum := sha256.New()
-	for _, part := range []string{imageSchema, r.Hash(), arch, guest} {
+	parts := []string{imageSchema, r.Hash(), arch, guest}
+	if (&image{runtime: r}).installs() {
+		parts = append(parts, string(installScript))
+	}
+	for _, part := range parts {
 		fmt.Fprintf(sum, "%d:%s\n", len(part), part)
 	}
 	tag := fmt.Sprintf("%s%s:%s", runtimeRepository, cmp.Or(r.Name, "image"), hex.EncodeToString(sum.Sum(nil))[:20])
@@ -62,6 +66,8 @@ func (im *image) steps(baseID string, cacheMounts bool) []step {
 		steps = append(steps, step{verb + " " + arguments, text})
 	}
 	add("base image "+im.runtime.Base(), "FROM", im.runtime.Base())
+	// First, so that what a build leaves which fails can be told.
+	add("label", "LABEL", labelPairs(map[string]string{LabelKind: "runtime"}))
 	// Packages are installed by root, whatever user the base image ends with.
 	add("user root", "USER", "0:0")
 	if im.installs() {

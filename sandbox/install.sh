@@ -68,7 +68,8 @@ npm)
 	cd /.drydock/npm
 	ln -sfn /.drydock/npm/node_modules /node_modules
 	if [ $# -gt 0 ]; then
-		npm install --no-fund --no-audit "$@"
+		# npm 10 cannot place the peers of some packages, vitest for one, and can without them.
+		npm install --no-fund --no-audit "$@" || npm install --legacy-peer-deps --no-fund --no-audit "$@"
 	elif [ -e package-lock.json ]; then
 		npm ci --no-fund --no-audit
 	else

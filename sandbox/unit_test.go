@@ -135,6 +135,7 @@ func TestDockerfile(t *testing.T) {
 	is.NoErr(err)
 	is.True(strings.HasPrefix(im.tag, "localhost/drydock/runtime/lab:"))
 	const want = `FROM debian:12
+LABEL io.drydock.kind="runtime"
 USER 0:0
 COPY install /.drydock/install
 RUN ["/bin/sh","/.drydock/install","apt","--","git","curl=1.2"]
