@@ -183,7 +183,7 @@ func (im *image) build(ctx context.Context, c *config, baseID string, progress *
 		return err
 	}
 	steps := im.steps(baseID, info.CacheMounts)
-	progress.steps = steps
+	progress.steps, progress.layers = steps, nil
 	files, err := im.buildContext(steps)
 	if err != nil {
 		return err
@@ -215,7 +215,7 @@ func (im *image) base(ctx context.Context, c *config, progress *progress) (strin
 	if c.Build.Pull == PullNever {
 		return "", fmt.Errorf("%w: %s is not on this engine, and must not be pulled", ErrOffline, base)
 	}
-	progress.say("pull " + base)
+	progress.pull(base)
 	if err := c.Engine.Pull(ctx, base, progress); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return "", cause

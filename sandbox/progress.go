@@ -11,7 +11,8 @@ import (
 type Progress struct {
 	// Image is what is made ready: "runtime python-datascience", "image debian:12".
 	Image string
-	// Step of Steps is under way; both are 0 while the number is not known.
+	// Step of Steps is under way; both are 0 while the number is not known. Of a pull the
+	// steps are the layers, and Step is how many are there.
 	Step, Steps int
 	// Text is what the step does, in words: "apt: install git curl".
 	Text string
@@ -29,8 +30,9 @@ type progress struct {
 	steps []step // of the Dockerfile
 	line  []byte // the beginning of a line
 
-	instruction string   // of the step under way
-	last        []string // lines of it
+	instruction string          // of the step under way
+	last        []string        // lines of it
+	layers      map[string]bool // of a pull under way, and whether each is there
 }
 
 func newProgress(image string, tell func(Progress)) *progress {
@@ -42,8 +44,49 @@ func newProgress(image string, tell func(Progress)) *progress {
 
 // say begins something that is no step of the build.
 func (p *progress) say(text string) {
-	p.now.Text = text
+	p.now.Text, p.now.Step, p.now.Steps, p.layers = text, 0, 0, nil
 	p.tell(p.now)
+}
+
+// pull begins a pull, whose output tells of layers.
+func (p *progress) pull(image string) {
+	p.say("pull " + image)
+	p.layers = make(map[string]bool)
+}
+
+// The lines of a pull that tell of a layer: docker's, which have no bytes where stdout is no
+// terminal, and podman's, which says of one only that it begins, and that all are done.
+var (
+	layerLine  = regexp.MustCompile(`^([0-9a-f]{12}): (Pulling fs layer|Waiting|Already exists|Download complete|Pull complete)`)
+	blobLine   = regexp.MustCompile(`^Copying blob (?:sha256:)?([0-9a-f]{12,64})( done| skipped)?`)
+	configLine = regexp.MustCompile(`^Copying config `)
+)
+
+// layer counts what a line says of a layer.
+func (p *progress) layer(text string) bool {
+	if m := layerLine.FindStringSubmatch(text); m != nil {
+		p.layers[m[1]] = p.layers[m[1]] || m[2] == "Already exists" || m[2] == "Pull complete"
+	} else if m := blobLine.FindStringSubmatch(text); m != nil {
+		p.layers[m[1]] = p.layers[m[1]] || m[2] != ""
+	} else if configLine.MatchString(text) {
+		for id := range p.layers {
+			p.layers[id] = true
+		}
+	} else {
+		return false
+	}
+	there := 0
+	for _, done := range p.layers {
+		if done {
+			there++
+		}
+	}
+	changed := p.now.Step != there || p.now.Steps != len(p.layers)
+	p.now.Step, p.now.Steps = there, len(p.layers)
+	if changed {
+		p.tell(p.now)
+	}
+	return true
 }
 
 func (p *progress) done(err error) {
@@ -87,6 +130,9 @@ var (
 func (p *progress) take(line []byte) {
 	text := strings.TrimRight(printable(escapes.ReplaceAllString(string(line), "")), " \t")
 	if text == "" {
+		return
+	}
+	if p.layers != nil && p.layer(text) {
 		return
 	}
 	m := stepLine.FindStringSubmatch(text)

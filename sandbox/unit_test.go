@@ -202,6 +202,32 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+func TestPullProgress(t *testing.T) {
+	for name, test := range map[string]struct{ in, want string }{
+		"docker": {"12-slim: Pulling from library/python\naaaaaaaaaaaa: Pulling fs layer\nbbbbbbbbbbbb: Pulling fs layer\n" +
+			"aaaaaaaaaaaa: Verifying Checksum\naaaaaaaaaaaa: Download complete\naaaaaaaaaaaa: Pull complete\nbbbbbbbbbbbb: Already exists\nDigest: sha256:1\n",
+			"0/0 pull x|0/0 pull x:12-slim: Pulling from library/python|0/1 pull x|0/2 pull x|0/2 pull x:aaaaaaaaaaaa: Verifying Checksum|1/2 pull x|2/2 pull x|2/2 pull x:Digest: sha256:1"},
+		"podman": {"Trying to pull x...\nCopying blob sha256:aaaaaaaaaaaaaaaa\nCopying blob sha256:bbbbbbbbbbbbbbbb\nCopying blob sha256:bbbbbbbbbbbbbbbb skipped: already exists\nCopying config sha256:c\n",
+			"0/0 pull x|0/0 pull x:Trying to pull x...|0/1 pull x|0/2 pull x|1/2 pull x|2/2 pull x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			var got []string
+			p := newProgress("image x", func(e Progress) {
+				line := fmt.Sprintf("%d/%d %s", e.Step, e.Steps, e.Text)
+				if e.Line != "" {
+					line += ":" + e.Line
+				}
+				got = append(got, line)
+			})
+			p.pull("x")
+			_, err := p.Write([]byte(test.in))
+			is.NoErr(err)
+			is.Equal(strings.Join(got, "|"), test.want)
+		})
+	}
+}
+
 // However the bytes come, the first and the last are kept, and the rest is counted.
 func TestCapture(t *testing.T) {
 	is := is.New(t)
