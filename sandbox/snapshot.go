@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -91,7 +92,8 @@ func (sb *Sandbox) snapshot(ctx context.Context, name string) error {
 	progress.steps = sb.snapshotSteps(from, base, writable)
 	r, w := io.Pipe()
 	go func() { w.CloseWithError(files.buildContext(w, progress.steps)) }()
-	err = e.Build(ctx, &Build{Tag: ref, Context: r, Progress: progress})
+	// podman fails where an image is removed while it looks through all for one to use again.
+	err = e.Build(ctx, &Build{Tag: ref, Context: r, Progress: progress, NoCache: true})
 	r.CloseWithError(errors.New("the build has ended"))
 	if err != nil {
 		err = cmp.Or(context.Cause(ctx), progress.failed(err))
@@ -335,13 +337,14 @@ func (sb *Sandbox) unpackFrom(ctx context.Context, dir string, r io.Reader) erro
 	return call.Result(nil)
 }
 
-// unpackSaved unpacks what the sandbox's own image has of a snapshot. A directory that has
-// files comes from a mount, and is left as it is.
+// unpackSaved unpacks what the sandbox's own image has of a snapshot.
 func (sb *Sandbox) unpackSaved(ctx context.Context) error {
+	dirs, err := sb.vacantDirs(ctx)
+	if err != nil {
+		return err
+	}
 	for i, dir := range sb.savedDirs() {
-		if vacant, err := sb.vacant(ctx, dir); err != nil {
-			return err
-		} else if !vacant {
+		if !slices.Contains(dirs, dir) {
 			continue
 		}
 		m := &wire.Unpack{Path: []byte(dir), From: []byte(savedDir + saved[i]), Inside: true}
@@ -352,8 +355,45 @@ func (sb *Sandbox) unpackSaved(ctx context.Context) error {
 	return nil
 }
 
-// vacant reports whether a directory has no files.
+// vacantDirs returns which of the directories of a snapshot have no files yet. One that has comes
+// from a mount, and is left as it is.
+func (sb *Sandbox) vacantDirs(ctx context.Context) (dirs []string, err error) {
+	for _, dir := range sb.savedDirs() {
+		vacant, err := sb.vacant(ctx, dir)
+		if err != nil {
+			return nil, err
+		}
+		if vacant {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs, nil
+}
+
+// vacant reports whether a directory has no files but what is mounted in it.
 func (sb *Sandbox) vacant(ctx context.Context, dir string) (bool, error) {
 	entries, err := sb.ReadDir(ctx, dir)
-	return len(entries) == 0, err
+	targets := sb.targets()
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		if slices.Contains(targets, name) {
+			continue
+		}
+		if !e.IsDir() || !slices.ContainsFunc(targets, func(t string) bool { return within(t, []string{name}) != "" }) {
+			return false, nil
+		}
+		if vacant, err := sb.vacant(ctx, name); !vacant || err != nil {
+			return false, err
+		}
+	}
+	return err == nil, err
+}
+
+// targets are where something is mounted.
+func (sb *Sandbox) targets() []string {
+	all := slices.Collect(maps.Keys(sb.c.Tmpfs))
+	for _, m := range sb.c.Mounts {
+		all = append(all, path.Clean(m.Target))
+	}
+	return append(all, sb.savedDirs()...)
 }

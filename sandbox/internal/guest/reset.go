@@ -30,18 +30,33 @@ func (c *call) reset(m *wire.Reset) (any, error) {
 	}
 	a.killAll() // what earlier ones left behind
 	for _, dir := range m.Dirs {
-		if err := empty(string(dir)); err != nil {
+		mounts, err := mountsBelow(string(dir))
+		if err == nil {
+			err = empty(string(dir), "", mounts)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	return nil, nil
 }
 
-// empty removes all that is in a directory.
-func empty(dir string) error {
-	entries, err := os.ReadDir(dir)
+// empty removes all that is in a directory of a tree, whose name is empty or ends in a slash,
+// but for what is mounted in that tree.
+func empty(top, dir string, mounts map[string]bool) error {
+	entries, err := os.ReadDir(top + "/" + dir)
 	for _, e := range entries {
-		name := dir + "/" + e.Name()
+		below := dir + e.Name()
+		if mounts[below] {
+			continue
+		}
+		if holdsMount(mounts, below) {
+			if err := empty(top, below+"/", mounts); err != nil {
+				return err
+			}
+			continue
+		}
+		name := top + "/" + below
 		err := os.RemoveAll(name)
 		if errors.Is(err, fs.ErrPermission) {
 			// A directory of its own that its owner may not write to.
