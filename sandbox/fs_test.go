@@ -337,3 +337,43 @@ func walkError(sb *sandbox.Sandbox, root string) (err error) {
 	}
 	return err
 }
+
+// never is a reader with neither bytes nor an end.
+type never struct{}
+
+func (never) Read([]byte) (int, error) { return 0, nil }
+
+// trickle has a byte now and then.
+type trickle struct{}
+
+func (trickle) Read(p []byte) (int, error) {
+	time.Sleep(10 * time.Millisecond)
+	p[0] = 0
+	return 1, nil
+}
+
+func TestReadersWithoutAnEnd(t *testing.T) {
+	is := is.New(t)
+	sb := open(t, sandbox.Options{})
+	for name, do := range map[string]func(context.Context, io.Reader) error{
+		"write": func(ctx context.Context, r io.Reader) error {
+			_, err := sb.WriteFrom(ctx, "file", r, nil)
+			return err
+		},
+		"upload": func(ctx context.Context, r io.Reader) error {
+			_, err := sb.UploadTar(ctx, r, "tree", nil)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			is.True(errors.Is(do(context.Background(), never{}), io.ErrNoProgress))
+			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+			defer cancel()
+			is.True(errors.Is(do(ctx, trickle{}), context.DeadlineExceeded))
+		})
+	}
+	exists, err := sb.Exists(context.Background(), "file")
+	is.NoErr(err)
+	is.True(!exists) // nothing half written
+}
