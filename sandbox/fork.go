@@ -18,9 +18,9 @@ import (
 var errWritable = &wire.Error{Code: wire.CodeUnsupported, Text: "its root can be written to, and would not be the same: take a Snapshot and open that"}
 
 // Fork opens n sandboxes like this one, each with a copy of the files of its work dir and its
-// home, as Snapshot saves them. The work dir of a copy is in memory, also where that of the
-// original is a mount; other mounts are shared. They are independent of each other and of
-// the original. A sandbox with a WritableRoot, or that was attached to, is unsupported: take
+// home, as Snapshot saves them, with its limit. The work dir of a copy is in memory, also where
+// that of the original is a mount; other mounts are shared. They are independent of each other
+// and of the original. A sandbox with a WritableRoot, or that was attached to, is unsupported: take
 // a Snapshot and open that.
 func (sb *Sandbox) Fork(ctx context.Context, n int) ([]*Sandbox, error) {
 	forks, err := sb.fork(ctx, n)

@@ -54,7 +54,8 @@ type SnapshotInfo struct {
 // Options.Tmpfs names are not. Files that are written meanwhile are saved as they are found.
 // A file that the sandbox's user cannot read is an error.
 //
-// The files go through a temporary file of this host.
+// The files go through temporary files of this host. More than 4 GiB of either directory, or than
+// Options.Memory where that is more, are ErrTooLarge; holes count as zeros.
 func (sb *Sandbox) Snapshot(ctx context.Context, name string) error {
 	return sb.failure("snapshot", name, sb.snapshot(ctx, name))
 }
@@ -242,8 +243,10 @@ func (sb *Sandbox) save(ctx context.Context) (files savedFiles, err error) {
 	for _, dir := range sb.savedDirs() {
 		f, err := os.CreateTemp("", "drydock-*.tar")
 		if err == nil {
+			// Where an open file can be removed, none is left however this process ends.
+			_ = os.Remove(f.Name())
 			files = append(files, f)
-			err = sb.packTo(ctx, dir, f)
+			err = sb.packTo(ctx, dir, &bounded{w: f, left: sb.mostSaved()})
 		}
 		if err != nil {
 			files.remove()
@@ -251,6 +254,26 @@ func (sb *Sandbox) save(ctx context.Context) (files savedFiles, err error) {
 		}
 	}
 	return files, nil
+}
+
+// mostSaved is how long an archive may be in bytes: a file that is all hole takes no memory in a
+// sandbox, and could fill this host's disk.
+func (sb *Sandbox) mostSaved() int64 { return max(sb.c.Memory, leastSaved) }
+
+// leastSaved is what mostSaved is at least, for a work dir that comes from a mount.
+const leastSaved = 4 << 30
+
+// bounded is a writer that takes no more than left bytes.
+type bounded struct {
+	w    io.Writer
+	left int64
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.left -= int64(len(p)); b.left < 0 {
+		return 0, &wire.Error{Code: wire.CodeTooLarge, Text: "the files, with holes in them as zeros, are too many or too long"}
+	}
+	return b.w.Write(p)
 }
 
 func (s savedFiles) remove() {

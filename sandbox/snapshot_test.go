@@ -442,3 +442,30 @@ func TestRollbackWhileWritten(t *testing.T) {
 	is.NoErr(err)
 	is.True(exists)
 }
+
+// While a sandbox is saved, no file of this host is there to be left behind.
+func TestSnapshotLeavesNoFile(t *testing.T) {
+	is := is.New(t)
+	e, _ := engine(t)
+	sb := open(t, sandbox.Options{})
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	_, err := sb.Exec(context.Background(), "head -c 50000000 /dev/zero > big")
+	is.NoErr(err)
+	name, done := snapshotName(t, e), make(chan error, 1)
+	go func() { done <- sb.Snapshot(context.Background(), name) }()
+	for {
+		select {
+		case err := <-done:
+			is.NoErr(err)
+			return
+		case <-time.After(time.Millisecond):
+			left, err := filepath.Glob(filepath.Join(temp, "drydock-*"))
+			is.NoErr(err)
+			for _, f := range left {
+				info, err := os.Stat(f)
+				is.True(err != nil || info.Size() == 0) // its name was about to go
+			}
+		}
+	}
+}

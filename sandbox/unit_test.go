@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/dockercli"
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
 // The table of the package documentation.
@@ -231,4 +233,18 @@ func TestPrintable(t *testing.T) {
 	is := is.New(t)
 	is.Equal(printable("a\x1b[2Jb\x07\u009bc\n\td"), "a\uFFFD[2Jb\uFFFD\uFFFDc\n\td")
 	is.True(len(printable(strings.Repeat("x", 1<<20))) < 5000)
+}
+
+func TestBounded(t *testing.T) {
+	is := is.New(t)
+	var out bytes.Buffer
+	b := &bounded{w: &out, left: 5}
+	_, err := b.Write([]byte("12345"))
+	is.NoErr(err)
+	_, err = b.Write([]byte("6"))
+	var e *wire.Error
+	is.True(errors.As(err, &e) && e.Code == wire.CodeTooLarge)
+	is.Equal(out.String(), "12345")
+	is.Equal((&Sandbox{c: &config{Options: Options{Memory: 8 << 30}}}).mostSaved(), int64(8<<30))
+	is.Equal((&Sandbox{c: &config{Options: Options{Memory: 1 << 30}}}).mostSaved(), int64(4<<30))
 }
