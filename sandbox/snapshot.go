@@ -26,6 +26,9 @@ import (
 // snapshotRepository is the repository of all snapshots; their names are tags.
 const snapshotRepository = "localhost/drydock/snapshot"
 
+// rootRepository is that of the images which those of a WritableRoot are made on.
+const rootRepository = snapshotRepository + "-root"
+
 // savedDir is where the archives are in a snapshot's image, by the names below.
 const savedDir = "/.drydock/snapshot/"
 
@@ -82,7 +85,7 @@ func (sb *Sandbox) snapshot(ctx context.Context, name string) error {
 	defer files.remove()
 	from := base
 	if writable {
-		from = fmt.Sprintf("%s-root:%s", snapshotRepository, strings.ToLower(randomName()))
+		from = rootRepository + ":" + randomName()
 		if err := e.Commit(ctx, sb.spec.Name, from); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -247,4 +248,20 @@ func TestBounded(t *testing.T) {
 	is.Equal(out.String(), "12345")
 	is.Equal((&Sandbox{c: &config{Options: Options{Memory: 8 << 30}}}).mostSaved(), int64(8<<30))
 	is.Equal((&Sandbox{c: &config{Options: Options{Memory: 1 << 30}}}).mostSaved(), int64(4<<30))
+}
+
+// What sed would take for the match is none.
+func TestMirrorWithAmpersand(t *testing.T) {
+	is := is.New(t)
+	o := &BuildOptions{SystemMirror: "https://user:a&b@mirror.example.com/x/"}
+	is.NoErr(o.check())
+	is.Equal(o.indexes(), `drydock DRYDOCK_MIRROR=https://user:a\&b@mirror.example.com/x`)
+}
+
+func TestStaleRoot(t *testing.T) {
+	is := is.New(t)
+	now := time.Now()
+	is.True(staleRoot(ImageInfo{Created: now.Add(-2 * time.Hour)}, now))
+	is.True(!staleRoot(ImageInfo{Created: now.Add(-time.Minute)}, now))
+	is.True(!staleRoot(ImageInfo{}, now)) // not known
 }
