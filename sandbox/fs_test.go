@@ -377,3 +377,40 @@ func TestReadersWithoutAnEnd(t *testing.T) {
 	is.NoErr(err)
 	is.True(!exists) // nothing half written
 }
+
+// What Walk and Usage cannot see they tell of, and Rollback removes it all the same.
+func TestTreesThatCannotBeSeen(t *testing.T) {
+	is := is.New(t)
+	e, _ := engine(t)
+	ctx := context.Background()
+	sb, err := sandbox.Open(ctx, &sandbox.Options{Engine: e, Image: "localhost/drydock/python:bookworm"})
+	is.NoErr(err)
+	defer sb.Close()
+	name := snapshotName(t, e)
+	is.NoErr(sb.Snapshot(ctx, name))
+	r, err := sb.Command("python3", "-c", `
+import os
+os.mkdir("listed"); open("listed/file", "w"); os.chmod("listed", 0o400)
+os.mkdir("deep"); os.chdir("deep")
+for i in range(300):
+    os.mkdir("n" * 20); os.chdir("n" * 20)
+os.mkdir("closed"); open("closed/file", "w"); os.chmod("closed", 0)
+`).Run(ctx)
+	is.NoErr(err)
+	is.True(r.OK())
+	errs := make(map[string]bool)
+	for m, err := range sb.Walk(ctx, "", nil) {
+		if err != nil {
+			top, _, _ := strings.Cut(m.Path, "/")
+			errs[top] = true
+		}
+	}
+	is.Equal(errs, map[string]bool{"listed": true, "deep": true})
+	u, err := sb.Usage(ctx, "")
+	is.NoErr(err)
+	is.Equal(u.Errors, int64(2))
+	is.NoErr(sb.Rollback(ctx, name))
+	entries, err := sb.ReadDir(ctx, "")
+	is.NoErr(err)
+	is.Equal(len(entries), 0)
+}

@@ -60,7 +60,10 @@ func empty(top, dir string, mounts map[string]bool) error {
 		err := os.RemoveAll(name)
 		if errors.Is(err, fs.ErrPermission) {
 			// A directory of its own that its owner may not write to.
-			unlock(name)
+			if root, e := os.OpenRoot(top); e == nil {
+				unlock(root, below)
+				root.Close()
+			}
 			err = os.RemoveAll(name)
 		}
 		if err != nil {
@@ -70,18 +73,24 @@ func empty(top, dir string, mounts map[string]bool) error {
 	return err
 }
 
-// unlock lets the owner of a tree's directories change them.
-func unlock(dir string) {
-	info, err := os.Lstat(dir)
+// unlock lets the owner of the directories of a tree in root change them. Their paths may be
+// longer than those that the kernel takes.
+func unlock(root *os.Root, dir string) {
+	info, err := root.Lstat(dir)
 	if err != nil || !info.IsDir() {
 		return
 	}
 	// Where it is another's the removal says so.
-	_ = os.Chmod(dir, 0o700)
-	entries, _ := os.ReadDir(dir)
+	_ = root.Chmod(dir, 0o700)
+	f, err := root.Open(dir)
+	if err != nil {
+		return
+	}
+	entries, _ := f.ReadDir(-1)
+	f.Close()
 	for _, e := range entries {
 		if e.IsDir() {
-			unlock(dir + "/" + e.Name())
+			unlock(root, dir+"/"+e.Name())
 		}
 	}
 }
