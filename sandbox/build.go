@@ -43,7 +43,7 @@ type BuildOptions struct {
 	// Where packages come from, in place of each manager's own index. The URLs may have a
 	// user and a password: they are in no layer, no history, no command line and no key of a
 	// builder's cache. They reach the setup commands as well, which are told as PIP_INDEX_URL,
-	// NPM_CONFIG_REGISTRY and GOPROXY.
+	// NPM_CONFIG_REGISTRY and GOPROXY; what one prints of them is in Progress and in errors.
 
 	// PipIndex is the URL of an index as PyPI's is one: ".../simple".
 	PipIndex string
@@ -99,7 +99,8 @@ func (o *BuildOptions) indexes() string {
 		add("DRYDOCK_NPMRC", "//"+u.Host+strings.TrimSuffix(u.Path, "/")+"/:_authToken="+o.NPMToken)
 	}
 	add("GOPROXY", o.GoProxy)
-	add("DRYDOCK_MIRROR", strings.TrimSuffix(o.SystemMirror, "/"))
+	// In what sed puts in place of a match an & stands for that.
+	add("DRYDOCK_MIRROR", strings.ReplaceAll(strings.TrimSuffix(o.SystemMirror, "/"), "&", `\&`))
 	if len(words) == 0 {
 		return ""
 	}

@@ -342,7 +342,7 @@ func (e *cliEngine) Pull(ctx context.Context, ref string, progress io.Writer) er
 }
 
 func (e *cliEngine) Build(ctx context.Context, b *Build) error {
-	err := e.c.Build(ctx, b.Context, &dockercli.BuildOptions{Tags: []string{b.Tag}, BuildArgs: b.Args, Output: b.Progress})
+	err := e.c.Build(ctx, b.Context, &dockercli.BuildOptions{Tags: []string{b.Tag}, BuildArgs: b.Args, Output: b.Progress, NoCache: b.NoCache})
 	if err == nil || ctx.Err() != nil {
 		return err
 	}

@@ -82,6 +82,7 @@ type Build struct {
 	Context  io.Reader         // a tar archive with a Dockerfile at its top
 	Args     map[string]string // of the build; their values are in no command line
 	Progress io.Writer         // takes the builder's output as it comes
+	NoCache  bool              // no layer of a build before is used
 }
 
 // Conn is the process that holds a container: its life is the sandbox's.

@@ -133,7 +133,7 @@ func (sb *Sandbox) WriteFrom(ctx context.Context, name string, r io.Reader, opts
 	}
 	stop := context.AfterFunc(ctx, func() { call.Stream.Abort(context.Cause(ctx)) })
 	defer stop()
-	if err := send(call.Stream, r); err != nil {
+	if err := send(call.Stream, &source{ctx: ctx, r: r}); err != nil {
 		call.Cancel(true)
 		<-call.Done()
 		return WriteResult{}, &Error{Op: "write", Name: name, Err: err}
@@ -143,6 +143,28 @@ func (sb *Sandbox) WriteFrom(ctx context.Context, name string, r io.Reader, opts
 		err = call.Result(&w)
 	}
 	return writeResult(&w), sb.failure("write", name, err)
+}
+
+// source is a reader of the caller's. It ends with ctx, and where there is never anything to read.
+type source struct {
+	ctx   context.Context
+	r     io.Reader
+	empty int // reads in a row
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	if err := context.Cause(s.ctx); err != nil {
+		return 0, err
+	}
+	const patience = 100 // as bufio has
+	n, err := s.r.Read(p)
+	if s.empty++; n > 0 {
+		s.empty = 0
+	}
+	if err == nil && s.empty >= patience {
+		err = io.ErrNoProgress
+	}
+	return n, err
 }
 
 // send writes what r returns to a stream, and its end, and returns why r failed. A write that

@@ -18,9 +18,9 @@ import (
 var errWritable = &wire.Error{Code: wire.CodeUnsupported, Text: "its root can be written to, and would not be the same: take a Snapshot and open that"}
 
 // Fork opens n sandboxes like this one, each with a copy of the files of its work dir and its
-// home, as Snapshot saves them. The work dir of a copy is in memory, also where that of the
-// original is a mount; other mounts are shared. They are independent of each other and of
-// the original. A sandbox with a WritableRoot, or that was attached to, is unsupported: take
+// home, as Snapshot saves them, with its limit. The work dir of a copy is in memory, also where
+// that of the original is a mount; other mounts are shared. They are independent of each other
+// and of the original. A sandbox with a WritableRoot, or that was attached to, is unsupported: take
 // a Snapshot and open that.
 func (sb *Sandbox) Fork(ctx context.Context, n int) ([]*Sandbox, error) {
 	forks, err := sb.fork(ctx, n)
@@ -98,8 +98,9 @@ func (sb *Sandbox) unpackFiles(ctx context.Context, files savedFiles) error {
 }
 
 // Rollback puts the files of the work dir and of the home back to what a snapshot has of
-// them. It first ends every command, job and interpreter, and empties both, and /tmp. Where it
-// fails in between, some files are missing.
+// them. It first ends every command, job and interpreter, and empties both, and /tmp, but for
+// what other mounts have there. Where it fails in between, some files are missing. Nothing else
+// should use the sandbox meanwhile: files that are written stay, or are replaced.
 func (sb *Sandbox) Rollback(ctx context.Context, name string) error {
 	return sb.failure("rollback", name, sb.rollback(ctx, name))
 }
@@ -116,6 +117,12 @@ func (sb *Sandbox) rollback(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	// The files of one snapshot, and not some of two.
+	done, err := builds.acquire(ctx, sb.spec.Name)
+	if err != nil {
+		return err
+	}
+	defer done()
 	from, err := s.carrier(ctx, sb.c)
 	if err != nil {
 		return err
@@ -133,7 +140,7 @@ func (sb *Sandbox) rollback(ctx context.Context, name string) error {
 	if err := sb.do(ctx, wire.OpReset, m, nil); err != nil {
 		return err
 	}
-	return sb.unpackCarried(ctx, from)
+	return sb.unpackCarried(ctx, from, sb.savedDirs())
 }
 
 // carrier opens a sandbox on a snapshot's image for nothing but to read its archives, with
@@ -148,12 +155,10 @@ func (s *SnapshotInfo) carrier(ctx context.Context, like *config) (*Sandbox, err
 	return c.open(ctx)
 }
 
-// unpackCarried unpacks the archives of a carrier.
-func (sb *Sandbox) unpackCarried(ctx context.Context, from *Sandbox) error {
+// unpackCarried unpacks those archives of a carrier that are of dirs.
+func (sb *Sandbox) unpackCarried(ctx context.Context, from *Sandbox, dirs []string) error {
 	for i, dir := range sb.savedDirs() {
-		if vacant, err := sb.vacant(ctx, dir); err != nil {
-			return err
-		} else if !vacant {
+		if !slices.Contains(dirs, dir) {
 			continue
 		}
 		call, err := from.ch.Start(&channel.Request{Op: wire.OpRead,
@@ -225,7 +230,10 @@ func wake(ctx context.Context, name string, opts *Options) (_ *Sandbox, err erro
 	sb, err := c.open(ctx)
 	<-opened
 	if err = cmp.Or(err, fromErr); err == nil {
-		err = sb.unpackCarried(ctx, from)
+		var dirs []string
+		if dirs, err = sb.vacantDirs(ctx); err == nil {
+			err = sb.unpackCarried(ctx, from, dirs)
+		}
 	}
 	if from != nil {
 		from.Close()

@@ -337,3 +337,80 @@ func walkError(sb *sandbox.Sandbox, root string) (err error) {
 	}
 	return err
 }
+
+// never is a reader with neither bytes nor an end.
+type never struct{}
+
+func (never) Read([]byte) (int, error) { return 0, nil }
+
+// trickle has a byte now and then.
+type trickle struct{}
+
+func (trickle) Read(p []byte) (int, error) {
+	time.Sleep(10 * time.Millisecond)
+	p[0] = 0
+	return 1, nil
+}
+
+func TestReadersWithoutAnEnd(t *testing.T) {
+	is := is.New(t)
+	sb := open(t, sandbox.Options{})
+	for name, do := range map[string]func(context.Context, io.Reader) error{
+		"write": func(ctx context.Context, r io.Reader) error {
+			_, err := sb.WriteFrom(ctx, "file", r, nil)
+			return err
+		},
+		"upload": func(ctx context.Context, r io.Reader) error {
+			_, err := sb.UploadTar(ctx, r, "tree", nil)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			is.True(errors.Is(do(context.Background(), never{}), io.ErrNoProgress))
+			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+			defer cancel()
+			is.True(errors.Is(do(ctx, trickle{}), context.DeadlineExceeded))
+		})
+	}
+	exists, err := sb.Exists(context.Background(), "file")
+	is.NoErr(err)
+	is.True(!exists) // nothing half written
+}
+
+// What Walk and Usage cannot see they tell of, and Rollback removes it all the same.
+func TestTreesThatCannotBeSeen(t *testing.T) {
+	is := is.New(t)
+	e, _ := engine(t)
+	ctx := context.Background()
+	sb, err := sandbox.Open(ctx, &sandbox.Options{Engine: e, Image: "localhost/drydock/python:bookworm"})
+	is.NoErr(err)
+	defer sb.Close()
+	name := snapshotName(t, e)
+	is.NoErr(sb.Snapshot(ctx, name))
+	r, err := sb.Command("python3", "-c", `
+import os
+os.mkdir("listed"); open("listed/file", "w"); os.chmod("listed", 0o400)
+os.mkdir("deep"); os.chdir("deep")
+for i in range(300):
+    os.mkdir("n" * 20); os.chdir("n" * 20)
+os.mkdir("closed"); open("closed/file", "w"); os.chmod("closed", 0)
+`).Run(ctx)
+	is.NoErr(err)
+	is.True(r.OK())
+	errs := make(map[string]bool)
+	for m, err := range sb.Walk(ctx, "", nil) {
+		if err != nil {
+			top, _, _ := strings.Cut(m.Path, "/")
+			errs[top] = true
+		}
+	}
+	is.Equal(errs, map[string]bool{"listed": true, "deep": true})
+	u, err := sb.Usage(ctx, "")
+	is.NoErr(err)
+	is.Equal(u.Errors, int64(2))
+	is.NoErr(sb.Rollback(ctx, name))
+	entries, err := sb.ReadDir(ctx, "")
+	is.NoErr(err)
+	is.Equal(len(entries), 0)
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -13,7 +14,8 @@ var ErrPaused = errors.New("sandbox is paused")
 // Pause freezes all that runs in the sandbox: it uses no cpu, keeps its memory, and goes on
 // where it was after Resume. Meanwhile operations fail with ErrPaused, and those under way
 // wait, also when their context ends or their Timeout is over, which then ends them at
-// Resume. A sandbox that is paused is no error.
+// Resume. A sandbox that is paused is no error. ctx is looked at before it begins, and no more:
+// like Resume it takes 20 s at most.
 func (sb *Sandbox) Pause(ctx context.Context) error {
 	sb.pausing.Lock()
 	defer sb.pausing.Unlock()
@@ -24,8 +26,10 @@ func (sb *Sandbox) Pause(ctx context.Context) error {
 	if err == nil {
 		// Before it is frozen, so that no call can have been sent and get no answer.
 		sb.hold(ErrPaused)
+		ctx, cancel := uncut(ctx)
+		defer cancel()
 		if err = sb.c.Engine.Pause(ctx, sb.spec.Name); err != nil {
-			// Frozen or not: a call of the engine that was cut short may have been heard.
+			// Frozen or not: a call of the engine that failed may have been heard.
 			sb.thaw()
 			sb.hold(nil)
 		}
@@ -37,13 +41,31 @@ func (sb *Sandbox) Pause(ctx context.Context) error {
 func (sb *Sandbox) Resume(ctx context.Context) error {
 	sb.pausing.Lock()
 	defer sb.pausing.Unlock()
-	err := sb.ch.Err()
+	err := cmp.Or(sb.ch.Err(), context.Cause(ctx))
 	if err == nil && sb.Paused() {
-		if err = sb.c.Engine.Unpause(ctx, sb.spec.Name); err == nil {
+		ctx, cancel := uncut(ctx)
+		defer cancel()
+		err = sb.c.Engine.Unpause(ctx, sb.spec.Name)
+		if err != nil && sb.runs(ctx) {
+			err = nil // somebody else was faster, or a call that failed was heard
+		}
+		if err == nil {
 			sb.hold(nil)
 		}
 	}
 	return sb.failure("resume", "", err)
+}
+
+// uncut is a context for a call of the engine that takes a moment: one that is killed half way
+// can leave a sandbox frozen of which the engine says that it runs.
+func uncut(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+}
+
+// runs reports whether the engine says that the sandbox is not paused.
+func (sb *Sandbox) runs(ctx context.Context) bool {
+	all, err := sb.c.Engine.List(ctx, LabelKind, "sandbox")
+	return err == nil && slices.ContainsFunc(all, func(l Listed) bool { return l.Name == sb.spec.Name && l.State == "running" })
 }
 
 // Paused reports whether the sandbox is paused.
@@ -71,7 +93,7 @@ func (sb *Sandbox) frozen(d time.Duration) bool {
 
 // thaw sees to it that a sandbox that may be frozen is not.
 func (sb *Sandbox) thaw() {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := uncut(context.Background())
 	defer cancel()
 	// Of one that was not frozen, or has gone, the engine says so, and all is well.
 	_ = sb.c.Engine.Unpause(ctx, sb.spec.Name)

@@ -105,3 +105,27 @@ func TestPauseEnds(t *testing.T) {
 		is.NoErr(waitFor(func() bool { return containers(t, cli, sb.Name()) == 0 })) // by its lease
 	})
 }
+
+// A pause whose context ends, or that somebody else ended, keeps no sandbox from going on.
+func TestPauseCutShort(t *testing.T) {
+	is := is.New(t)
+	_, cli := engine(t)
+	sb := open(t, sandbox.Options{})
+	ctx := context.Background()
+	for i := range 12 {
+		short, cancel := context.WithTimeout(ctx, time.Duration(5*i)*time.Millisecond)
+		_ = sb.Pause(short)
+		cancel()
+		short, cancel = context.WithTimeout(ctx, time.Duration(5*i)*time.Millisecond)
+		_ = sb.Resume(short)
+		cancel()
+		is.NoErr(sb.Resume(ctx))
+		_, err := sb.Exec(ctx, "true")
+		is.NoErr(err) // it runs
+	}
+	is.NoErr(sb.Pause(ctx))
+	is.NoErr(exec.Command(cli, "unpause", sb.Name()).Run())
+	is.NoErr(sb.Resume(ctx))
+	_, err := sb.Exec(ctx, "true")
+	is.NoErr(err)
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -24,6 +25,9 @@ import (
 
 // snapshotRepository is the repository of all snapshots; their names are tags.
 const snapshotRepository = "localhost/drydock/snapshot"
+
+// rootRepository is that of the images which those of a WritableRoot are made on.
+const rootRepository = snapshotRepository + "-root"
 
 // savedDir is where the archives are in a snapshot's image, by the names below.
 const savedDir = "/.drydock/snapshot/"
@@ -53,7 +57,8 @@ type SnapshotInfo struct {
 // Options.Tmpfs names are not. Files that are written meanwhile are saved as they are found.
 // A file that the sandbox's user cannot read is an error.
 //
-// The files go through a temporary file of this host.
+// The files go through temporary files of this host. More than 4 GiB of either directory, or than
+// Options.Memory where that is more, are ErrTooLarge; holes count as zeros.
 func (sb *Sandbox) Snapshot(ctx context.Context, name string) error {
 	return sb.failure("snapshot", name, sb.snapshot(ctx, name))
 }
@@ -80,7 +85,7 @@ func (sb *Sandbox) snapshot(ctx context.Context, name string) error {
 	defer files.remove()
 	from := base
 	if writable {
-		from = fmt.Sprintf("%s-root:%s", snapshotRepository, strings.ToLower(randomName()))
+		from = rootRepository + ":" + randomName()
 		if err := e.Commit(ctx, sb.spec.Name, from); err != nil {
 			return err
 		}
@@ -91,7 +96,8 @@ func (sb *Sandbox) snapshot(ctx context.Context, name string) error {
 	progress.steps = sb.snapshotSteps(from, base, writable)
 	r, w := io.Pipe()
 	go func() { w.CloseWithError(files.buildContext(w, progress.steps)) }()
-	err = e.Build(ctx, &Build{Tag: ref, Context: r, Progress: progress})
+	// podman fails where an image is removed while it looks through all for one to use again.
+	err = e.Build(ctx, &Build{Tag: ref, Context: r, Progress: progress, NoCache: true})
 	r.CloseWithError(errors.New("the build has ended"))
 	if err != nil {
 		err = cmp.Or(context.Cause(ctx), progress.failed(err))
@@ -241,8 +247,10 @@ func (sb *Sandbox) save(ctx context.Context) (files savedFiles, err error) {
 	for _, dir := range sb.savedDirs() {
 		f, err := os.CreateTemp("", "drydock-*.tar")
 		if err == nil {
+			// Where an open file can be removed, none is left however this process ends.
+			_ = os.Remove(f.Name())
 			files = append(files, f)
-			err = sb.packTo(ctx, dir, f)
+			err = sb.packTo(ctx, dir, &bounded{w: f, left: sb.mostSaved()})
 		}
 		if err != nil {
 			files.remove()
@@ -250,6 +258,26 @@ func (sb *Sandbox) save(ctx context.Context) (files savedFiles, err error) {
 		}
 	}
 	return files, nil
+}
+
+// mostSaved is how long an archive may be in bytes: a file that is all hole takes no memory in a
+// sandbox, and could fill this host's disk.
+func (sb *Sandbox) mostSaved() int64 { return max(sb.c.Memory, leastSaved) }
+
+// leastSaved is what mostSaved is at least, for a work dir that comes from a mount.
+const leastSaved = 4 << 30
+
+// bounded is a writer that takes no more than left bytes.
+type bounded struct {
+	w    io.Writer
+	left int64
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.left -= int64(len(p)); b.left < 0 {
+		return 0, &wire.Error{Code: wire.CodeTooLarge, Text: "the files, with holes in them as zeros, are too many or too long"}
+	}
+	return b.w.Write(p)
 }
 
 func (s savedFiles) remove() {
@@ -336,13 +364,14 @@ func (sb *Sandbox) unpackFrom(ctx context.Context, dir string, r io.Reader) erro
 	return call.Result(nil)
 }
 
-// unpackSaved unpacks what the sandbox's own image has of a snapshot. A directory that has
-// files comes from a mount, and is left as it is.
+// unpackSaved unpacks what the sandbox's own image has of a snapshot.
 func (sb *Sandbox) unpackSaved(ctx context.Context) error {
+	dirs, err := sb.vacantDirs(ctx)
+	if err != nil {
+		return err
+	}
 	for i, dir := range sb.savedDirs() {
-		if vacant, err := sb.vacant(ctx, dir); err != nil {
-			return err
-		} else if !vacant {
+		if !slices.Contains(dirs, dir) {
 			continue
 		}
 		m := &wire.Unpack{Path: []byte(dir), From: []byte(savedDir + saved[i]), Inside: true}
@@ -353,8 +382,45 @@ func (sb *Sandbox) unpackSaved(ctx context.Context) error {
 	return nil
 }
 
-// vacant reports whether a directory has no files.
+// vacantDirs returns which of the directories of a snapshot have no files yet. One that has comes
+// from a mount, and is left as it is.
+func (sb *Sandbox) vacantDirs(ctx context.Context) (dirs []string, err error) {
+	for _, dir := range sb.savedDirs() {
+		vacant, err := sb.vacant(ctx, dir)
+		if err != nil {
+			return nil, err
+		}
+		if vacant {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs, nil
+}
+
+// vacant reports whether a directory has no files but what is mounted in it.
 func (sb *Sandbox) vacant(ctx context.Context, dir string) (bool, error) {
 	entries, err := sb.ReadDir(ctx, dir)
-	return len(entries) == 0, err
+	targets := sb.targets()
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		if slices.Contains(targets, name) {
+			continue
+		}
+		if !e.IsDir() || !slices.ContainsFunc(targets, func(t string) bool { return within(t, []string{name}) != "" }) {
+			return false, nil
+		}
+		if vacant, err := sb.vacant(ctx, name); !vacant || err != nil {
+			return false, err
+		}
+	}
+	return err == nil, err
+}
+
+// targets are where something is mounted.
+func (sb *Sandbox) targets() []string {
+	all := slices.Collect(maps.Keys(sb.c.Tmpfs))
+	for _, m := range sb.c.Mounts {
+		all = append(all, path.Clean(m.Target))
+	}
+	return append(all, sb.savedDirs()...)
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -321,4 +322,150 @@ func TestSnapshotRefused(t *testing.T) {
 	is.True(strings.Contains(err.Error(), "locked"))
 	is.NoErr(sb.Close())
 	is.True(errors.Is(sb.Snapshot(ctx, name), sandbox.ErrClosed))
+}
+
+// What is mounted in the work dir or the home is no part of a snapshot, and no reason not to
+// put the rest back.
+func TestSnapshotWithMounts(t *testing.T) {
+	is := is.New(t)
+	e, _ := engine(t)
+	ctx := context.Background()
+	host := t.TempDir()
+	is.NoErr(os.Chmod(host, 0o777))
+	is.NoErr(os.WriteFile(filepath.Join(host, "precious"), []byte("1"), 0o666))
+	is.NoErr(os.Chmod(filepath.Join(host, "precious"), 0o666))
+	o := sandbox.Options{
+		Mounts: []sandbox.Mount{{Source: host, Target: "/workspace/in/data"}, {Source: host, Target: sandbox.Home + "/data", ReadOnly: true}},
+		Tmpfs:  map[string]int64{"/workspace/scratch": 1 << 20, "/tmp/more": 1 << 20},
+	}
+	sb := open(t, o)
+	there := func(sb *sandbox.Sandbox, names ...string) {
+		t.Helper()
+		is.Helper()
+		for _, name := range names {
+			data, err := sb.ReadFile(ctx, name, nil)
+			is.NoErr(err)
+			is.Equal(string(data), "1") // name
+		}
+	}
+	own := []string{"work", "own", sandbox.Home + "/home"}
+	all := append([]string{"in/data/precious", sandbox.Home + "/data/precious"}, own...)
+	for _, name := range append([]string{"scratch/x"}, own...) {
+		_, err := sb.WriteFile(ctx, name, []byte("1"), nil)
+		is.NoErr(err)
+	}
+	name := snapshotName(t, e)
+	is.NoErr(sb.Snapshot(ctx, name))
+
+	plain, err := sandbox.Open(ctx, &sandbox.Options{Engine: e, Snapshot: name})
+	is.NoErr(err)
+	defer plain.Close()
+	there(plain, own...)
+	for _, name := range []string{"in/data", "scratch", sandbox.Home + "/data"} {
+		exists, err := plain.Exists(ctx, name)
+		is.NoErr(err)
+		is.True(!exists) // what other mounts had
+	}
+	opened := o
+	opened.Engine, opened.Snapshot = e, name
+	again, err := sandbox.Open(ctx, &opened)
+	is.NoErr(err)
+	defer again.Close()
+	there(again, all...)
+
+	forks, err := sb.Fork(ctx, 1)
+	is.NoErr(err)
+	defer forks[0].Close()
+	there(forks[0], all...)
+
+	is.NoErr(sb.RemoveAll(ctx, "own"))
+	_, err = sb.WriteFile(ctx, "new", nil, nil)
+	is.NoErr(err)
+	is.NoErr(sb.Rollback(ctx, name))
+	there(sb, all...)
+	exists, err := sb.Exists(ctx, "new")
+	is.NoErr(err)
+	is.True(!exists)
+
+	asleep := snapshotName(t, e)
+	is.NoErr(sb.Hibernate(ctx, asleep))
+	opened.Snapshot = ""
+	woken, err := sandbox.Wake(ctx, asleep, &opened)
+	is.NoErr(err)
+	defer woken.Close()
+	there(woken, all...)
+}
+
+// Whatever is written meanwhile, a rollback that succeeds has put back what the snapshot has.
+func TestRollbackWhileWritten(t *testing.T) {
+	is := is.New(t)
+	e, _ := engine(t)
+	ctx := context.Background()
+	sb := open(t, sandbox.Options{})
+	_, err := sb.WriteFile(ctx, "one", nil, nil)
+	is.NoErr(err)
+	one, two := snapshotName(t, e), snapshotName(t, e)
+	is.NoErr(sb.Snapshot(ctx, one))
+	is.NoErr(sb.Rename(ctx, "one", "two"))
+	is.NoErr(sb.Snapshot(ctx, two))
+
+	var both sync.WaitGroup
+	for _, name := range []string{one, two} {
+		both.Go(func() {
+			if err := sb.Rollback(ctx, name); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	both.Wait()
+	entries, err := sb.ReadDir(ctx, ".")
+	is.NoErr(err)
+	is.Equal(len(entries), 1) // the files of one of them
+
+	ended := make(chan struct{})
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for {
+			select {
+			case <-ended:
+				return
+			default:
+				_, _ = sb.WriteFile(ctx, "meanwhile", nil, nil)
+			}
+		}
+	})
+	err = sb.Rollback(ctx, one)
+	close(ended)
+	writer.Wait()
+	is.NoErr(err)
+	exists, err := sb.Exists(ctx, "one")
+	is.NoErr(err)
+	is.True(exists)
+}
+
+// While a sandbox is saved, no file of this host is there to be left behind.
+func TestSnapshotLeavesNoFile(t *testing.T) {
+	is := is.New(t)
+	e, _ := engine(t)
+	sb := open(t, sandbox.Options{})
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	_, err := sb.Exec(context.Background(), "head -c 50000000 /dev/zero > big")
+	is.NoErr(err)
+	name, done := snapshotName(t, e), make(chan error, 1)
+	go func() { done <- sb.Snapshot(context.Background(), name) }()
+	for {
+		select {
+		case err := <-done:
+			is.NoErr(err)
+			return
+		case <-time.After(time.Millisecond):
+			left, err := filepath.Glob(filepath.Join(temp, "drydock-*"))
+			is.NoErr(err)
+			for _, f := range left {
+				info, err := os.Stat(f)
+				is.True(err != nil || info.Size() == 0) // its name was about to go
+			}
+		}
+	}
 }

@@ -12,9 +12,10 @@ import (
 
 // Sweep removes what processes that are no more left on an engine: containers of
 // sandboxes that never ran, are paused, or have exited, with their anonymous volumes, and
-// networks that no container uses. It returns their names. Running sandboxes end by themselves, or have a lease; those of
-// processes that live, and of other hosts that share the engine, are left alone. Every
-// Open sweeps in the background, at most once a minute for each engine.
+// networks that no container uses; and, after an hour, the images that a Snapshot which was
+// killed was to be made on. It returns their names. Running sandboxes end by themselves, or have
+// a lease; those of processes that live, and of other hosts that share the engine, are left
+// alone. Every Open sweeps in the background, at most once a minute for each engine.
 func Sweep(ctx context.Context, engine Engine) ([]string, error) {
 	engine = orDefault(engine)
 	var removed []string
@@ -45,7 +46,30 @@ func Sweep(ctx context.Context, engine Engine) ([]string, error) {
 		return removed, &Error{Op: "sweep", Err: errors.Join(append(errs, err)...)}
 	}
 	sweep(networks, engine.RemoveNetwork)
+	images, err := engine.Images(ctx, LabelKind, "sandbox")
+	if err != nil {
+		errs = append(errs, &Error{Op: "sweep", Err: err})
+	}
+	for _, image := range images {
+		info, err := ImageInfo{}, error(nil)
+		if strings.HasPrefix(image.Ref, rootRepository+":") {
+			info, err = engine.Image(ctx, image.Ref)
+		}
+		if err != nil || !staleRoot(info, time.Now()) {
+			continue // gone meanwhile, or in use
+		}
+		if err := engine.RemoveImage(ctx, image.Ref); err != nil {
+			errs = append(errs, &Error{Op: "sweep", Name: image.Ref, Err: err})
+		} else {
+			removed = append(removed, image.Ref)
+		}
+	}
 	return removed, errors.Join(errs...)
+}
+
+// staleRoot reports whether no Snapshot can still be building on the image of a root.
+func staleRoot(info ImageInfo, now time.Time) bool {
+	return !info.Created.IsZero() && now.Sub(info.Created) > time.Hour
 }
 
 // abandoned reports whether nobody will ever use or remove the container.

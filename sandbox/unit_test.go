@@ -3,16 +3,19 @@ package sandbox
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/dockercli"
+	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
 // The table of the package documentation.
@@ -292,4 +295,34 @@ func TestPresetsRender(t *testing.T) {
 		}
 	}
 	is.Equal(len(tags), 15)
+}
+
+func TestBounded(t *testing.T) {
+	is := is.New(t)
+	var out bytes.Buffer
+	b := &bounded{w: &out, left: 5}
+	_, err := b.Write([]byte("12345"))
+	is.NoErr(err)
+	_, err = b.Write([]byte("6"))
+	var e *wire.Error
+	is.True(errors.As(err, &e) && e.Code == wire.CodeTooLarge)
+	is.Equal(out.String(), "12345")
+	is.Equal((&Sandbox{c: &config{Options: Options{Memory: 8 << 30}}}).mostSaved(), int64(8<<30))
+	is.Equal((&Sandbox{c: &config{Options: Options{Memory: 1 << 30}}}).mostSaved(), int64(4<<30))
+}
+
+// What sed would take for the match is none.
+func TestMirrorWithAmpersand(t *testing.T) {
+	is := is.New(t)
+	o := &BuildOptions{SystemMirror: "https://user:a&b@mirror.example.com/x/"}
+	is.NoErr(o.check())
+	is.Equal(o.indexes(), `drydock DRYDOCK_MIRROR=https://user:a\&b@mirror.example.com/x`)
+}
+
+func TestStaleRoot(t *testing.T) {
+	is := is.New(t)
+	now := time.Now()
+	is.True(staleRoot(ImageInfo{Created: now.Add(-2 * time.Hour)}, now))
+	is.True(!staleRoot(ImageInfo{Created: now.Add(-time.Minute)}, now))
+	is.True(!staleRoot(ImageInfo{}, now)) // not known
 }

@@ -36,6 +36,8 @@ type Options struct {
 	// Exclude are patterns as of path.Match of what Tree leaves out, with all below it. One
 	// that has no slash is for the last name of an entry, others for its whole path.
 	Exclude []string
+	// Except are names of entries that Tree leaves out in the same way.
+	Except map[string]bool
 	// Inside is for a tree that stays in its sandbox: its links may lead anywhere, setuid
 	// bits get lost, and what is no file, directory or link is left out, all without a word.
 	Inside bool
@@ -319,6 +321,9 @@ func fileError(name string, err error) *wire.Error {
 
 // excluded reports whether a pattern leaves an entry out.
 func (o *Options) excluded(name string) bool {
+	if o.Except[name] {
+		return true
+	}
 	for _, pattern := range o.Exclude {
 		on := name
 		if !strings.Contains(pattern, "/") {

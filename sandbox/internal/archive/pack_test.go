@@ -14,6 +14,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -543,3 +545,35 @@ func TestStep(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// Holes stay holes in a tree that stays in its sandbox, wherever in a file they are.
+func TestHoles(t *testing.T) {
+	is := is.New(t)
+	const hole = 4 * bufferSize
+	src, dst := t.TempDir(), t.TempDir()
+	zeros, data := make([]byte, hole), bytes.Repeat([]byte("data"), bufferSize/4)
+	for name, parts := range map[string][][]byte{
+		"all": {zeros}, "first": {zeros, data}, "last": {data, zeros}, "both": {zeros, data, zeros},
+		"between": {data, zeros, data}, "odd": {zeros[1:]}, "short": {zeros[:10]}, "empty": nil,
+	} {
+		is.NoErr(os.WriteFile(filepath.Join(src, name), bytes.Join(parts, nil), 0o600))
+	}
+	o := &Options{Inside: true, Exact: true}
+	_, err := extract(bytes.NewReader(packed(is, o, func(p *Packer) error { return p.Dir(src, "") })), dst, o)
+	is.NoErr(err)
+	entries, err := os.ReadDir(src)
+	is.NoErr(err)
+	is.Equal(len(entries), 8)
+	for _, e := range entries {
+		want, err := os.ReadFile(filepath.Join(src, e.Name()))
+		is.NoErr(err)
+		got, err := os.ReadFile(filepath.Join(dst, e.Name()))
+		is.NoErr(err)
+		is.True(bytes.Equal(got, want)) // file of that name
+		if e.Name() == "all" && runtime.GOOS == "linux" {
+			info, err := os.Stat(filepath.Join(dst, e.Name()))
+			is.NoErr(err)
+			is.True(reflect.ValueOf(info.Sys()).Elem().FieldByName("Blocks").Int()*512 < hole)
+		}
+	}
+}

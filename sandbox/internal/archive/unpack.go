@@ -2,6 +2,7 @@ package archive
 
 import (
 	"archive/tar"
+	"bytes"
 	"cmp"
 	"errors"
 	"io"
@@ -386,12 +387,31 @@ func notDir(in *os.Root, name string) error {
 
 // fill writes the contents of an entry to its file, and closes that.
 func (u *Unpacked) fill(f *os.File, r *reader, h *tar.Header) error {
-	err := r.contents(h, func(name string, data []byte) error {
-		if _, err := f.Write(data); err != nil {
+	hole := int64(0) // bytes that are to be one, before what is written next
+	err := r.contents(h, func(name string, data []byte) (err error) {
+		if u.o.Inside && zeros(data) {
+			// It may have been one, of which the archive has no memory, and be too long for
+			// the memory that there is.
+			hole += int64(len(data))
+			return u.step(name, len(data))
+		}
+		if hole > 0 {
+			_, err = f.Seek(hole, io.SeekCurrent)
+			hole = 0
+		}
+		if err == nil {
+			_, err = f.Write(data)
+		}
+		if err != nil {
 			return fileError(name, err)
 		}
 		return u.step(name, len(data))
 	})
+	if err == nil && hole > 0 {
+		if err = f.Truncate(h.Size); err != nil {
+			err = fileError(h.Name, err)
+		}
+	}
 	const umask = 0o022 // the guest's
 	if err == nil && u.o.Exact && perm(h)&umask != 0 {
 		if err = f.Chmod(perm(h)); err != nil {
@@ -402,6 +422,11 @@ func (u *Unpacked) fill(f *os.File, r *reader, h *tar.Header) error {
 		err = fileError(h.Name, e)
 	}
 	return err
+}
+
+// zeros reports whether data is nothing else.
+func zeros(data []byte) bool {
+	return len(data) > 0 && data[0] == 0 && bytes.Equal(data[1:], data[:len(data)-1])
 }
 
 // chtimes sets when a file was last modified, where an archive says that and a file can be

@@ -3,6 +3,8 @@
 package guest
 
 import (
+	"cmp"
+	"errors"
 	"io/fs"
 	"os"
 	"syscall"
@@ -101,28 +103,31 @@ func (c *call) visitIn(path, below string, info fs.FileInfo, depth int, f func(p
 	if err := f(path, below, info, nil); err != nil || !info.IsDir() {
 		return err
 	}
-	entries, err := os.ReadDir(path)
-	if err != nil {
-		if err := f(path, below, info, err); err != nil {
-			return err
-		}
-	}
-	if below != "" {
-		below += "/"
+	entries, unread := os.ReadDir(path)
+	in := below
+	if in != "" {
+		in += "/"
 	}
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			continue // removed meanwhile
-		}
-		if depth == 1 {
-			err = f(path+"/"+e.Name(), below+e.Name(), info, nil)
-		} else {
-			err = c.visitIn(path+"/"+e.Name(), below+e.Name(), info, depth-1, f)
+		case err != nil:
+			// It may be listed and not searched, or the path be too long for the kernel.
+			unread = cmp.Or(unread, err)
+			continue
+		case depth == 1:
+			err = f(path+"/"+e.Name(), in+e.Name(), info, nil)
+		default:
+			err = c.visitIn(path+"/"+e.Name(), in+e.Name(), info, depth-1, f)
 		}
 		if err != nil {
 			return err
 		}
+	}
+	if unread != nil {
+		return f(path, below, info, unread)
 	}
 	return nil
 }

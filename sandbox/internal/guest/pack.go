@@ -30,10 +30,18 @@ func (c *call) pack(m *wire.Pack) (any, error) {
 			packed.Changed = append(packed.Changed, []byte(name))
 		}
 	}
+	path := c.s.abs(string(m.Path))
+	if m.Inside {
+		// What is mounted in the tree is no part of it.
+		var err error
+		if o.Except, err = mountsBelow(path); err != nil {
+			return nil, err
+		}
+	}
 	w := wire.NewFrameWriter(c.stream)
 	defer w.Free()
 	p := archive.NewPacker(w, o)
-	err := p.Path(c.s.abs(string(m.Path)))
+	err := p.Path(path)
 	if err == nil {
 		err = p.Close()
 	}

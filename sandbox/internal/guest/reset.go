@@ -30,22 +30,40 @@ func (c *call) reset(m *wire.Reset) (any, error) {
 	}
 	a.killAll() // what earlier ones left behind
 	for _, dir := range m.Dirs {
-		if err := empty(string(dir)); err != nil {
+		mounts, err := mountsBelow(string(dir))
+		if err == nil {
+			err = empty(string(dir), "", mounts)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	return nil, nil
 }
 
-// empty removes all that is in a directory.
-func empty(dir string) error {
-	entries, err := os.ReadDir(dir)
+// empty removes all that is in a directory of a tree, whose name is empty or ends in a slash,
+// but for what is mounted in that tree.
+func empty(top, dir string, mounts map[string]bool) error {
+	entries, err := os.ReadDir(top + "/" + dir)
 	for _, e := range entries {
-		name := dir + "/" + e.Name()
+		below := dir + e.Name()
+		if mounts[below] {
+			continue
+		}
+		if holdsMount(mounts, below) {
+			if err := empty(top, below+"/", mounts); err != nil {
+				return err
+			}
+			continue
+		}
+		name := top + "/" + below
 		err := os.RemoveAll(name)
 		if errors.Is(err, fs.ErrPermission) {
 			// A directory of its own that its owner may not write to.
-			unlock(name)
+			if root, e := os.OpenRoot(top); e == nil {
+				unlock(root, below)
+				root.Close()
+			}
 			err = os.RemoveAll(name)
 		}
 		if err != nil {
@@ -55,18 +73,24 @@ func empty(dir string) error {
 	return err
 }
 
-// unlock lets the owner of a tree's directories change them.
-func unlock(dir string) {
-	info, err := os.Lstat(dir)
+// unlock lets the owner of the directories of a tree in root change them. Their paths may be
+// longer than those that the kernel takes.
+func unlock(root *os.Root, dir string) {
+	info, err := root.Lstat(dir)
 	if err != nil || !info.IsDir() {
 		return
 	}
 	// Where it is another's the removal says so.
-	_ = os.Chmod(dir, 0o700)
-	entries, _ := os.ReadDir(dir)
+	_ = root.Chmod(dir, 0o700)
+	f, err := root.Open(dir)
+	if err != nil {
+		return
+	}
+	entries, _ := f.ReadDir(-1)
+	f.Close()
 	for _, e := range entries {
 		if e.IsDir() {
-			unlock(dir + "/" + e.Name())
+			unlock(root, dir+"/"+e.Name())
 		}
 	}
 }

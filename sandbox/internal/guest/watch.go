@@ -45,8 +45,9 @@ type watcher struct {
 	inotify *os.File
 	fd      int
 
-	dirs    map[int32]*watchedDir // by the number of the watch
-	numbers map[string]int32      // by path
+	dirs    map[int32]*watchedDir          // by the number of the watch
+	numbers map[string]int32               // by path
+	below   map[string]map[string]struct{} // names of those in each, by path
 
 	mu      sync.Mutex
 	changes map[string]wire.Change // by path
@@ -68,7 +69,7 @@ var nameSeed = maphash.MakeSeed()
 // watch sends changes in batches until the call is canceled or the directory is gone.
 func (c *call) watch(m *wire.Watch) (any, error) {
 	w := &watcher{c: c, top: c.s.abs(string(m.Path)), dirs: make(map[int32]*watchedDir), numbers: make(map[string]int32),
-		changes: make(map[string]wire.Change), news: make(chan struct{}, 1)}
+		below: make(map[string]map[string]struct{}), changes: make(map[string]wire.Change), news: make(chan struct{}, 1)}
 	var err error
 	if w.exclude, err = compileNames(m.Exclude); err != nil {
 		return nil, err
@@ -173,6 +174,13 @@ func (w *watcher) add(dir string, fresh bool) error {
 	}
 	d := &watchedDir{path: dir, names: make(map[uint64]struct{})}
 	w.dirs[int32(number)], w.numbers[dir] = d, int32(number)
+	if dir != "" {
+		in, name := split(dir)
+		if w.below[in] == nil {
+			w.below[in] = make(map[string]struct{})
+		}
+		w.below[in][name] = struct{}{}
+	}
 	entries, err := os.ReadDir(path)
 	if err != nil && dir == "" {
 		return err
@@ -202,6 +210,12 @@ func join(dir, name string) string {
 	return dir + "/" + name
 }
 
+// split is what join joins.
+func split(path string) (dir, name string) {
+	i := strings.LastIndexByte(path, '/')
+	return path[:max(i, 0)], path[i+1:]
+}
+
 func (w *watcher) excluded(path string) bool {
 	for _, segments := range w.exclude {
 		if matchPath(segments, strings.Split(path, "/")) {
@@ -213,13 +227,20 @@ func (w *watcher) excluded(path string) bool {
 
 // drop forgets a directory, and those below it, which may live on elsewhere.
 func (w *watcher) drop(dir string) {
-	for path, number := range w.numbers {
-		if path == dir || strings.HasPrefix(path, dir+"/") {
-			// One that is gone has no watch any more.
-			_, _ = syscall.InotifyRmWatch(w.fd, uint32(number))
-			delete(w.dirs, number)
-			delete(w.numbers, path)
-		}
+	for name := range w.below[dir] {
+		w.drop(join(dir, name))
+	}
+	number, known := w.numbers[dir]
+	if !known {
+		return
+	}
+	// One that is gone has no watch any more.
+	_, _ = syscall.InotifyRmWatch(w.fd, uint32(number))
+	delete(w.dirs, number)
+	delete(w.numbers, dir)
+	in, name := split(dir)
+	if delete(w.below[in], name); len(w.below[in]) == 0 {
+		delete(w.below, in)
 	}
 }
 

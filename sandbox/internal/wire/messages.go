@@ -209,7 +209,8 @@ type JobStop struct {
 	Grace int64 // nanoseconds; 0 is KILL at once
 }
 
-// Reset ends every command and job, with all they started, and empties directories.
+// Reset ends every command and job, with all they started, and empties directories, but
+// for what is mounted in them.
 type Reset struct {
 	Dirs [][]byte
 }
