@@ -107,6 +107,24 @@ func (o *BuildOptions) indexes() string {
 	return indexMark + strings.Join(words, " ")
 }
 
+// hide takes the passwords of the indexes out of a text.
+func (o *BuildOptions) hide(text string) string {
+	secrets := []string{o.NPMToken}
+	for _, index := range []string{o.PipIndex, o.NPMRegistry, o.GoProxy, o.SystemMirror} {
+		if u, err := url.Parse(index); err == nil && u.User != nil {
+			password, _ := u.User.Password()
+			_, written, _ := strings.Cut(u.User.String(), ":") // as it is in the URL
+			secrets = append(secrets, password, written)
+		}
+	}
+	for _, s := range secrets {
+		if s != "" {
+			text = strings.ReplaceAll(text, s, "****")
+		}
+	}
+	return text
+}
+
 // BuildError is a build that failed.
 type BuildError struct {
 	// Image is what was built: "runtime python-datascience".
@@ -191,7 +209,8 @@ func (im *image) build(ctx context.Context, c *config, baseID string, progress *
 	}
 	c.Logger.InfoContext(ctx, "building image", "image", im.tag, "base", im.runtime.Base())
 	started := time.Now()
-	b := &Build{Tag: im.tag, Context: bytes.NewReader(files), Progress: progress}
+	progress.hide = c.Build.hide
+	b := &Build{Tag: im.tag, Context: bytes.NewReader(files), Progress: progress, Hide: c.Build.hide}
 	if indexes := c.Build.indexes(); indexes != "" {
 		b.Args = map[string]string{indexVariable: indexes}
 	}

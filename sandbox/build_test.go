@@ -303,6 +303,20 @@ func TestBuildFromIndex(t *testing.T) {
 		is.True(!strings.Contains(err.Error(), "s3cret"))
 		t.Log(err)
 	})
+	t.Run("told", func(t *testing.T) {
+		is := is.New(t)
+		loud, err := catalog.With(drydock.Runtime{Name: "loud", BaseImage: busybox, SetupCommands: []string{"env; echo $PIP_INDEX_URL >&2; exit 1"}})
+		is.NoErr(err)
+		var lines []string
+		_, err = sandbox.Open(ctx, &sandbox.Options{Engine: e, Catalog: loud, Runtime: "loud",
+			Build:    &sandbox.BuildOptions{PipIndex: url, NPMRegistry: "https://npm.example.com", NPMToken: "t0ken"},
+			Progress: func(p sandbox.Progress) { lines = append(lines, p.Line) }})
+		is.True(errors.Is(err, dockercli.ErrBuild))
+		all := fmt.Sprintf("%v %+v %s", err, errors.Unwrap(errors.Unwrap(err)), strings.Join(lines, "\n"))
+		is.True(strings.Contains(all, "PIP_INDEX_URL=http://user:****@"))
+		is.True(!strings.Contains(all, "s3cret") && !strings.Contains(all, "t0ken"))
+		is.True(!strings.Contains(all, "NPMRC")) // which setup commands have no use for
+	})
 	t.Run("unreachable", func(t *testing.T) {
 		is := is.New(t)
 		nobody := strings.Replace(url, ":8000", ":8001", 1)

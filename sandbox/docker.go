@@ -343,6 +343,9 @@ func (e *cliEngine) Pull(ctx context.Context, ref string, progress io.Writer) er
 
 func (e *cliEngine) Build(ctx context.Context, b *Build) error {
 	err := e.c.Build(ctx, b.Context, &dockercli.BuildOptions{Tags: []string{b.Tag}, BuildArgs: b.Args, Output: b.Progress, NoCache: b.NoCache})
+	if e := (*dockercli.Error)(nil); errors.As(err, &e) && b.Hide != nil {
+		e.Stderr = b.Hide(e.Stderr)
+	}
 	if err == nil || ctx.Err() != nil {
 		return err
 	}

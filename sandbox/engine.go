@@ -83,6 +83,8 @@ type Build struct {
 	Args     map[string]string // of the build; their values are in no command line
 	Progress io.Writer         // takes the builder's output as it comes
 	NoCache  bool              // no layer of a build before is used
+	// Hide takes passwords out of what an error says of the builder's output; nil leaves it.
+	Hide func(string) string
 }
 
 // Conn is the process that holds a container: its life is the sandbox's.

@@ -88,6 +88,7 @@ go)
 	for package; do go install "$package"; done
 	;;
 setup)
+	unset DRYDOCK_MIRROR DRYDOCK_NPMRC # they are for the managers alone
 	exec /bin/sh -c "$1"
 	;;
 esac

@@ -27,8 +27,9 @@ type Progress struct {
 type progress struct {
 	now   Progress
 	tell  func(Progress)
-	steps []step // of the Dockerfile
-	line  []byte // the beginning of a line
+	hide  func(string) string // takes passwords out of a line; or nil
+	steps []step              // of the Dockerfile
+	line  []byte              // the beginning of a line
 
 	instruction string          // of the step under way
 	last        []string        // lines of it
@@ -129,6 +130,9 @@ var (
 
 func (p *progress) take(line []byte) {
 	text := strings.TrimRight(printable(escapes.ReplaceAllString(string(line), "")), " \t")
+	if p.hide != nil {
+		text = p.hide(text)
+	}
 	if text == "" {
 		return
 	}

@@ -152,6 +152,8 @@ type invocation struct {
 	snapshot           string
 }
 
+var snapshotName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$`)
+
 // copied is a file or a directory, and what becomes of it at the other end.
 type copied struct{ from, to string }
 
@@ -186,7 +188,13 @@ func parseRun(args []string) (*invocation, error) {
 		in.expose = append(in.expose, p)
 		return err
 	})
-	f.StringVar(&in.snapshot, "snapshot", "", "")
+	f.Func("snapshot", "", func(name string) error {
+		in.snapshot = name
+		if !snapshotName.MatchString(name) { // and not only when the command has ended
+			return errors.New("write letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 128")
+		}
+		return nil
+	})
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
