@@ -43,7 +43,7 @@ type BuildOptions struct {
 	// Where packages come from, in place of each manager's own index. The URLs may have a
 	// user and a password: they are in no layer, no history, no command line and no key of a
 	// builder's cache. They reach the setup commands as well, which are told as PIP_INDEX_URL,
-	// NPM_CONFIG_REGISTRY and GOPROXY; what one prints of them is in Progress and in errors.
+	// NPM_CONFIG_REGISTRY and GOPROXY; in Progress and in errors passwords are masked.
 
 	// PipIndex is the URL of an index as PyPI's is one: ".../simple".
 	PipIndex string
