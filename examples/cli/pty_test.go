@@ -233,7 +233,7 @@ func TestTerminalBuild(t *testing.T) {
 	is := is.New(t)
 	name, file := slowRuntime(t, "echo the last line; sleep 2")
 	s := onTerminal(t, program(t, "build", "--engine", engine(t), "--runtimes", file, name))
-	s.see(`\[4/8\] setup: echo the.*\.\.\. \(0s\)`)
+	s.see(`\[5/9\] setup: echo the.*\.\.\. \(0s\)`)
 	s.see(`\x1b\[2m  the last line`) // the builder's, dimmed
 	s.see(`\([1-9]s\)`)              // the time goes on
 	s.see(`drydock: runtime \S+ is ready\r\n`)
