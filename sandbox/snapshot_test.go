@@ -469,3 +469,32 @@ func TestSnapshotLeavesNoFile(t *testing.T) {
 		}
 	}
 }
+
+// A snapshot that has files where a mount is now does not write them into it.
+func TestSnapshotIntoMount(t *testing.T) {
+	is := is.New(t)
+	e, _ := engine(t)
+	ctx := context.Background()
+	name := snapshotName(t, e)
+	sb := open(t, sandbox.Options{})
+	for _, file := range []string{"data/x", "data/deep/y", "else"} {
+		_, err := sb.WriteFile(ctx, file, []byte("snapshot"), nil)
+		is.NoErr(err)
+	}
+	is.NoErr(sb.Snapshot(ctx, name))
+	host := t.TempDir()
+	is.NoErr(os.WriteFile(filepath.Join(host, "x"), []byte("host"), 0o644))
+	is.NoErr(os.Chmod(host, 0o777))
+	for _, readOnly := range []bool{true, false} {
+		again := open(t, sandbox.Options{Snapshot: name, Mounts: []sandbox.Mount{{Source: host, Target: "/workspace/data", ReadOnly: readOnly}}})
+		text, err := again.ReadFile(ctx, "data/x", nil)
+		is.NoErr(err)
+		is.Equal(string(text), "host")
+		text, err = again.ReadFile(ctx, "else", nil)
+		is.NoErr(err)
+		is.Equal(string(text), "snapshot")
+		entries, err := os.ReadDir(host)
+		is.NoErr(err)
+		is.Equal(len(entries), 1)
+	}
+}

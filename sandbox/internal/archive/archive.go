@@ -36,7 +36,8 @@ type Options struct {
 	// Exclude are patterns as of path.Match of what Tree leaves out, with all below it. One
 	// that has no slash is for the last name of an entry, others for its whole path.
 	Exclude []string
-	// Except are names of entries that Tree leaves out in the same way.
+	// Except are names of entries that are left out with all below them, in packing and in
+	// unpacking.
 	Except map[string]bool
 	// Inside is for a tree that stays in its sandbox: its links may lead anywhere, setuid
 	// bits get lost, and what is no file, directory or link is left out, all without a word.
@@ -317,6 +318,16 @@ func fileError(name string, err error) *wire.Error {
 		e.Text = pathError.Err.Error()
 	}
 	return e
+}
+
+// excepted reports whether a name is one of Except, or below it.
+func (o *Options) excepted(name string) bool {
+	for ; len(o.Except) > 0 && name != "." && name != "/"; name = path.Dir(name) {
+		if o.Except[name] {
+			return true
+		}
+	}
+	return false
 }
 
 // excluded reports whether a pattern leaves an entry out.

@@ -246,6 +246,9 @@ func (u *Unpacked) close() {
 }
 
 func (u *Unpacked) entry(r *reader, h *tar.Header) error {
+	if u.o.excepted(h.Name) {
+		return nil
+	}
 	switch h.Typeflag {
 	case tar.TypeDir:
 		if err := u.mkdirs(h.Name, h); err != nil {

@@ -30,7 +30,15 @@ func (c *call) unpack(m *wire.Unpack) (any, error) {
 		defer f.Close()
 		from = f
 	}
-	u, err := archive.Unpack(from, path, &archive.Options{Exact: true, Inside: m.Inside, Step: c.step})
+	o := &archive.Options{Exact: true, Inside: m.Inside, Step: c.step}
+	if m.Inside {
+		// As Pack: what is mounted there is not part of what is put back.
+		var err error
+		if o.Except, err = mountsBelow(path); err != nil {
+			return nil, err
+		}
+	}
+	u, err := archive.Unpack(from, path, o)
 	if err != nil {
 		return nil, err
 	}
