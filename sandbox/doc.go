@@ -151,6 +151,14 @@
 // The image of a sandbox is a runtime's base image, its packages, and the guest as the
 // last layer. Its tag is computed from that definition, so Open asks the engine nothing
 // before it starts a container, and builds the image only where there is none of that tag.
+// One process at a time builds one, also where hosts share an engine: who builds holds a
+// container, which is never started, of a name that is the image's.
+//
+// BuildOptions say when images are pulled and built, and from which indexes packages come. A
+// build that fails is a *BuildError. Prebuild makes images ready ahead of time, RuntimeImages
+// lists them, Prune removes those that no runtime yields any more or that nobody uses,
+// Export and Import move them to hosts without a registry, and Lock pins what they are made
+// of.
 //
 // # Trust
 //
