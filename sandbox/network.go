@@ -11,7 +11,8 @@ import (
 )
 
 // Network is a private network: sandboxes whose Options.Network is its name reach each
-// other on it, by the names of their containers, and nothing beyond the host.
+// other on it, by the names of their containers, and nothing beyond the host. podman 4 gives
+// such a network no names: use addresses there.
 type Network struct {
 	name   string
 	engine Engine

@@ -74,6 +74,9 @@ func TestService(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(string(body), "served")
 
+	if os.Getenv(sandboxtest.EnvEngine) == "podman" {
+		return // whose networks without a way out have no names before version 5
+	}
 	// The sandbox comes over the network, by the service's name.
 	sb := sandboxtest.New(t, &sandboxtest.Options{Options: sandbox.Options{
 		Image: "localhost/drydock/busybox:1", Network: network,

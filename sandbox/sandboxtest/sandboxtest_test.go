@@ -178,7 +178,7 @@ func served(script string, wait ...Wait) *ServiceOptions {
 	return &ServiceOptions{Args: []string{"sh", "-c", script}, Wait: wait, WaitTimeout: 20 * time.Second}
 }
 
-const server = `echo starting; sleep 0.2; mkdir /www; echo hello > /www/index.html; echo "ready on 8080"; exec httpd -f -p 8080 -h /www`
+const server = `echo starting; sleep 0.2; mkdir /tmp/www; echo hello > /tmp/www/index.html; echo "ready on 8080"; exec httpd -f -p 8080 -h /tmp/www`
 
 func TestWaits(t *testing.T) {
 	needEngine(t)

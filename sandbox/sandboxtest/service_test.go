@@ -3,6 +3,7 @@ package sandboxtest_test
 import (
 	"io"
 	"net/http"
+	"os"
 	"testing"
 
 	"github.com/matryer/is"
@@ -36,9 +37,13 @@ func TestImagesOwnWays(t *testing.T) {
 	is.Equal(uid, 0) // as it names no user
 
 	// An image that was built anew under its name is run as it is now.
+	wait := sandboxtest.ForHealthcheck()
+	if os.Getenv(sandboxtest.EnvEngine) == "podman" {
+		wait = sandboxtest.ForPort(8080) // its builder leaves HEALTHCHECK out of an image
+	}
 	s = sandboxtest.Run(t, buildImage(t, "two"), &sandboxtest.ServiceOptions{
 		Options: sandbox.Options{User: "1000:1000"},
-		Wait:    []sandboxtest.Wait{sandboxtest.ForHealthcheck()},
+		Wait:    []sandboxtest.Wait{wait},
 	})
 	page, err = getPage(s)
 	is.NoErr(err)
