@@ -205,6 +205,13 @@ func checkRequirements(m Manager, files Requirements) string {
 	}
 	switch m {
 	case Pip:
+		for _, text := range files {
+			for line := range strings.Lines(text) {
+				if m := otherFile.FindString(line); m != "" {
+					return quote(strings.TrimSpace(m)) + " names another file, which is not there when the image is built; write out what is in it"
+				}
+			}
+		}
 		if len(files) != 1 {
 			return fmt.Sprintf("%d files; pip takes one, such as requirements.txt", len(files))
 		}
@@ -218,6 +225,9 @@ func checkRequirements(m Manager, files Requirements) string {
 	}
 	return ""
 }
+
+// otherFile is how a requirement file of pip begins a line that names another.
+var otherFile = regexp.MustCompile(`^\s*(-r|--requirement|-c|--constraint|-e|--editable|\./|\.\./|file:)[ =]?\S*`)
 
 // The files of a project of npm.
 const (

@@ -31,7 +31,7 @@ type Runtime struct {
 	Image     string
 	BaseImage string
 
-	// Packages are what the image's package managers install. They reach the manager as
+	// Packages are what the image's package managers install, nil where there are none. They reach the manager as
 	// arguments, never through a shell: forms such as "pandas>=2,<3" would be redirections.
 	Packages Packages
 

@@ -293,7 +293,7 @@ func (j *Job) WaitLine(ctx context.Context, pattern string, from int64) (JobLine
 	}
 	err := j.sb.do(ctx, wire.OpJobWait, &wire.JobWait{ID: j.id, Pattern: []byte(pattern), From: from}, &m)
 	if err == nil && !m.Found {
-		err = &wire.Error{Code: wire.CodeNoMatch, Text: "the job ended without a line that matches " + pattern}
+		err = &wire.Error{Code: wire.CodeNoMatch, Text: fmt.Sprintf("the job ended without a line that matches %q", pattern)}
 	}
 	return JobLine{string(m.Line), m.Next}, j.failure("wait for job", err)
 }

@@ -79,6 +79,9 @@ func pin(ctx context.Context, o Options, engine Engine, r drydock.Runtime) (dryd
 		if err != nil {
 			return pins, fmt.Errorf("the versions of %s: %w", m, err)
 		}
+		if len(pins.Packages[m]) == 0 {
+			delete(pins.Packages, m)
+		}
 	}
 	return pins, nil
 }

@@ -148,6 +148,8 @@ type invocation struct {
 	json     bool
 
 	uploads, downloads []copied
+	exclude            []string // of uploads
+	skip               bool
 	expose             []port
 	snapshot           string
 }
@@ -177,6 +179,11 @@ func parseRun(args []string) (*invocation, error) {
 		in.uploads = append(in.uploads, c)
 		return err
 	})
+	f.Func("exclude", "", func(pattern string) error {
+		in.exclude = append(in.exclude, pattern)
+		return nil
+	})
+	f.BoolVar(&in.skip, "skip", false, "")
 	f.Func("download", "", func(s string) error {
 		c, err := parseCopied(s)
 		c.to = cmp.Or(c.to, "./")

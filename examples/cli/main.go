@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
 const usage = `usage: drydock COMMAND [FLAG...]
@@ -62,6 +63,9 @@ func dispatch(args []string) int {
 		fmt.Print(usage)
 		return 0
 	default:
+		if strings.HasPrefix(name, "-") {
+			return misuse(os.Stderr, "", fmt.Sprintf("%q before the command; write it after", name))
+		}
 		return misuse(os.Stderr, "", fmt.Sprintf("unknown command %q", name))
 	}
 }

@@ -28,6 +28,9 @@ passed on unless it is a terminal. Images are pulled and built where they are mi
                         the command starts; may be repeated
   --download SRC[:DST]  copy a file or a directory here or to DST when the command has ended,
                         however it did; may be repeated
+  --exclude PATTERN     leave out of uploads what has that name, such as node_modules or *.o; may be
+                        repeated
+  --skip                leave out what is refused, such as symlinks out of the tree, and go on
   --expose [HOSTPORT:]PORT
                         reach a server of the command at http://127.0.0.1 and a port, which is
                         told on stderr; may be repeated
@@ -127,6 +130,9 @@ func (in *invocation) run(ctx context.Context) (r *sandbox.Result, standIn strin
 	if in.timeout > 0 && err == nil && r.Outcome == sandbox.TimedOut && !in.json {
 		fmt.Fprintf(os.Stderr, "drydock: timed out after %v\n", in.timeout)
 	}
+	if err == nil && r.Outcome == sandbox.OutOfMemory && !in.json {
+		fmt.Fprintln(os.Stderr, "drydock: out of memory; give it more with --memory")
+	}
 	if r != nil && err == nil {
 		err = in.keep(ctx, sb)
 	}
@@ -136,11 +142,11 @@ func (in *invocation) run(ctx context.Context) (r *sandbox.Result, standIn strin
 // prepare does what comes before the command.
 func (in *invocation) prepare(ctx context.Context, sb *sandbox.Sandbox) error {
 	for _, c := range in.uploads {
-		r, err := sb.Upload(ctx, c.from, c.to, &sandbox.TransferOptions{Progress: printTransfer(os.Stderr, "uploading "+c.from)})
+		r, err := sb.Upload(ctx, c.from, c.to, &sandbox.TransferOptions{Exclude: in.exclude, Skip: in.skip, Progress: printTransfer(os.Stderr, "uploading "+c.from)})
 		if err != nil {
-			return err
+			return hint(err)
 		}
-		warnChanged(c.from, r)
+		warnLeft(c.from, r)
 	}
 	for _, p := range in.expose {
 		// It ends with the sandbox.
@@ -161,11 +167,11 @@ func (in *invocation) keep(ctx context.Context, sb *sandbox.Sandbox) error {
 		defer done()
 	}
 	for _, c := range in.downloads {
-		r, err := sb.Download(ctx, c.from, c.to, &sandbox.TransferOptions{Progress: printTransfer(os.Stderr, "downloading "+c.from)})
+		r, err := sb.Download(ctx, c.from, c.to, &sandbox.TransferOptions{Skip: in.skip, Progress: printTransfer(os.Stderr, "downloading "+c.from)})
 		if err != nil {
-			return err
+			return hint(err)
 		}
-		warnChanged(c.from, r)
+		warnLeft(c.from, r)
 	}
 	if in.snapshot != "" {
 		return sb.Snapshot(ctx, in.snapshot)
@@ -173,7 +179,22 @@ func (in *invocation) keep(ctx context.Context, sb *sandbox.Sandbox) error {
 	return nil
 }
 
-func warnChanged(name string, r *sandbox.TransferResult) {
+// hint names the flag in place of the library's option.
+func hint(err error) error {
+	if errors.Is(err, sandbox.ErrUnsafe) {
+		return fmt.Errorf("%w (here: --skip)", err)
+	}
+	return err
+}
+
+// warnLeft tells what is not, or not as it was, at the other end.
+func warnLeft(name string, r *sandbox.TransferResult) {
+	for _, e := range r.Skipped {
+		fmt.Fprintf(os.Stderr, "drydock: left out: %s\n", visible(e.Error()))
+	}
+	if more := r.SkippedCount - len(r.Skipped); more > 0 {
+		fmt.Fprintf(os.Stderr, "drydock: and %d more\n", more)
+	}
 	if len(r.Changed) > 0 {
 		fmt.Fprintf(os.Stderr, "drydock: %s was written to while it was copied: %q\n", name, r.Changed)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -44,7 +45,13 @@ func snapshots(args []string) int {
 	defer stop()
 	on := sandbox.Docker(&dockercli.Client{Path: *engine})
 	if *remove {
+		var all []sandbox.SnapshotInfo
+		all, err = sandbox.Snapshots(ctx, on)
 		for _, name := range f.Args() {
+			if !slices.ContainsFunc(all, func(s sandbox.SnapshotInfo) bool { return s.Name == name }) {
+				err = errors.Join(err, fmt.Errorf("there is no snapshot %q", name))
+				continue
+			}
 			err = errors.Join(err, sandbox.RemoveSnapshot(ctx, on, name))
 		}
 	} else {

@@ -28,8 +28,11 @@
 // A service is a sandbox as well: the image's ENTRYPOINT and CMD are its first background
 // job, and no port is published. Unlike other sandboxes it has a writable root file system
 // and the image's own user, which often is root, but as they all do no capabilities and no
-// way to get any. An image that begins as root to become another user needs to be told:
-// with Options.User "postgres" that of PostgreSQL starts as that one.
+// way to get any. Its program starts in the image's WORKDIR; the work dir of the sandbox, where
+// relative names of WriteFile start, is another, for a mount would hide what the image has
+// there: write to a service's files by absolute names. An image that begins as root to become
+// another user needs to be told: with Options.User "postgres" that of PostgreSQL starts as
+// that one.
 //
 // # What it does not do
 //

@@ -55,12 +55,16 @@ type Service struct {
 
 // Run starts the program of an image, waits until it is ready, and ends it with the test.
 // Where that is not possible, or the program ends meanwhile, the test fails with what was
-// waited for and the last that it printed.
+// waited for and the last that it printed. An image that exposes no port is not waited for
+// unless ServiceOptions.Wait says how.
 func Run(t testing.TB, image string, opts *ServiceOptions) *Service {
 	t.Helper()
 	var o ServiceOptions
 	if opts != nil {
 		o = *opts
+	}
+	if o.Runtime != "" || o.Image != "" || o.Snapshot != "" {
+		t.Fatalf("service %s: Options has a Runtime, Image or Snapshot as well: a service is of the image that Run is given", image)
 	}
 	e := engine(t, o.Engine, o.Require)
 	info, err := choose(t.Context(), e, image, &o.Options)

@@ -117,7 +117,7 @@ func (c *call) write(m *wire.Write) (any, error) {
 // replace gives a file new contents, which fill writes. They go to a file beside it that
 // is then renamed, so no reader ever sees half of them; a file that cannot be replaced
 // that way is written in place. mode is that of a file which is new.
-func replace(path string, mode fs.FileMode, fill func(*os.File) error) (*wire.Written, error) {
+func replace(path string, mode fs.FileMode, fill func(*os.File) error) (_ *wire.Written, failed error) {
 	if strings.Contains(path, "..") {
 		// The directory is needed by a name that can be cut from the path.
 		real, err := resolve(path, 0)
@@ -158,6 +158,13 @@ func replace(path string, mode fs.FileMode, fill func(*os.File) error) (*wire.Wr
 		return nil, err
 	}
 	temp := filepath.Join(filepath.Dir(path), ".drydock-"+strconv.FormatUint(rand.Uint64(), 36))
+	// Whoever reads of an error knows nothing of that file.
+	defer func() {
+		var e *fs.PathError
+		if errors.As(failed, &e) && e.Path == temp {
+			e.Path = path
+		}
+	}()
 	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		if info != nil && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)) {
