@@ -29,6 +29,9 @@ func (l *liar) List(context.Context, string, string) ([]sandbox.Listed, error) {
 func (l *liar) Networks(context.Context, string, string) ([]sandbox.Listed, error) {
 	return nil, nil
 }
+func (l *liar) Images(context.Context, string, string) ([]sandbox.ListedImage, error) {
+	return nil, nil
+}
 func (l *liar) Remove(context.Context, string) error { return nil }
 
 func (l *liar) Start(context.Context, *sandbox.Container) (sandbox.Conn, error) {
