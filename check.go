@@ -17,6 +17,7 @@ import (
 const (
 	maxEntries = 1000      // packages, setup commands and variables of one runtime together
 	maxText    = 32 * 1024 // bytes of one value; a line of a Dockerfile holds 64 KiB
+	maxNames   = 60_000    // bytes of one manager's packages, which are one such line
 
 	maxRequirements = 4 << 20 // bytes of one file
 )
@@ -117,6 +118,9 @@ func (r Runtime) checkFields() (errs []*Error) {
 		if i < 0 {
 			check(field, unknown("manager", string(m), managerNames()))
 			continue
+		}
+		if n := len(strings.Join(r.Packages[m], `","`)); n > maxNames {
+			check(field, fmt.Sprintf("%d bytes of names; at most %d", n, maxNames))
 		}
 		for n, name := range r.Packages[m] {
 			if len(name) > 255 || !managers[i].form.MatchString(name) {

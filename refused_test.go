@@ -159,6 +159,8 @@ func TestRefusedRuntimes(t *testing.T) {
 			`5: setup_commands[0]: 32769 bytes; at most 32768`},
 		{"base_image: a\nsetup_commands: [" + strings.Repeat("b,", maxEntries+1) + "]",
 			`2: 1001 packages, setup commands and variables; at most 1000`},
+		{"base_image: a\npackages: {go: [" + strings.Repeat("a.b/"+strings.Repeat("c", 240)+"@v1,", 250) + "]}",
+			`4: packages.go: 62497 bytes of names; at most 60000`},
 
 		{"image: a\nenv: [b]", `4: env: found a list; write a mapping, such as {NAME: value}`},
 		{"image: a\nenv:\n  B:", `5: env.B: ` + said(wantText, "nothing")},

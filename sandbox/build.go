@@ -36,8 +36,8 @@ type BuildOptions struct {
 	Pull PullPolicy
 	// Never refuses to build what is not there, with ErrOffline.
 	Never bool
-	// Timeout bounds pull and build of one image, and waiting for another process that builds
-	// it. Default: DefaultBuildTimeout.
+	// Timeout bounds pull and build of one image, and waiting for another goroutine or
+	// process that builds it. Default: DefaultBuildTimeout.
 	Timeout time.Duration
 
 	// Where packages come from, in place of each manager's own index. The URLs may have a
@@ -160,6 +160,10 @@ func (e *BuildError) Unwrap() error { return e.Err }
 // ensure builds the image where the engine does not have it, or where that is older than
 // its base and the policy is to look.
 func (im *image) ensure(ctx context.Context, c *config) error {
+	// It bounds waiting for a goroutine as well, whose own limit may be longer.
+	ctx, cancel := context.WithTimeoutCause(ctx, c.Build.Timeout,
+		fmt.Errorf("%s was not ready within %v: see BuildOptions.Timeout", im.describe(), c.Build.Timeout))
+	defer cancel()
 	done, err := builds.acquire(ctx, im.tag)
 	if err != nil {
 		return err
@@ -176,9 +180,6 @@ func (im *image) ensure(ctx context.Context, c *config) error {
 	case c.Build.Never && err != nil:
 		return fmt.Errorf("%w: %s is not built on this engine, and BuildOptions.Never says not to", ErrOffline, im.describe())
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.Build.Timeout,
-		fmt.Errorf("%s was not ready within %v: see BuildOptions.Timeout", im.describe(), c.Build.Timeout))
-	defer cancel()
 	progress := newProgress(im.describe(), c.Progress)
 	baseID, err := im.base(ctx, c, progress)
 	if err != nil {

@@ -3,6 +3,8 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -355,5 +357,11 @@ func (sb *Sandbox) Readlink(ctx context.Context, name string) (string, error) {
 func (sb *Sandbox) Hash(ctx context.Context, name string) (string, error) {
 	var r wire.Hashed
 	err := sb.do(ctx, wire.OpHash, &wire.Path{Path: []byte(name)}, &r)
-	return r.Hash, sb.failure("hash", name, err)
+	if b, bad := hex.DecodeString(r.Hash); err == nil && (bad != nil || len(b) != sha256.Size) {
+		err = &wire.ProtocolError{Reason: fmt.Sprintf("a hash %.100q", r.Hash)}
+	}
+	if err != nil {
+		return "", sb.failure("hash", name, err)
+	}
+	return r.Hash, nil
 }

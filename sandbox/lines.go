@@ -21,7 +21,10 @@ type lineCall[T any] struct {
 	sb   *Sandbox
 	call *channel.Call
 	in   *bufio.Reader
-	stop func() bool
+	// ctx is the caller's, or ends with abort: the guest may end the stream and never reply.
+	ctx   context.Context
+	abort context.CancelCauseFunc
+	stop  func() bool
 }
 
 func startLines[T any](ctx context.Context, sb *Sandbox, op wire.Op, args any) (*lineCall[T], error) {
@@ -33,7 +36,8 @@ func startLines[T any](ctx context.Context, sb *Sandbox, op wire.Op, args any) (
 		return nil, err
 	}
 	l := &lineCall[T]{sb: sb, call: call, in: bufio.NewReaderSize(call.Stream, maxLine)}
-	l.stop = context.AfterFunc(ctx, func() { call.Stream.Abort(context.Cause(ctx)) })
+	l.ctx, l.abort = context.WithCancelCause(ctx)
+	l.stop = context.AfterFunc(l.ctx, func() { call.Stream.Abort(context.Cause(l.ctx)) })
 	return l, nil
 }
 
@@ -42,6 +46,9 @@ func (l *lineCall[T]) next() (*T, error) {
 	line, err := l.in.ReadSlice('\n')
 	switch {
 	case err == io.EOF && len(line) == 0:
+		if err := l.call.Await(l.ctx); err != nil {
+			return nil, err
+		}
 		if err := l.call.Result(nil); err != nil {
 			return nil, err
 		}
@@ -61,6 +68,7 @@ func (l *lineCall[T]) next() (*T, error) {
 // close ends the call, if it goes on.
 func (l *lineCall[T]) close() {
 	l.stop()
+	l.abort(nil)
 	select {
 	case <-l.call.Done():
 	default:

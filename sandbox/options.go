@@ -43,7 +43,8 @@ type Options struct {
 	Offline bool
 	// Build says when images are pulled and built, and where packages come from.
 	Build *BuildOptions
-	// Progress is told how pulls and builds go on; it is called from one goroutine at a time.
+	// Progress is told how pulls and builds go on; it is called from one goroutine at a time,
+	// and must return: the build waits for it, and so does the end of ctx.
 	Progress func(Progress)
 
 	// Name is the container's name. Default: "drydock-" and random letters.

@@ -326,3 +326,14 @@ func TestStaleRoot(t *testing.T) {
 	is.True(!staleRoot(ImageInfo{Created: now.Add(-time.Minute)}, now))
 	is.True(!staleRoot(ImageInfo{}, now)) // not known
 }
+
+// Who waits for another goroutine's build waits as long as its own options say.
+func TestBuildTimeoutWhileAnotherBuilds(t *testing.T) {
+	is := is.New(t)
+	im := &image{tag: "localhost/drydock/runtime/x:1"}
+	done, err := builds.acquire(t.Context(), im.tag)
+	is.NoErr(err)
+	defer done()
+	err = im.ensure(t.Context(), &config{Options: Options{Build: &BuildOptions{Timeout: 20 * time.Millisecond}}})
+	is.True(err != nil && strings.Contains(err.Error(), "not ready within 20ms"))
+}

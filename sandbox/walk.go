@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"iter"
 	"path"
@@ -38,6 +39,9 @@ func (sb *Sandbox) Walk(ctx context.Context, root string, opts *WalkOptions) ite
 			if err == io.EOF {
 				return
 			}
+			if err == nil && !isBelow(e.Name) {
+				err = &wire.ProtocolError{Reason: fmt.Sprintf("a file %q below the top", e.Name)}
+			}
 			if err != nil {
 				yield(Match{}, sb.failure("walk", root, err))
 				return
@@ -51,6 +55,13 @@ func (sb *Sandbox) Walk(ctx context.Context, root string, opts *WalkOptions) ite
 			}
 		}
 	}
+}
+
+// isBelow reports whether a path is one below a directory, or empty for that itself. Whoever
+// copies a tree may make files of these names on the host.
+func isBelow(name []byte) bool {
+	p := string(name)
+	return p == "" || p == path.Clean(p) && p != "." && p != ".." && !strings.HasPrefix(p, "../") && p[0] != '/' && !strings.Contains(p, "\x00")
 }
 
 // match is a file whose name is a path below root.

@@ -76,6 +76,9 @@ func (sb *Sandbox) Watch(ctx context.Context, dir string, opts *WatchOptions) (*
 	}
 	w := &Watcher{dir: dir, lines: l}
 	if _, err := l.next(); err != nil { // the line that says that it has begun
+		if err == io.EOF {
+			err = &wire.ProtocolError{Reason: "a watch that ended before it began"}
+		}
 		l.close()
 		return nil, sb.failure("watch", dir, err)
 	}
@@ -97,6 +100,8 @@ func (w *Watcher) Next() ([]Change, error) {
 		case err != nil:
 		case len(batch) == most:
 			err = &wire.ProtocolError{Reason: "a batch of changes without an end"}
+		case !isBelow(c.Path):
+			err = &wire.ProtocolError{Reason: fmt.Sprintf("a change of %q", c.Path)}
 		default:
 			batch = append(batch, Change{Path: string(c.Path), Kind: ChangeKind(c.Kind), IsDir: c.Dir})
 			if c.Last {
@@ -114,6 +119,7 @@ func (w *Watcher) Next() ([]Change, error) {
 // Close ends the watch, and a Next that waits with fs.ErrClosed. It may be called any number of times.
 func (w *Watcher) Close() error {
 	w.lines.call.Stream.Abort(fs.ErrClosed)
+	w.lines.abort(fs.ErrClosed)
 	w.lines.close()
 	return nil
 }

@@ -234,6 +234,22 @@ func TestWaitsFail(t *testing.T) {
 	}
 }
 
+// A service whose container is gone keeps nobody waiting for the rest of the time limit.
+func TestWaitsEndWithTheContainer(t *testing.T) {
+	needEngine(t)
+	is := is.New(t)
+	p := &probe{TB: t, name: t.Name()}
+	kill := Wait{"the end", func(ctx context.Context, s *Service) error {
+		is.NoErr(exec.Command(os.Getenv(EnvEngine), "rm", "--force", s.Name()).Run())
+		return ForCommand("false").until(ctx, s)
+	}}
+	start := time.Now()
+	p.run(func(t testing.TB) { Run(t, busybox, served("sleep 60", kill)) })
+	is.True(p.failed)
+	is.True(time.Since(start) < 10*time.Second) // of 20
+	is.True(strings.Contains(p.log.String(), "sandbox lost"))
+}
+
 // childVar is set in the process that TestKilled kills.
 const childVar = "DRYDOCK_TEST_SERVICE_CHILD"
 

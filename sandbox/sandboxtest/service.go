@@ -152,8 +152,12 @@ func (s *Service) await(wait []Wait, limit time.Duration) error {
 	ctx, over := context.WithCancelCause(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() {
-		if r, err := s.Job.Wait(ctx); err == nil {
+		r, err := s.Job.Wait(ctx)
+		switch {
+		case err == nil:
 			over(fmt.Errorf("the service %s", ending(r)))
+		case ctx.Err() == nil:
+			over(err) // such as that its container was killed
 		}
 	})
 	defer watch.Wait()

@@ -77,19 +77,37 @@ func Run(ctx context.Context, spec Spec) (Result, error) {
 	}
 	start := time.Now()
 	stdout, stderr := spec.sinks()
-	c, err := launch(spec, stderr, func(x *exec.Cmd) error {
-		x.Stdin = spec.Stdin
+	var stdin io.WriteCloser
+	c, err := launch(spec, stderr, func(x *exec.Cmd) (err error) {
 		x.Stdout = stdout
-		return nil
+		if _, direct := spec.Stdin.(*os.File); direct || spec.Stdin == nil {
+			x.Stdin = spec.Stdin
+			return nil
+		}
+		stdin, err = x.StdinPipe()
+		return err
 	})
 	if err != nil {
 		return Result{ExitCode: -1}, err
 	}
+	// exec.Cmd would wait for the reader as long as it takes, whatever its WaitDelay.
+	fed := make(chan struct{})
+	go func() {
+		defer close(fed)
+		if stdin != nil {
+			_, _ = io.Copy(stdin, spec.Stdin) // an end that is early is the command's to tell
+			_ = stdin.Close()
+		}
+	}()
 	select {
 	case <-c.done():
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 		c.terminate()
+	}
+	select {
+	case <-fed:
+	case <-time.After(waitDelay):
 	}
 	if err == nil {
 		err = stdout.writeErr()

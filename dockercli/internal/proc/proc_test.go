@@ -66,6 +66,21 @@ func TestRun(t *testing.T) {
 		is.Equal(string(r.Stderr), "\x00err") // apart, byte for byte
 		is.Equal(r.ExitCode, 7)               // code
 	})
+	t.Run("stdin that never comes", func(t *testing.T) {
+		r, w := io.Pipe()
+		defer w.Close()
+		for _, script := range []string{"exit 7", "exec sleep 60"} {
+			is := is.New(t)
+			s := sh(script)
+			s.Stdin = r
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			start := time.Now()
+			got, err := Run(ctx, s)
+			is.Equal(errors.Is(err, context.DeadlineExceeded), got.ExitCode != 7)
+			is.True(time.Since(start) < 5*time.Second)
+		}
+	})
 	t.Run("merge keeps the order", func(t *testing.T) {
 		is := is.New(t)
 		s := sh(`echo a; echo b >&2; echo c; echo d >&2`)
