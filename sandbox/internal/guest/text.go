@@ -132,7 +132,7 @@ func replaceText(e *wire.Replace, path string, text []byte, most int64) (n, line
 	case n == 0:
 		return 0, 0, nil, &wire.Error{Code: wire.CodeNoMatch, Text: "the text to replace is not in " + path}
 	case n > 1 && !e.All:
-		return 0, 0, nil, &wire.Error{Code: wire.CodeManyMatches, Text: fmt.Sprintf("the text to replace is %d times in %s, in the lines %s: give more of what is around the one that is meant, or replace all", n, path, linesOf(text, e.Old))}
+		return 0, 0, nil, &wire.Error{Code: wire.CodeManyMatches, Text: fmt.Sprintf("the text to replace is %d times in %s (line %s): give more of what is around the one that is meant, or replace all", n, path, linesOf(text, e.Old))}
 	}
 	// Known before it is made: a short text that is there often makes a long one of any file.
 	if size := int64(len(text)) + int64(n)*int64(len(e.New)-len(e.Old)); size > most {
@@ -146,17 +146,20 @@ func replaceText(e *wire.Replace, path string, text []byte, most int64) (n, line
 func linesOf(text, what []byte) string {
 	const most = 5
 	var lines []string
-	number := 1
+	number, last := 1, 0
 	for {
 		i := bytes.Index(text, what)
 		if i < 0 {
 			return strings.Join(lines, ", ")
 		}
-		if len(lines) == most {
+		number += bytes.Count(text[:i], []byte{'\n'})
+		if number > last && len(lines) == most {
 			return strings.Join(lines, ", ") + ", ..."
 		}
-		number += bytes.Count(text[:i], []byte{'\n'})
-		lines = append(lines, strconv.Itoa(number))
+		if number > last {
+			lines = append(lines, strconv.Itoa(number))
+		}
+		last = number
 		number += bytes.Count(text[i:i+len(what)], []byte{'\n'})
 		text = text[i+len(what):]
 	}
