@@ -137,7 +137,7 @@ func (sb *Sandbox) WriteFrom(ctx context.Context, name string, r io.Reader, opts
 	defer stop()
 	if err := send(call.Stream, &source{ctx: ctx, r: r}); err != nil {
 		call.Cancel(true)
-		<-call.Done()
+		_ = call.Await(ctx) // for what was begun to be undone
 		return WriteResult{}, &Error{Op: "write", Name: name, Err: err}
 	}
 	var w wire.Written

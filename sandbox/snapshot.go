@@ -355,7 +355,7 @@ func (sb *Sandbox) unpackFrom(ctx context.Context, dir string, r io.Reader) erro
 	defer stop()
 	if err := send(call.Stream, r); err != nil {
 		call.Cancel(true)
-		<-call.Done()
+		_ = call.Await(ctx) // for what was begun to be undone
 		return err
 	}
 	if err := call.Await(ctx); err != nil {

@@ -572,3 +572,15 @@ func TestTransferProgress(t *testing.T) {
 		is.NoErr(err)
 	}
 }
+
+// The guest may answer once it has the archive's last byte, before it hears that there are no
+// more.
+func TestUploadEndsOnce(t *testing.T) {
+	is := is.New(t)
+	sb := open(t, sandbox.Options{})
+	fsys := fstest.MapFS{"a": {Data: []byte("x")}}
+	for range 1000 {
+		_, err := sb.UploadFS(context.Background(), fsys, ".", nil)
+		is.NoErr(err)
+	}
+}
