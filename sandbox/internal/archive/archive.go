@@ -33,7 +33,7 @@ type Limits struct {
 // that the caller trusts not to be too large.
 type Options struct {
 	Limits
-	// Exclude are patterns as of path.Match of what Tree leaves out, with all below it. One
+	// Exclude are patterns as of path.Match of what packing leaves out, with all below it. One
 	// that has no slash is for the last name of an entry, others for its whole path.
 	Exclude []string
 	// Except are names of entries that are left out with all below them, in packing and in

@@ -85,27 +85,27 @@ func (p *Packer) tree(fsys fs.FS, prefix string) error {
 	}
 	// The files of a directory come before what its directories hold, so that each is open
 	// once at either end.
-	for todo := []string{"."}; len(todo) > 0; {
-		dir := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if todo, err = p.dir(fsys, dir, prefix, todo); err != nil {
+	for pending := []string{"."}; len(pending) > 0; {
+		dir := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
+		if pending, err = p.dir(fsys, dir, prefix, pending); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// dir packs what a directory holds, and appends the directories in it to todo.
-func (p *Packer) dir(fsys fs.FS, dir, prefix string, todo []string) ([]string, error) {
+// dir packs what a directory holds, and appends the directories in it to pending.
+func (p *Packer) dir(fsys fs.FS, dir, prefix string, pending []string) ([]string, error) {
 	const batch = 256
 	f, err := fsys.Open(dir)
 	if err != nil {
-		return todo, p.unreadable(prefix+dir, err)
+		return pending, p.unreadable(prefix+dir, err)
 	}
 	defer f.Close()
 	d, ok := f.(fs.ReadDirFile)
 	if !ok {
-		return todo, p.unreadable(prefix+dir, errors.New("not a directory that can be read"))
+		return pending, p.unreadable(prefix+dir, errors.New("not a directory that can be read"))
 	}
 	for {
 		entries, err := d.ReadDir(batch)
@@ -115,17 +115,17 @@ func (p *Packer) dir(fsys fs.FS, dir, prefix string, todo []string) ([]string, e
 				continue
 			}
 			if err := p.entry(fsys, name, prefix, e); err != nil {
-				return todo, err
+				return pending, err
 			}
 			if e.IsDir() {
-				todo = append(todo, name)
+				pending = append(pending, name)
 			}
 		}
 		if err == io.EOF || err == nil && len(entries) == 0 {
-			return todo, nil
+			return pending, nil
 		}
 		if err != nil {
-			return todo, p.unreadable(prefix+dir, err)
+			return pending, p.unreadable(prefix+dir, err)
 		}
 	}
 }

@@ -192,10 +192,10 @@ func TestInside(t *testing.T) {
 	is.NoErr(os.Symlink("/usr/bin/python3", work+"/python"))
 	is.NoErr(os.Symlink("../../..", home+"/up"))
 	makeFIFO(t, home+"/fifo")
-	is.NoErr(os.MkdirAll(root+"/work/dir", 0o755))
+	is.NoErr(os.MkdirAll(root+"/tree/dir", 0o755))
 	o := &Options{Inside: true, Exact: true}
 	b := packed(is, o, func(p *Packer) error {
-		if err := p.Dir(work, "work/dir/"); err != nil {
+		if err := p.Dir(work, "tree/dir/"); err != nil {
 			return err
 		}
 		return p.Dir(home, "home/")
@@ -207,9 +207,9 @@ func TestInside(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(string(rest), "what follows") // it reads to the archive's end and no further
 	got := described(is, root)
-	is.Equal(slices.Sorted(maps.Keys(got)), []string{".", "home", "home/up", "work", "work/dir", "work/dir/file", "work/dir/python"})
-	is.Equal(got["work/dir/python"], "Lrwxrwxrwx/usr/bin/python3")
-	is.True(strings.HasPrefix(got["work/dir/file"], "-rwxr-xr-x"))
+	is.Equal(slices.Sorted(maps.Keys(got)), []string{".", "home", "home/up", "tree", "tree/dir", "tree/dir/file", "tree/dir/python"})
+	is.Equal(got["tree/dir/python"], "Lrwxrwxrwx/usr/bin/python3")
+	is.True(strings.HasPrefix(got["tree/dir/file"], "-rwxr-xr-x"))
 }
 
 func TestOneFile(t *testing.T) {
