@@ -376,7 +376,7 @@ func (c *Command) Wait() (*Result, error) {
 
 func (c *Command) waitOnce() (*Result, error) {
 	var x wire.Exited
-	err := c.call.Result(&x)
+	err := c.call.Result(context.Background(), &x) // what ctx ends has a result
 	c.copies.Wait()
 	c.mu.Lock()
 	release, own := c.release, errors.Join(c.copyErr, c.readErr)

@@ -199,7 +199,7 @@ func (sb *Sandbox) dial(ctx context.Context, t *target) (*dialed, error) {
 		err = &wire.ProtocolError{Reason: "a connection that ended before it was there"}
 	case err == io.EOF, err == io.ErrUnexpectedEOF:
 		// The reply is there, or the channel's end.
-		if err = call.Result(nil); err == nil {
+		if err = call.Result(ctx, nil); err == nil {
 			err = &wire.ProtocolError{Reason: "no connection, and no error"}
 		}
 	}
@@ -235,7 +235,7 @@ func (c *dialed) Read(p []byte) (int, error) {
 		return n, io.EOF
 	case err == io.EOF:
 		// Without the server's last byte it is the call that has ended.
-		if err = c.call.Result(nil); err == nil {
+		if err = c.call.Result(context.Background(), nil); err == nil {
 			err = syscall.ECONNRESET
 		}
 	}

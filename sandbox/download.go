@@ -91,7 +91,7 @@ func (t *transfer) receive(ctx context.Context, src string, take func(io.Reader)
 	if err == archive.ErrTruncated || err == archive.ErrEmpty {
 		// The guest has an error to report, unless it is up to something.
 		if call.Await(ctx) == nil {
-			if err := call.Result(nil); err != nil {
+			if err := call.Result(ctx, nil); err != nil {
 				return t.remoteError(err)
 			}
 		}
@@ -107,7 +107,7 @@ func (t *transfer) receive(ctx context.Context, src string, take func(io.Reader)
 		return t.localError(err)
 	}
 	packed := &wire.Packed{}
-	if err := call.Result(packed); err != nil {
+	if err := call.Result(ctx, packed); err != nil {
 		return t.remoteError(err)
 	}
 	for i, err := range packed.Skipped {

@@ -74,10 +74,7 @@ func (sb *Sandbox) collect(ctx context.Context, op wire.Op, args any, limit int6
 	if err != nil {
 		return nil, err
 	}
-	if err := call.Await(ctx); err != nil {
-		return nil, err
-	}
-	if err := call.Result(v); err != nil {
+	if err := call.Result(ctx, v); err != nil {
 		return nil, err
 	}
 	if over {
@@ -115,9 +112,7 @@ func (sb *Sandbox) WriteFile(ctx context.Context, name string, data []byte, opts
 		// The body is sent with the request.
 		call, err = sb.ch.Start(&channel.Request{Op: wire.OpWrite, Args: opts.request(name), Body: append([]byte{}, data...)})
 		if err == nil {
-			if err = call.Await(ctx); err == nil {
-				err = call.Result(&w)
-			}
+			err = call.Result(ctx, &w)
 		}
 	}
 	return writeResult(&w), sb.failure("write", name, err)
@@ -141,9 +136,7 @@ func (sb *Sandbox) WriteFrom(ctx context.Context, name string, r io.Reader, opts
 		return WriteResult{}, &Error{Op: "write", Name: name, Err: err}
 	}
 	var w wire.Written
-	if err = call.Await(ctx); err == nil {
-		err = call.Result(&w)
-	}
+	err = call.Result(ctx, &w)
 	return writeResult(&w), sb.failure("write", name, err)
 }
 

@@ -100,9 +100,7 @@ func (sb *Sandbox) Jobs(ctx context.Context) ([]JobInfo, error) {
 	var data []byte
 	call, err := sb.ch.Start(&channel.Request{Op: wire.OpJobs, Args: struct{}{}, Stdout: func(p []byte) { data = append(data, p...) }})
 	if err == nil {
-		if err = call.Await(ctx); err == nil {
-			err = call.Result(nil)
-		}
+		err = call.Result(ctx, nil)
 	}
 	var jobs []JobInfo
 	for line := range bytes.Lines(data) {
@@ -233,7 +231,7 @@ func (j *Job) attach(ctx context.Context, w io.Writer, o *AttachOptions) (int64,
 		return o.From + n, err
 	}
 	var done wire.JobReadDone
-	if err := call.Result(&done); err != nil {
+	if err := call.Result(ctx, &done); err != nil {
 		return o.From + n, err
 	}
 	return done.Next, nil

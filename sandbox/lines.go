@@ -46,10 +46,7 @@ func (l *lineCall[T]) next() (*T, error) {
 	line, err := l.in.ReadSlice('\n')
 	switch {
 	case err == io.EOF && len(line) == 0:
-		if err := l.call.Await(l.ctx); err != nil {
-			return nil, err
-		}
-		if err := l.call.Result(nil); err != nil {
+		if err := l.call.Result(l.ctx, nil); err != nil {
 			return nil, err
 		}
 		return nil, io.EOF

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"testing"
 	"time"
@@ -12,8 +13,8 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// A guest that ends a listing and never replies keeps nobody longer than the context, or Close.
-func TestListingWithoutReply(t *testing.T) {
+// A guest that ends its stream and never replies keeps nobody longer than the context, or Close.
+func TestEndWithoutReply(t *testing.T) {
 	silent := func(_ *wire.Mux, _ uint32, s *wire.Stream) {
 		_, _ = s.Write([]byte("{}\n"))
 		_ = s.CloseWrite()
@@ -30,6 +31,17 @@ func TestListingWithoutReply(t *testing.T) {
 			if err == nil {
 				_, err = w.Next()
 			}
+			return err
+		},
+		"pack": func(ctx context.Context, sb *Sandbox) error {
+			return sb.failure("pack", "", sb.packTo(ctx, "/workspace", io.Discard))
+		},
+		"job": func(ctx context.Context, sb *Sandbox) error {
+			_, _, err := sb.Job(1).Output(ctx)
+			return err
+		},
+		"open file": func(ctx context.Context, sb *Sandbox) error {
+			_, err := io.ReadAll(&openFile{fs: &sandboxFS{ctx: ctx, sb: sb}})
 			return err
 		},
 	} {

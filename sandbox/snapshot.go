@@ -337,7 +337,7 @@ func (sb *Sandbox) packTo(ctx context.Context, dir string, w io.Writer) error {
 		call.Stream.CloseRead()
 		return err
 	}
-	err = call.Result(&wire.Packed{})
+	err = call.Result(ctx, &wire.Packed{})
 	var remote *wire.Error
 	if errors.As(err, &remote) && len(remote.Name) > 0 {
 		err = &wire.Error{Code: remote.Code, Text: fmt.Sprintf("%q: %s", path.Join(dir, string(remote.Name)), remote.Text)}
@@ -358,10 +358,7 @@ func (sb *Sandbox) unpackFrom(ctx context.Context, dir string, r io.Reader) erro
 		_ = call.Await(ctx) // for what was begun to be undone
 		return err
 	}
-	if err := call.Await(ctx); err != nil {
-		return err
-	}
-	return call.Result(nil)
+	return call.Result(ctx, nil)
 }
 
 // unpackSaved unpacks what the sandbox's own image has of a snapshot.

@@ -109,11 +109,14 @@ func (call *Call) finish(reply []byte, err error) {
 // Done is closed when the reply is there or the channel has ended.
 func (call *Call) Done() <-chan struct{} { return call.done }
 
-// Result waits for the reply and decodes it into v, which may be nil. It returns a
-// *wire.Error where the operation failed in the guest, and the channel's error where
-// the guest is gone.
-func (call *Call) Result(v any) error {
-	<-call.done
+// Result awaits the reply and decodes it into v, which may be nil. It returns a
+// *wire.Error where the operation failed in the guest, the channel's error where the
+// guest is gone, and the cause of ctx where that ended first: a guest may end every stream
+// of a call and never reply.
+func (call *Call) Result(ctx context.Context, v any) error {
+	if err := call.Await(ctx); err != nil {
+		return err
+	}
 	if call.err != nil || v == nil {
 		return call.err
 	}
@@ -145,10 +148,7 @@ func (c *Channel) Do(ctx context.Context, op wire.Op, args, v any) error {
 	if err != nil {
 		return err
 	}
-	if err := call.Await(ctx); err != nil {
-		return err
-	}
-	return call.Result(v)
+	return call.Result(ctx, v)
 }
 
 // Await waits until the call is done, or cancels it and returns the cause of ctx.

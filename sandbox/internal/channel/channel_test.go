@@ -260,7 +260,7 @@ func TestHostileGuest(t *testing.T) {
 				second := start(is, c, wire.OpRead)
 				close(started)
 				var x wire.Exited
-				errs := []error{first.Result(&x), second.Result(&x)}
+				errs := []error{first.Result(context.Background(), &x), second.Result(context.Background(), &x)}
 				<-c.Done()
 				for _, err := range append(errs, c.Err()) {
 					if s.want == nil {
@@ -295,7 +295,7 @@ func TestUnknownStreamsAreIgnored(t *testing.T) {
 		})
 		call := start(is, c, wire.OpRead)
 		var r wire.FileRead
-		is.NoErr(call.Result(&r))
+		is.NoErr(call.Result(context.Background(), &r))
 		is.Equal(r.Size, int64(4))
 		got, err := io.ReadAll(call.Stream)
 		is.NoErr(err)
@@ -325,11 +325,11 @@ func TestReply(t *testing.T) {
 			Stdout: func(p []byte) { out = append(out, p...) }, Stderr: func(p []byte) { err2 = append(err2, p...) }})
 		is.NoErr(err)
 		var back wire.Exec
-		is.NoErr(call.Result(&back))
-		is.Equal(back.Path, args.Path) // bytes that are no UTF-8 survive
-		is.Equal(string(out), "out")   // all that was sent before the reply
-		is.Equal(string(err2), "err")  // on its own stream
-		is.NoErr(call.Result(nil))     // again
+		is.NoErr(call.Result(context.Background(), &back))
+		is.Equal(back.Path, args.Path)                   // bytes that are no UTF-8 survive
+		is.Equal(string(out), "out")                     // all that was sent before the reply
+		is.Equal(string(err2), "err")                    // on its own stream
+		is.NoErr(call.Result(context.Background(), nil)) // again
 		_, err = call.Stream.Write([]byte("x"))
 		is.Equal(err, wire.ErrReset) // nobody reads a call that is over
 		err = c.Do(context.Background(), wire.OpRename, &wire.Rename{}, nil)
@@ -358,7 +358,7 @@ func TestBody(t *testing.T) {
 				})
 				call, err := c.Start(&Request{Op: wire.OpWrite, Args: &wire.Write{}, Body: body})
 				is.NoErr(err)
-				is.NoErr(call.Result(&wire.Written{}))
+				is.NoErr(call.Result(context.Background(), &wire.Written{}))
 				is.Equal(len(got), len(body))
 				is.Equal([]wire.Kind{sent[0].Kind, sent[1].Kind}, []wire.Kind{wire.KindCall, wire.KindEnd}) // two frames
 				is.Equal(sent[0].Stream, sent[1].Stream)
@@ -462,7 +462,7 @@ func TestStuckGuest(t *testing.T) {
 		synctest.Wait()
 		left := start(is, c, wire.OpStat) // left to who is writing: does not wait
 		c.Close()
-		is.Equal(left.Result(nil), ErrClosed)
+		is.Equal(left.Result(context.Background(), nil), ErrClosed)
 		c.hostW.Close()
 		is.Equal(<-errs, ErrClosed)
 		close(stop)
@@ -481,7 +481,7 @@ func TestFail(t *testing.T) {
 		c.Fail(lost)
 		c.Close()
 		<-call.Done()
-		is.Equal(call.Result(nil), lost) // the first reason stands
+		is.Equal(call.Result(context.Background(), nil), lost) // the first reason stands
 		is.Equal(call.Await(context.Background()), nil)
 		is.Equal(call.Signal(wire.Signal{Number: 9}), lost)
 		call.Cancel(true) // no effect, no panic
@@ -539,7 +539,7 @@ func TestCancelAndSignal(t *testing.T) {
 		f = <-got
 		is.Equal(f.payload, `{}`)
 		var e *wire.Error
-		is.True(errors.As(call.Result(nil), &e))
+		is.True(errors.As(call.Result(context.Background(), nil), &e))
 		is.Equal(e.Code, wire.CodeAborted) // the reply still comes
 		is.NoErr(c.Err())
 		c.end()

@@ -4,6 +4,7 @@ package guest
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"strconv"
 	"testing"
@@ -57,7 +58,7 @@ func TestForgottenJobs(t *testing.T) {
 		is.NoErr(call.Stream.CloseWrite())
 		out, err := io.ReadAll(call.Stream)
 		is.NoErr(err)
-		is.NoErr(call.Result(nil))
+		is.NoErr(call.Result(context.Background(), nil))
 		is.Equal(string(out), "last\n")
 		again, err := s.jobOutput(long)
 		is.NoErr(err)
@@ -121,7 +122,7 @@ func TestJobInputIsTaken(t *testing.T) {
 	go func() {
 		_, err := io.Copy(io.Discard, call.Stream)
 		if err == nil {
-			err = call.Result(&wire.JobReadDone{})
+			err = call.Result(context.Background(), &wire.JobReadDone{})
 		}
 		answered <- err
 	}()
@@ -146,7 +147,7 @@ func TestJobInputIsTaken(t *testing.T) {
 	id = s.job(is, "exit 0")
 	call, err = s.ch.Start(&channel.Request{Op: wire.OpJobRead, Args: &wire.JobRead{ID: id, Input: true}})
 	is.NoErr(err)
-	if err := call.Result(&wire.JobReadDone{}); err != nil {
+	if err := call.Result(context.Background(), &wire.JobReadDone{}); err != nil {
 		is.Equal(codeOf(err), wire.CodeInvalid) // it had ended before
 	}
 }

@@ -4,6 +4,7 @@ package guest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,7 @@ func (s *session) dialing(m *wire.Dial) (*channel.Call, wire.Dialed, error) {
 	}
 	var first [wire.DialedSize]byte
 	if _, err := io.ReadFull(call.Stream, first[:]); err != nil {
-		return nil, wire.Dialed{}, call.Result(nil)
+		return nil, wire.Dialed{}, call.Result(context.Background(), nil)
 	}
 	return call, wire.DecodeDialed(first), nil
 }
@@ -96,7 +97,7 @@ func TestDial(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(string(got), "answer")
 		is.True(call.Stream.Ended())
-		is.NoErr(call.Result(nil))
+		is.NoErr(call.Result(context.Background(), nil))
 	})
 	t.Run("half closed by the server", func(t *testing.T) {
 		is := is.New(t)
@@ -114,14 +115,14 @@ func TestDial(t *testing.T) {
 		got, err = io.ReadAll(c)
 		is.NoErr(err)
 		is.True(bytes.Equal(got, sent))
-		is.NoErr(call.Result(nil))
+		is.NoErr(call.Result(context.Background(), nil))
 	})
 	t.Run("reset by the server", func(t *testing.T) {
 		is := is.New(t)
 		call, c := l.connect(t, is, s)
 		is.NoErr(c.SetLinger(0))
 		is.NoErr(c.Close())
-		is.True(isCode(call.Result(nil), wire.CodeReset))
+		is.True(isCode(call.Result(context.Background(), nil), wire.CodeReset))
 		is.True(!call.Stream.Ended())
 	})
 	// The kernel tells of a reset once, and may tell the writer.
@@ -140,7 +141,7 @@ func TestDial(t *testing.T) {
 			is.NoErr(err)
 			is.NoErr(c.SetLinger(0))
 			is.NoErr(c.Close())
-			is.True(isCode(call.Result(nil), wire.CodeReset))
+			is.True(isCode(call.Result(context.Background(), nil), wire.CodeReset))
 			is.True(!call.Stream.Ended()) // never an end for a connection that was given up
 		}
 	})
@@ -155,7 +156,7 @@ func TestDial(t *testing.T) {
 		got, err := io.ReadAll(c)
 		is.NoErr(err) // what was written before still arrives
 		is.True(bytes.Equal(got, sent))
-		is.NoErr(call.Result(nil))
+		is.NoErr(call.Result(context.Background(), nil))
 	})
 	t.Run("given up by the host", func(t *testing.T) {
 		is := is.New(t)
@@ -165,7 +166,7 @@ func TestDial(t *testing.T) {
 		call.Cancel(true)
 		_, err = io.ReadAll(c)
 		is.True(errors.Is(err, syscall.ECONNRESET)) // which is no whole message
-		is.NoErr(call.Result(nil))
+		is.NoErr(call.Result(context.Background(), nil))
 	})
 	t.Run("the server stops to read", func(t *testing.T) {
 		is := is.New(t)
@@ -178,7 +179,7 @@ func TestDial(t *testing.T) {
 		_, err = s.collect(wire.OpJobs, struct{}{}, nil)
 		is.NoErr(err) // and nobody else
 		call.Cancel(true)
-		is.NoErr(call.Result(nil))
+		is.NoErr(call.Result(context.Background(), nil))
 	})
 	t.Run("the second address", func(t *testing.T) {
 		is := is.New(t)
@@ -187,7 +188,7 @@ func TestDial(t *testing.T) {
 		is.Equal(d.Which, byte(1))
 		l.accept(t, is)
 		call.Cancel(true)
-		is.NoErr(call.Result(nil))
+		is.NoErr(call.Result(context.Background(), nil))
 	})
 	t.Run("unix", func(t *testing.T) {
 		is := is.New(t)
@@ -214,7 +215,7 @@ func TestDial(t *testing.T) {
 			is.NoErr(err)
 			is.Equal(string(got), "hello")
 			is.NoErr(call.Stream.CloseWrite())
-			is.NoErr(call.Result(nil))
+			is.NoErr(call.Result(context.Background(), nil))
 		}
 	})
 	t.Run("refused", func(t *testing.T) {
@@ -250,12 +251,12 @@ func TestDial(t *testing.T) {
 		again, err := net.Listen("tcp4", later.Addr().String())
 		is.NoErr(err)
 		defer again.Close()
-		is.NoErr(call.Result(nil))
+		is.NoErr(call.Result(context.Background(), nil))
 
 		call, err = s.ch.Start(&channel.Request{Op: wire.OpDial, Args: &wire.Dial{Addrs: [][]byte{{127, 0, 0, 7}}, Port: 1, Wait: true}})
 		is.NoErr(err)
 		call.Cancel(true)
-		is.True(isCode(call.Result(nil), wire.CodeAborted))
+		is.True(isCode(call.Result(context.Background(), nil), wire.CodeAborted))
 	})
 	t.Run("nothing is left", func(t *testing.T) {
 		is := is.New(t)
@@ -275,7 +276,7 @@ func TestDial(t *testing.T) {
 				is.NoErr(c.Close())
 				is.NoErr(call.Stream.CloseWrite())
 			}
-			is.NoErr(call.Result(nil))
+			is.NoErr(call.Result(context.Background(), nil))
 			c.Close()
 		}
 		_, _, err = s.dialing(&wire.Dial{Path: []byte("nothing")})

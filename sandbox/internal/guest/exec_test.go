@@ -4,6 +4,7 @@ package guest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -174,7 +175,7 @@ func TestExec(t *testing.T) {
 		is.NoErr(err)
 		is.NoErr(<-sent)
 		is.True(bytes.Equal(out, append(data, "end\n"...))) // both ways at once
-		is.NoErr(call.Result(&wire.Exited{}))
+		is.NoErr(call.Result(context.Background(), &wire.Exited{}))
 	})
 	t.Run("stdin nobody reads", func(t *testing.T) {
 		is := is.New(t)
@@ -192,7 +193,7 @@ func TestExec(t *testing.T) {
 		is.Equal(err, wire.ErrReset)
 		is.NoErr(os.WriteFile(s.path("gate"), []byte("\n"), 0))
 		var r wire.Exited
-		is.NoErr(call.Result(&r))
+		is.NoErr(call.Result(context.Background(), &r))
 		is.Equal(r.Code, 0) // the command goes on
 	})
 	t.Run("output nobody reads", func(t *testing.T) {
@@ -203,7 +204,7 @@ func TestExec(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(string(errs), "written\n") // without SIGPIPE
 		var r wire.Exited
-		is.NoErr(call.Result(&r))
+		is.NoErr(call.Result(context.Background(), &r))
 		is.Equal(r.Code, 0)
 	})
 	t.Run("10 MB with a slow reader", func(t *testing.T) {
@@ -224,7 +225,7 @@ func TestExec(t *testing.T) {
 			fmt.Fprintln(&want, i)
 		}
 		is.True(bytes.Equal(got.Bytes(), want.Bytes()[:10_000_000])) // intact
-		is.NoErr(call.Result(&wire.Exited{}))
+		is.NoErr(call.Result(context.Background(), &wire.Exited{}))
 	})
 }
 
@@ -294,7 +295,7 @@ func TestLadder(t *testing.T) {
 			call.Cancel(now)
 			call.Cancel(now)
 			var r wire.Exited
-			is.NoErr(call.Result(&r))
+			is.NoErr(call.Result(context.Background(), &r))
 			is.True(r.Canceled && !r.TimedOut)
 			is.Equal(r.Rung, map[bool]string{false: "term", true: "kill"}[now])
 		}
@@ -307,7 +308,7 @@ func TestLadder(t *testing.T) {
 		call.Cancel(false)
 		call.Cancel(true)
 		var r wire.Exited
-		is.NoErr(call.Result(&r))
+		is.NoErr(call.Result(context.Background(), &r))
 		is.True(r.Canceled)
 		is.Equal(r.Rung, "kill")
 	})
@@ -318,7 +319,7 @@ func TestLadder(t *testing.T) {
 			call := s.exec(is, x)
 			call.Cancel(true)
 			var r wire.Exited
-			if err := call.Result(&r); err != nil {
+			if err := call.Result(context.Background(), &r); err != nil {
 				is.Equal(codeOf(err), wire.CodeAborted)
 			} else {
 				is.True(r.Canceled)
@@ -333,7 +334,7 @@ func TestLadder(t *testing.T) {
 		call := s.ready(is, x)
 		call.Cancel(false)
 		var r wire.Exited
-		is.NoErr(call.Result(&r)) // sees its TERM
+		is.NoErr(call.Result(context.Background(), &r)) // sees its TERM
 		is.Equal(r.Rung, "term")
 	})
 	t.Run("the whole tree", func(t *testing.T) {
@@ -345,7 +346,7 @@ func TestLadder(t *testing.T) {
 		call := s.ready(is, x)
 		call.Cancel(false)
 		var r wire.Exited
-		is.NoErr(call.Result(&r))
+		is.NoErr(call.Result(context.Background(), &r))
 		is.Equal(r.Signal, int(syscall.SIGTERM)) // the leader's own end
 		is.Equal(r.Rung, "kill")                 // what the rest needed
 		is.Equal(wait(), "")                     // ends once all of them are gone
@@ -358,7 +359,7 @@ func TestLadder(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(string(out), "usr1\n")
 		var r wire.Exited
-		is.NoErr(call.Result(&r))
+		is.NoErr(call.Result(context.Background(), &r))
 		is.Equal(r.Code, 4)
 		is.True(!r.Canceled)
 		is.NoErr(call.Signal(wire.Signal{Number: 9})) // to a call that is over: no harm
@@ -371,7 +372,7 @@ func TestLadder(t *testing.T) {
 		_, err = call.Stream.Write([]byte("half of "))
 		is.NoErr(err)
 		call.Cancel(true)
-		is.Equal(codeOf(call.Result(nil)), wire.CodeAborted)
+		is.Equal(codeOf(call.Result(context.Background(), nil)), wire.CodeAborted)
 		names, err := s.list(".")
 		is.NoErr(err)
 		is.True(!slices.ContainsFunc(names, func(i wire.FileInfo) bool {

@@ -4,6 +4,7 @@ package guest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -151,11 +152,11 @@ func TestRead(t *testing.T) {
 		call, err := s.ch.Start(&channel.Request{Op: wire.OpRead, Args: &wire.Read{Path: []byte("f"), Limit: 1 << 30}})
 		is.NoErr(err)
 		call.Stream.CloseRead()
-		is.True(call.Result(nil) != nil) // the read ends
+		is.True(call.Result(context.Background(), nil) != nil) // the read ends
 		call, err = s.ch.Start(&channel.Request{Op: wire.OpRead, Args: &wire.Read{Path: []byte("f"), Limit: 1 << 30}})
 		is.NoErr(err)
 		call.Cancel(true)
-		is.Equal(codeOf(call.Result(nil)), wire.CodeAborted)
+		is.Equal(codeOf(call.Result(context.Background(), nil)), wire.CodeAborted)
 	})
 }
 
@@ -316,7 +317,7 @@ func TestWrite(t *testing.T) {
 				Args: &wire.Write{Path: []byte("to flicker"), Mode: 0o644}})
 			is.NoErr(err)
 			var answer json.RawMessage
-			is.NoErr(call.Result(&answer))
+			is.NoErr(call.Result(context.Background(), &answer))
 			is.True(string(answer) != "null") // it was written
 		}
 	})

@@ -3,6 +3,7 @@
 package guest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -198,7 +199,7 @@ func TestSearchCanceled(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 			start := time.Now()
 			call.Cancel(true)
-			err = call.Result(nil)
+			err = call.Result(context.Background(), nil)
 			t.Log("ended after", time.Since(start))
 			is.Equal(codeOf(err), wire.CodeAborted)
 			is.True(time.Since(start) < 5*time.Second)
@@ -234,7 +235,7 @@ func TestAnswersDuringSearches(t *testing.T) {
 		call.Cancel(true)
 	}
 	for _, call := range calls {
-		is.Equal(codeOf(call.Result(nil)), wire.CodeAborted)
+		is.Equal(codeOf(call.Result(context.Background(), nil)), wire.CodeAborted)
 	}
 }
 

@@ -263,7 +263,7 @@ func (s *session) collect(op wire.Op, args, v any) ([]byte, error) {
 	var data []byte
 	call, err := s.ch.Start(&channel.Request{Op: op, Args: args, Stdout: func(p []byte) { data = append(data, p...) }})
 	if err == nil {
-		err = call.Result(v)
+		err = call.Result(context.Background(), v)
 	}
 	if err != nil {
 		return nil, err
@@ -295,7 +295,7 @@ func (s *session) write(m wire.Write, data []byte) (w wire.Written, err error) {
 			_ = call.Stream.CloseWrite()
 		}
 	}
-	return w, call.Result(&w)
+	return w, call.Result(context.Background(), &w)
 }
 
 func (s *session) list(name string) (infos []wire.FileInfo, err error) {
@@ -348,7 +348,7 @@ func (s *session) run(x *wire.Exec) (r result, err error) {
 	if err != nil {
 		return r, err
 	}
-	err = call.Result(&r.Exited)
+	err = call.Result(context.Background(), &r.Exited)
 	r.out, r.err = string(out), string(errs)
 	return r, err
 }

@@ -4,6 +4,7 @@ package guest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -30,7 +31,7 @@ func (s *session) unpack(path string, archived []byte) (u wire.Unpacked, err err
 	if _, err := call.Stream.Write(archived); err == nil {
 		_ = call.Stream.CloseWrite()
 	}
-	return u, call.Result(&u)
+	return u, call.Result(context.Background(), &u)
 }
 
 // tarOf is an archive of a file system.
@@ -143,7 +144,7 @@ func TestUnpackEnds(t *testing.T) {
 		is.NoErr(err)
 		eventually(is, func() bool { return s.output(is, "ls -A | grep -c drydock || true") == "1\n" })
 		call.Cancel(true)
-		is.Equal(codeOf(call.Result(nil)), wire.CodeAborted)
+		is.Equal(codeOf(call.Result(context.Background(), nil)), wire.CodeAborted)
 		is.Equal(s.output(is, "ls -A | grep -c -e drydock -e canceled || true"), "0\n") // nothing is left
 	})
 	t.Run("pack canceled", func(t *testing.T) {
@@ -156,7 +157,7 @@ func TestUnpackEnds(t *testing.T) {
 		call.Cancel(true)
 		select {
 		case <-call.Done():
-			is.Equal(codeOf(call.Result(nil)), wire.CodeAborted)
+			is.Equal(codeOf(call.Result(context.Background(), nil)), wire.CodeAborted)
 		case <-time.After(5 * time.Second):
 			is.Fail()
 		}
