@@ -298,23 +298,19 @@ func (c *Command) expect(d time.Duration) {
 	if patience < d {
 		return // longer than time goes on
 	}
-	var t *time.Timer
-	armed := make(chan struct{})
-	t = time.AfterFunc(patience, func() {
-		<-armed
+	t := time.AfterFunc(patience, func() {
 		select {
 		case <-c.call.Done():
 			return
 		default:
 		}
-		if again := c.grace() + overdue; c.sb.frozen(again) {
-			t.Reset(again) // it had no time to end it
+		if c.sb.frozen(c.grace() + overdue) {
+			c.expect(0) // it had no time to end it
 			return
 		}
 		c.gaveUp.Store(true)
 		c.sb.lose(errStuck)
 	})
-	close(armed)
 	c.atEnd(func() { t.Stop() })
 }
 

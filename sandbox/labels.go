@@ -20,9 +20,9 @@ const (
 	LabelKind = "io.drydock.kind"
 	// LabelID is random, and tells a sandbox's container from others of its name.
 	LabelID = "io.drydock.id"
-	// LabelOwner is the process that opened a sandbox or made a network, as BOOTID:PID:START: the host's
-	// boot id, the pid, and its start in clock ticks since boot. Where the host has no
-	// /proc, boot id and start are empty.
+	// LabelOwner is the process that opened a sandbox or made a network, as
+	// BOOTID:PID:START: the host's boot id, the pid, and its start in clock ticks since boot.
+	// Where the host has no /proc, boot id and start are empty.
 	LabelOwner = "io.drydock.owner"
 	// LabelCreated is when, in RFC 3339, UTC.
 	LabelCreated = "io.drydock.created"

@@ -118,11 +118,10 @@ func (c *config) open(ctx context.Context) (*Sandbox, error) {
 		}
 		return start(ctx, c, spec, false)
 	}
-	err = error(nil)
+	var sb *Sandbox
 	if c.ready == "" && c.Build.Pull == PullAlways && !c.Offline {
 		err = im.ensure(ctx, c)
 	}
-	var sb *Sandbox
 	if err == nil {
 		sb, err = launch()
 	}
@@ -143,9 +142,9 @@ func (c *config) open(ctx context.Context) (*Sandbox, error) {
 }
 
 // Attach returns a sandbox with a Lease that another process opened and left behind: its
-// files and background jobs are as they were, and go on if it was paused. Of opts, Engine, StartTimeout and
-// Logger count. Whoever is attached already loses it, with ErrLost. A sandbox that does
-// not run, or has no lease, is an error.
+// files and background jobs are as they were, and go on if it was paused. Of opts, Engine,
+// StartTimeout and Logger count. Whoever is attached already loses it, with ErrLost. A
+// sandbox that does not run, or has no lease, is an error.
 func Attach(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
 	sb, err := attach(ctx, name, opts)
 	if err != nil {
