@@ -32,35 +32,29 @@ func (im *image) lock(ctx context.Context, c *config, before string, progress *p
 		LabelFormat: labelFormat, LabelKind: "build", LabelOwner: owner(), LabelCreated: time.Now().UTC().Format(time.RFC3339),
 		LabelExpires: time.Now().Add(c.Build.Timeout + lockSlack).UTC().Format(time.RFC3339),
 	}
+	unlock = func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		defer cancel()
+		if err := e.Remove(ctx, name); err != nil {
+			c.Logger.WarnContext(ctx, "a build's lock could not be removed", "name", name, "error", err)
+		}
+	}
 	for said := false; ; {
 		taken, err := e.Reserve(ctx, name, im.runtime.Base(), labels)
 		if err != nil {
 			return nil, err
 		}
-		if taken {
-			unlock = func() {
-				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
-				defer cancel()
-				if err := e.Remove(ctx, name); err != nil {
-					c.Logger.WarnContext(ctx, "a build's lock could not be removed", "name", name, "error", err)
-				}
-			}
-		}
 		// The one that held it before may just have been done.
 		there, err := e.Image(ctx, im.tag)
-		switch {
-		case err == nil && there.ID != before:
-			if unlock != nil {
-				unlock()
-			}
-			return nil, nil
-		case err != nil && !errors.Is(err, ErrNoImage):
-			if unlock != nil {
-				unlock()
-			}
-			return nil, err
-		case unlock != nil:
+		missing := errors.Is(err, ErrNoImage) || err == nil && there.ID == before
+		if taken && missing {
 			return unlock, nil
+		}
+		if taken {
+			unlock()
+		}
+		if !missing {
+			return nil, err
 		}
 		if err := im.breakLock(ctx, c); err != nil {
 			return nil, err
@@ -85,7 +79,7 @@ func (im *image) breakLock(ctx context.Context, c *config) error {
 	}
 	for _, l := range all {
 		if l.Name == im.lockName() && abandoned(l, time.Now()) {
-			if err := c.Engine.Remove(ctx, l.Name); err != nil {
+			if err := c.Engine.Remove(ctx, l.ref()); err != nil {
 				return fmt.Errorf("the lock of a build that ended: %w", err)
 			}
 		}

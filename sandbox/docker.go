@@ -20,6 +20,13 @@ func Docker(c *dockercli.Client) Engine { return &cliEngine{c: c} }
 // defaultEngine is one for the whole process, so that its probe is made once.
 var defaultEngine = Docker(&dockercli.Client{})
 
+func orDefault(engine Engine) Engine {
+	if engine == nil {
+		return defaultEngine
+	}
+	return engine
+}
+
 type cliEngine struct{ c *dockercli.Client }
 
 func (e *cliEngine) Info(ctx context.Context) (EngineInfo, error) {
@@ -95,7 +102,7 @@ func (e *cliEngine) List(ctx context.Context, label, value string) ([]Listed, er
 	}
 	out := make([]Listed, len(all))
 	for i, c := range all {
-		out[i] = Listed{Name: c.Name, Image: c.Image, ImageID: c.ImageID, State: c.State, Labels: c.Labels}
+		out[i] = Listed{ID: c.ID, Name: c.Name, Image: c.Image, ImageID: c.ImageID, State: c.State, Labels: c.Labels}
 	}
 	return out, nil
 }
@@ -250,7 +257,7 @@ func (e *cliEngine) Networks(ctx context.Context, label, value string) ([]Listed
 	}
 	out := make([]Listed, len(all))
 	for i, n := range all {
-		out[i] = Listed{Name: n.Name, Labels: n.Labels}
+		out[i] = Listed{ID: n.ID, Name: n.Name, Labels: n.Labels}
 	}
 	return out, nil
 }

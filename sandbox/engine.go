@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"os"
@@ -119,6 +120,9 @@ type ImageInfo struct {
 
 // Listed is a container or a network that there is.
 type Listed struct {
+	// ID is the engine's, which nothing that comes later has. Empty does for an engine that
+	// gives none.
+	ID    string
 	Name  string
 	Image string // of a container
 	// ImageID is that image's content digest, or empty where Image is an id, or names the
@@ -127,6 +131,9 @@ type Listed struct {
 	State   string // of a container: "created", "running", "paused", "exited"
 	Labels  map[string]string
 }
+
+// ref is what to name it to the engine by, where it must be this one and no later one.
+func (l *Listed) ref() string { return cmp.Or(l.ID, l.Name) }
 
 // ListedImage is a name of an image, or an image that has none.
 type ListedImage struct {

@@ -96,13 +96,6 @@ func runtimeImages(ctx context.Context, engine Engine, catalog *drydock.Catalog)
 	return all, containers, nil
 }
 
-func orDefaultCatalog(c *drydock.Catalog) (*drydock.Catalog, error) {
-	if c == nil {
-		return drydock.Default()
-	}
-	return c, nil
-}
-
 // usedBy returns the ids of the images that containers are on. Where an engine does not tell
 // the id, it names the image by a name, or by an id or the beginning of one.
 func usedBy(containers []Listed, images []ListedImage) map[string]bool {
@@ -244,11 +237,11 @@ func Export(ctx context.Context, w io.Writer, opts *Options, names ...string) er
 	if len(refs) == 0 {
 		return &Error{Op: "export", Code: string(wire.CodeInvalid), Err: errors.New("the catalogue has no runtime")}
 	}
-	var engine Engine
+	var o Options
 	if opts != nil {
-		engine = opts.Engine
+		o = *opts
 	}
-	if err := orDefault(engine).SaveImages(ctx, w, refs...); err != nil {
+	if err := orDefault(o.Engine).SaveImages(ctx, w, refs...); err != nil {
 		return &Error{Op: "export", Err: err}
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,25 +21,15 @@ import (
 // Each runtime is opened, and its base image beside it, to ask the package managers for what is
 // there: what the base had is not pinned, its digest does that.
 func Lock(ctx context.Context, opts *Options, names ...string) (*drydock.Lock, error) {
-	o := Options{}
-	if opts != nil {
-		o = Options{Catalog: opts.Catalog, Engine: opts.Engine, Offline: opts.Offline, Build: opts.Build,
-			Progress: opts.Progress, Logger: opts.Logger}
-	}
-	c, err := o.resolve()
+	o, names, err := ofRuntimes(opts, names)
 	if err != nil {
 		return nil, &Error{Op: "lock", Code: string(wire.CodeInvalid), Err: err}
 	}
-	if len(names) == 0 {
-		for _, r := range c.Catalog.All() {
-			names = append(names, r.Name)
-		}
-	}
 	lock := &drydock.Lock{Version: 1, Runtimes: make(map[string]drydock.Locked)}
 	for _, name := range names {
-		r, err := c.Catalog.Runtime(name)
+		r, err := o.Catalog.Runtime(name)
 		if err == nil {
-			lock.Runtimes[name], err = pin(ctx, o, c.Engine, r)
+			lock.Runtimes[name], err = pin(ctx, o, r)
 		}
 		if err != nil {
 			return nil, &Error{Op: "lock", Name: name, Err: err}
@@ -49,7 +38,7 @@ func Lock(ctx context.Context, opts *Options, names ...string) (*drydock.Lock, e
 	return lock, nil
 }
 
-func pin(ctx context.Context, o Options, engine Engine, r drydock.Runtime) (drydock.Locked, error) {
+func pin(ctx context.Context, o Options, r drydock.Runtime) (drydock.Locked, error) {
 	pins := drydock.Locked{Definition: r.Hash(), Packages: drydock.Packages{}, Requirements: map[drydock.Manager]drydock.Requirements{}}
 	o.Runtime = r.Name
 	sb, err := Open(ctx, &o)
@@ -57,7 +46,7 @@ func pin(ctx context.Context, o Options, engine Engine, r drydock.Runtime) (dryd
 		return pins, err
 	}
 	defer sb.Close()
-	info, err := engine.Image(ctx, r.Base())
+	info, err := o.Engine.Image(ctx, r.Base())
 	if err != nil {
 		return pins, err
 	}
@@ -195,15 +184,8 @@ func versions(ctx context.Context, sb *Sandbox, base func() (*Sandbox, error), m
 	if len(out) == 0 && len(asked) > 0 {
 		return slices.Clone(asked), nil // the base had all of it, and its digest pins them
 	}
-	return slices.Sorted(maps.Keys(set(out))), nil
-}
-
-func set(words []string) map[string]bool {
-	all := make(map[string]bool, len(words))
-	for _, w := range words {
-		all[w] = true
-	}
-	return all
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }
 
 // commandFailed is a package manager that did not answer.

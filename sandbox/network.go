@@ -33,9 +33,7 @@ func CreateNetwork(ctx context.Context, opts *NetworkOptions) (*Network, error) 
 	if opts != nil {
 		o = *opts
 	}
-	if o.Engine == nil {
-		o.Engine = defaultEngine
-	}
+	o.Engine = orDefault(o.Engine)
 	n := &Network{name: cmp.Or(o.Name, randomName()), engine: o.Engine}
 	if !simpleName.MatchString(n.name) {
 		return nil, &Error{Op: "create network", Name: n.name, Code: string(wire.CodeInvalid),

@@ -124,10 +124,8 @@ func (o *Options) resolve() (*config, error) {
 		c.Options = *o
 	}
 	var err error
-	if c.Catalog == nil {
-		if c.Catalog, err = drydock.Default(); err != nil {
-			return nil, err
-		}
+	if c.Catalog, err = orDefaultCatalog(c.Catalog); err != nil {
+		return nil, err
 	}
 	switch {
 	case c.Image != "" && c.Runtime != "" || c.Snapshot != "" && c.Image+c.Runtime != "":
@@ -159,9 +157,7 @@ func (o *Options) resolve() (*config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.Engine == nil {
-		c.Engine = defaultEngine
-	}
+	c.Engine = orDefault(c.Engine)
 	if c.Name != "" && !simpleName.MatchString(c.Name) {
 		return nil, fmt.Errorf("container name %q: write letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 128", c.Name)
 	}
@@ -208,6 +204,13 @@ func (o *Options) resolve() (*config, error) {
 				return nil, fmt.Errorf("two mounts at %s", other.Target)
 			}
 		}
+	}
+	return c, nil
+}
+
+func orDefaultCatalog(c *drydock.Catalog) (*drydock.Catalog, error) {
+	if c == nil {
+		return drydock.Default()
 	}
 	return c, nil
 }

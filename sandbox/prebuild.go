@@ -35,18 +35,9 @@ type Prebuilt struct {
 // Of opts, Catalog, Engine, Offline, Build, Progress and Logger count. A name that the
 // catalogue does not know is refused before anything is built.
 func Prebuild(ctx context.Context, opts *Options, names ...string) ([]Prebuilt, error) {
-	o := Options{}
-	if opts != nil {
-		o = Options{Catalog: opts.Catalog, Engine: opts.Engine, Offline: opts.Offline, Build: opts.Build, Progress: opts.Progress, Logger: opts.Logger}
-	}
-	var err error
-	if o.Catalog, err = orDefaultCatalog(o.Catalog); err != nil {
-		return nil, &Error{Op: "prebuild", Err: err}
-	}
-	if len(names) == 0 {
-		for _, r := range o.Catalog.All() {
-			names = append(names, r.Name)
-		}
+	o, names, err := ofRuntimes(opts, names)
+	if err != nil {
+		return nil, &Error{Op: "prebuild", Code: string(wire.CodeInvalid), Err: err}
 	}
 	var configs []*config
 	var errs []error
@@ -75,6 +66,25 @@ func Prebuild(ctx context.Context, opts *Options, names ...string) ([]Prebuilt, 
 		all, errs = append(all, p), append(errs, p.Err)
 	}
 	return all, errors.Join(errs...)
+}
+
+// ofRuntimes returns those options that count for runtimes alone, with a catalogue and an
+// engine, and the names of all its runtimes where none are named.
+func ofRuntimes(opts *Options, names []string) (o Options, _ []string, err error) {
+	if opts != nil {
+		o = Options{Catalog: opts.Catalog, Engine: opts.Engine, Offline: opts.Offline, Build: opts.Build,
+			Progress: opts.Progress, Logger: opts.Logger}
+	}
+	o.Engine = orDefault(o.Engine)
+	if o.Catalog, err = orDefaultCatalog(o.Catalog); err != nil {
+		return o, nil, err
+	}
+	if len(names) == 0 {
+		for _, r := range o.Catalog.All() {
+			names = append(names, r.Name)
+		}
+	}
+	return o, names, nil
 }
 
 func (c *config) prebuild(ctx context.Context, p *Prebuilt) error {

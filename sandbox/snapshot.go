@@ -210,22 +210,16 @@ func Snapshots(ctx context.Context, engine Engine) ([]SnapshotInfo, error) {
 // RemoveSnapshot removes a snapshot from an engine, nil being the default. One that does not
 // exist is no error; one that a sandbox runs is.
 func RemoveSnapshot(ctx context.Context, engine Engine, name string) error {
+	engine = orDefault(engine)
 	ref, err := snapshotRef(name)
 	if err == nil {
-		err = orDefault(engine).RemoveImage(ctx, ref)
+		err = engine.RemoveImage(ctx, ref)
 	}
 	if err != nil {
 		return &Error{Op: "remove snapshot", Name: name, Err: err}
 	}
-	dropReplaced(ctx, orDefault(engine))
+	dropReplaced(ctx, engine)
 	return nil
-}
-
-func orDefault(engine Engine) Engine {
-	if engine == nil {
-		return defaultEngine
-	}
-	return engine
 }
 
 // dropReplaced removes snapshots that others have taken the names of. One that a sandbox

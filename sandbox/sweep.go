@@ -12,8 +12,8 @@ import (
 
 // Sweep removes what processes that are no more left on an engine: containers of
 // sandboxes that never ran, are paused, or have exited, with their anonymous volumes, and
-// networks that no container uses; and, after an hour, the images that a Snapshot which was
-// killed was to be made on. It returns their names. Running sandboxes end by themselves, or have
+// networks that no container uses; the locks of builds; and, after an hour, the images that a
+// Snapshot which was killed was to be made on. It returns their names. Running sandboxes end by themselves, or have
 // a lease; those of processes that live, and of other hosts that share the engine, are left
 // alone. Every Open sweeps in the background, at most once a minute for each engine.
 func Sweep(ctx context.Context, engine Engine) ([]string, error) {
@@ -25,7 +25,7 @@ func Sweep(ctx context.Context, engine Engine) ([]string, error) {
 			if !abandoned(c, time.Now()) {
 				continue
 			}
-			gone, err := remove(ctx, c.Name)
+			gone, err := remove(ctx, c.ref())
 			if err != nil {
 				errs = append(errs, &Error{Op: "sweep", Name: c.Name, Err: err})
 			} else if gone {
@@ -38,7 +38,7 @@ func Sweep(ctx context.Context, engine Engine) ([]string, error) {
 		if err != nil {
 			return removed, &Error{Op: "sweep", Err: errors.Join(append(errs, err)...)}
 		}
-		sweep(all, func(ctx context.Context, name string) (bool, error) { return true, engine.Remove(ctx, name) })
+		sweep(all, func(ctx context.Context, ref string) (bool, error) { return true, engine.Remove(ctx, ref) })
 	}
 	// After the containers, which may have been the last in them.
 	networks, err := engine.Networks(ctx, LabelKind, "network")
@@ -51,12 +51,8 @@ func Sweep(ctx context.Context, engine Engine) ([]string, error) {
 		errs = append(errs, &Error{Op: "sweep", Err: err})
 	}
 	for _, image := range images {
-		info, err := ImageInfo{}, error(nil)
-		if strings.HasPrefix(image.Ref, rootRepository+":") {
-			info, err = engine.Image(ctx, image.Ref)
-		}
-		if err != nil || !staleRoot(info, time.Now()) {
-			continue // gone meanwhile, or in use
+		if !strings.HasPrefix(image.Ref, rootRepository+":") || !staleRoot(image.ImageInfo, time.Now()) {
+			continue
 		}
 		if err := engine.RemoveImage(ctx, image.Ref); err != nil {
 			errs = append(errs, &Error{Op: "sweep", Name: image.Ref, Err: err})
