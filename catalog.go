@@ -51,7 +51,7 @@ func Presets() *Catalog { return presets() }
 func Load(paths ...string) (*Catalog, error) {
 	c := Presets()
 	for _, path := range paths {
-		data, err := readFile(path)
+		data, err := readFile(path, maxFile)
 		if err != nil {
 			return nil, &Error{File: path, Message: "cannot be read: " + cause(err).Error(), Err: err}
 		}
@@ -211,15 +211,15 @@ func (c *Catalog) overlay(file string, data []byte) (*Catalog, error) {
 	return next, nil
 }
 
-func readFile(path string) ([]byte, error) {
+func readFile(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("more than %d bytes; split it", maxFile)
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(data)) > most {
+		err = fmt.Errorf("more than %d bytes; split it", most)
 	}
 	return data, err
 }

@@ -43,11 +43,7 @@ func ReadLock(path string) (*Lock, error) {
 	fail := func(message string, err error) (*Lock, error) {
 		return nil, &Error{File: path, Message: message, Err: err}
 	}
-	info, err := os.Stat(path)
-	if err == nil && info.Size() > most {
-		return fail(fmt.Sprintf("%d bytes; at most %d", info.Size(), most), nil)
-	}
-	data, err := os.ReadFile(path)
+	data, err := readFile(path, most)
 	if err != nil {
 		return fail("cannot be read: "+cause(err).Error(), err)
 	}
@@ -90,9 +86,12 @@ var ErrLock = errors.New("locked with another definition")
 // Locked returns the catalogue with the pins of a lock: its runtimes are built on the image of
 // that digest, from packages of those versions. A runtime whose definition has changed since is
 // an error, and so is one that is no longer there; those that are not in the lock stay as they
-// are.
+// are, and with a nil lock all do.
 func (c *Catalog) Locked(l *Lock) (*Catalog, error) {
 	next := c.clone()
+	if l == nil {
+		return next, nil
+	}
 	var errs []*Error
 	for _, name := range slices.Sorted(maps.Keys(l.Runtimes)) {
 		pins := l.Runtimes[name]

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -100,8 +101,16 @@ runtimes:
 	is.NoErr(err)
 	is.Equal(r.Hash(), lab.Hash()) // a catalogue never changes
 
+	none, err := c.Locked(nil)
+	is.NoErr(err)
+	is.Equal(none.All(), c.All())
+
 	t.Run("refused", func(t *testing.T) {
 		is := is.New(t)
+		if runtime.GOOS == "linux" {
+			_, err := ReadLock("/dev/zero") // whose size is 0
+			is.Equal(err.Error(), "/dev/zero: cannot be read: more than 67108864 bytes; split it")
+		}
 		_, err := replaced.Locked(read)
 		is.True(errors.Is(err, ErrLock))
 		is.Equal(err.Error(), `runtime "plain": has changed since it was locked; lock it again`)

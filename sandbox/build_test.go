@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -217,7 +218,8 @@ func localIndex(t *testing.T, wheels map[string][]byte) (url string) {
 	sb := open(t, sandbox.Options{Image: pythonBase, Network: "bridge"})
 	for file, data := range wheels {
 		name, _, _ := strings.Cut(file, "-")
-		_, err := sb.WriteFile(ctx, "www/simple/"+name+"/"+file, data, nil)
+		dir := "www/simple/" + strings.ReplaceAll(name, "_", "-") + "/" // as PEP 503 has it
+		_, err := sb.WriteFile(ctx, dir+file, data, nil)
 		is.NoErr(err)
 		page := ""
 		for file := range wheels {
@@ -226,7 +228,7 @@ func localIndex(t *testing.T, wheels map[string][]byte) (url string) {
 				page += fmt.Sprintf("<a href=\"%s#sha256=%s\">%s</a>\n", file, hex.EncodeToString(sum[:]), file)
 			}
 		}
-		_, err = sb.WriteFile(ctx, "www/simple/"+name+"/index.html", []byte(page), nil)
+		_, err = sb.WriteFile(ctx, dir+"index.html", []byte(page), nil)
 		is.NoErr(err)
 	}
 	_, err := sb.WriteFile(ctx, "serve.py", []byte(`
@@ -246,6 +248,39 @@ http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
 	r, err := sb.Exec(ctx, `python3 -c 'import socket; print(socket.gethostbyname(socket.gethostname()))'`)
 	is.NoErr(err)
 	return "http://user:s3cret@" + strings.TrimSpace(string(r.Stdout)) + ":8000/simple"
+}
+
+// The preset as it is, on a stand-in for its image, from wheels of its packages' names.
+func TestPresetFromIndex(t *testing.T) {
+	is := is.New(t)
+	e, cli := engine(t)
+	ctx := context.Background()
+	overlay := t.TempDir() + "/runtimes.yaml"
+	is.NoErr(os.WriteFile(overlay, []byte("version: 1\nstand_ins: {python:3.12-slim: "+pythonBase+"}\n"), 0o644))
+	catalog, err := drydock.Load(overlay)
+	is.NoErr(err)
+	preset, err := catalog.Runtime("python-datascience")
+	is.NoErr(err)
+	is.Equal(len(preset.Packages[drydock.Pip]), 5)
+	wheels := make(map[string][]byte)
+	code := "import os\n"
+	for _, name := range preset.Packages[drydock.Pip] {
+		module := strings.ReplaceAll(name, "-", "_")
+		wheels[module+"-1.0-py3-none-any.whl"] = wheel(t, module, "1.0", fmt.Sprintf("VALUE = 'made %s'\n", name))
+		code += fmt.Sprintf("import %[1]s; print(%[1]s.VALUE)\n", module)
+	}
+	code += "print(os.environ['MPLBACKEND'])\n"
+	var steps []string
+	sb, err := sandbox.Open(ctx, &sandbox.Options{Engine: e, Catalog: catalog, Runtime: preset.Name,
+		Build:    &sandbox.BuildOptions{PipIndex: localIndex(t, wheels)},
+		Progress: func(p sandbox.Progress) { steps = append(steps, p.Text) }})
+	is.NoErr(err)
+	defer exec.Command(cli, "rmi", sb.Image()).Run()
+	defer sb.Close()
+	is.True(slices.Contains(steps, "pip: install "+strings.Join(preset.Packages[drydock.Pip], " ")))
+	r, err := sb.Command("python3", "-c", code).Run(ctx)
+	is.NoErr(err)
+	is.Equal(string(r.Stdout), "made pandas\nmade numpy\nmade matplotlib\nmade scikit-learn\nmade seaborn\nAgg\n")
 }
 
 func TestBuildFromIndex(t *testing.T) {

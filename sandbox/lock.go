@@ -60,16 +60,22 @@ func pin(ctx context.Context, o Options, r drydock.Runtime) (drydock.Locked, err
 		if len(r.Packages[m])+len(r.Requirements[m]) == 0 {
 			continue
 		}
+		var packages []string
 		if m == drydock.NPM {
 			pins.Requirements[m], err = npmLock(ctx, sb)
 		} else {
-			pins.Packages[m], err = versions(ctx, sb, base, m, r.Packages[m])
+			packages, err = versions(ctx, sb, base, m, r.Packages[m])
 		}
 		if err != nil {
 			return pins, fmt.Errorf("the versions of %s: %w", m, err)
 		}
-		if len(pins.Packages[m]) == 0 {
-			delete(pins.Packages, m)
+		if len(packages) == 0 {
+			continue
+		}
+		if files := pinFiles(r.Requirements[m], packages); files != nil {
+			pins.Requirements[m] = files
+		} else {
+			pins.Packages[m] = packages
 		}
 	}
 	return pins, nil
@@ -89,6 +95,20 @@ func pinned(ref string, digests []string) string {
 		}
 	}
 	return ref
+}
+
+// pinFiles are requirement files of pip with versions added, or nil where there are none, and
+// where they have hashes: such a file leaves nothing open, and takes no line without one. Pip
+// obeys all lines for a package.
+func pinFiles(files drydock.Requirements, packages []string) drydock.Requirements {
+	var pinned drydock.Requirements
+	for name, text := range files {
+		if strings.Contains(text, "--hash") {
+			return nil
+		}
+		pinned = drydock.Requirements{name: strings.TrimRight(text, "\n") + "\n" + strings.Join(packages, "\n") + "\n"}
+	}
+	return pinned
 }
 
 // npmLock are the files of the project that npm has installed from.

@@ -26,11 +26,13 @@ func TestLock(t *testing.T) {
 	})
 	catalog, err := drydock.Presets().With(
 		drydock.Runtime{Name: "locked-pip", BaseImage: pythonBase, Packages: drydock.Packages{drydock.Pip: {"ddone"}}, SetupCommands: []string{stamp}},
+		drydock.Runtime{Name: "locked-file", BaseImage: pythonBase, SetupCommands: []string{stamp},
+			Requirements: map[drydock.Manager]drydock.Requirements{drydock.Pip: {"requirements.txt": "ddone >= 1 # any\n"}}},
 		drydock.Runtime{Name: "locked-plain", Image: busybox},
 	)
 	is.NoErr(err)
 	opts := &sandbox.Options{Engine: e, Catalog: catalog, Build: &sandbox.BuildOptions{PipIndex: url}}
-	lock, err := sandbox.Lock(ctx, opts, "locked-pip", "locked-plain")
+	lock, err := sandbox.Lock(ctx, opts, "locked-pip", "locked-file", "locked-plain")
 	is.NoErr(err)
 	pip := lock.Runtimes["locked-pip"]
 	is.Equal(pip.Packages, drydock.Packages{drydock.Pip: {"ddone==2.0"}}) // and nothing that the base has
@@ -38,12 +40,16 @@ func TestLock(t *testing.T) {
 	is.True(pip.Image == pythonBase || strings.HasPrefix(pip.Image, "localhost/drydock/python@sha256:"))
 	is.True(strings.HasPrefix(pip.ImageID, "sha256:"))
 	is.Equal(len(lock.Runtimes["locked-plain"].Packages), 0)
+	// What a file leaves open is pinned in it, so that nothing else is installed first.
+	file := lock.Runtimes["locked-file"]
+	is.Equal(len(file.Packages), 0)
+	is.Equal(file.Requirements[drydock.Pip], drydock.Requirements{"requirements.txt": "ddone >= 1 # any\nddone==2.0\n"})
 
 	locked, err := catalog.Locked(lock)
 	is.NoErr(err)
-	for _, c := range []*drydock.Catalog{locked, catalog} {
+	for i, c := range []*drydock.Catalog{locked, locked, catalog, catalog} {
 		o := *opts
-		o.Catalog, o.Runtime = c, "locked-pip"
+		o.Catalog, o.Runtime = c, []string{"locked-pip", "locked-file"}[i%2]
 		sb, err := sandbox.Open(ctx, &o)
 		is.NoErr(err)
 		defer exec.Command(cli, "rmi", sb.Image()).Run()

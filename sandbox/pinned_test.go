@@ -27,6 +27,15 @@ func TestPinned(t *testing.T) {
 	}
 }
 
+func TestPinFiles(t *testing.T) {
+	is := is.New(t)
+	pins := []string{"a==1", "b==2"}
+	is.Equal(pinFiles(drydock.Requirements{"r.txt": "-i https://x\na @ https://y"}, pins),
+		drydock.Requirements{"r.txt": "-i https://x\na @ https://y\na==1\nb==2\n"})
+	is.Equal(pinFiles(drydock.Requirements{"r.txt": "a==1 \\\n  --hash=sha256:0\n"}, pins), nil) // it has a hash for each
+	is.Equal(pinFiles(nil, pins), nil)
+}
+
 // What package managers print, and the packages that it tells of.
 func TestListers(t *testing.T) {
 	is := is.New(t)
