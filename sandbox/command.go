@@ -336,7 +336,7 @@ func (c *Command) tell(op string, m wire.Signal, valid bool) error {
 	case c.call == nil:
 		return &Error{Op: op, Name: c.name(), Err: errors.New("the command was not started")}
 	case !valid:
-		return &Error{Op: op, Name: c.name(), Code: string(wire.CodeInvalid), Err: errors.New("there is no such signal, or no terminal")}
+		return &Error{Op: op, Name: c.name(), Code: CodeInvalid, Err: errors.New("there is no such signal, or no terminal")}
 	}
 	if err := c.call.Signal(m); err != nil {
 		return c.sb.failure(op, c.name(), err)

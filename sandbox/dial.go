@@ -39,7 +39,7 @@ import (
 func (sb *Sandbox) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	t, err := parseTarget(network, address)
 	if err != nil {
-		return nil, &Error{Op: "dial", Name: address, Code: string(wire.CodeInvalid), Err: err}
+		return nil, &Error{Op: "dial", Name: address, Code: CodeInvalid, Err: err}
 	}
 	c, err := sb.dial(ctx, t)
 	if err != nil {
@@ -56,7 +56,7 @@ func (sb *Sandbox) WaitPort(ctx context.Context, port int) error {
 	name := strconv.Itoa(port)
 	t, err := parseTarget("tcp", "localhost:"+name)
 	if err != nil {
-		return &Error{Op: "wait for port", Name: name, Code: string(wire.CodeInvalid), Err: err}
+		return &Error{Op: "wait for port", Name: name, Code: CodeInvalid, Err: err}
 	}
 	m := t.message()
 	m.Wait = true

@@ -449,7 +449,7 @@ func TestCommandEnds(t *testing.T) {
 		// Killed before it ran, it was never started.
 		if err != nil {
 			var e *sandbox.Error
-			is.True(errors.As(err, &e) && e.Code == "aborted")
+			is.True(errors.As(err, &e) && e.Code == sandbox.CodeAborted)
 		} else {
 			is.Equal(r.Outcome, sandbox.Canceled)
 		}
@@ -471,7 +471,7 @@ func TestCommandRefused(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		cmd  *sandbox.Command
-		code string
+		code sandbox.Code
 		text string
 	}{
 		{"missing", sb.Command("no-such-program"), "command_not_found", `exec ["no-such-program"]: "no-such-program": command not found in PATH=/usr/local/bin:/usr/bin:/bin`},
@@ -946,7 +946,7 @@ func TestLimitsAtTheirEnds(t *testing.T) {
 			_, err := sb.WriteFile(ctx, fmt.Sprintf("%s/f%d", dir, i), block, nil)
 			var e *sandbox.Error
 			if errors.As(err, &e) {
-				is.Equal(e.Code, "no_space")
+				is.Equal(e.Code, sandbox.CodeNoSpace)
 				full++
 				break
 			}

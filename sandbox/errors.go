@@ -49,15 +49,48 @@ var errStuck = fmt.Errorf("the guest did not end a command within %v", overdue)
 type Error struct {
 	Op   string // such as "open", "exec", "read"
 	Name string // the file, command, image or option it is about; may be empty
-	// Code is the kind of a failure inside the sandbox, or empty: not_exist, exist,
-	// permission, read_only, is_dir, not_dir, not_empty, name_too_long, loop, no_space,
-	// busy, cross_device, not_regular, unsafe, too_large, no_match, many_matches, changed,
-	// arguments_too_long, command_not_found,
-	// not_executable, no_memory, no_job, refused, reset (a connection), invalid (an option or an
-	// argument), unsupported, aborted, io.
-	Code string
+	// Code is the kind of failure, or empty where none of the codes fits: the engine or the
+	// context failed, or the sandbox is gone.
+	Code Code
 	Err  error
 }
+
+// Code says what kind of failure an Error is, in the same words on every platform. It is
+// safe to store and to send on: these strings do not change.
+type Code string
+
+// The codes. The first ones are named after the errno of the same meaning.
+const (
+	CodeNotExist        = Code(wire.CodeNotExist)
+	CodeExist           = Code(wire.CodeExist)
+	CodePermission      = Code(wire.CodePermission)
+	CodeReadOnly        = Code(wire.CodeReadOnly) // the file system
+	CodeIsDir           = Code(wire.CodeIsDir)
+	CodeNotDir          = Code(wire.CodeNotDir)
+	CodeNotEmpty        = Code(wire.CodeNotEmpty)
+	CodeNameTooLong     = Code(wire.CodeNameTooLong)
+	CodeLoop            = Code(wire.CodeLoop) // of symlinks
+	CodeNoSpace         = Code(wire.CodeNoSpace)
+	CodeBusy            = Code(wire.CodeBusy)
+	CodeCrossDevice     = Code(wire.CodeCrossDevice)
+	CodeNoMemory        = Code(wire.CodeNoMemory)   // or no room for another process
+	CodeNotRegular      = Code(wire.CodeNotRegular) // a FIFO, a device or a socket where a file was wanted
+	CodeUnsafe          = Code(wire.CodeUnsafe)     // could do harm where it is extracted: ErrUnsafe
+	CodeTooLarge        = Code(wire.CodeTooLarge)   // more than a limit: ErrTooLarge
+	CodeNoMatch         = Code(wire.CodeNoMatch)    // of an edit: ErrNoMatch
+	CodeManyMatches     = Code(wire.CodeManyMatches)
+	CodeChanged         = Code(wire.CodeChanged)   // since it was read: ErrChanged
+	CodeTooLong         = Code(wire.CodeTooLong)   // a command's arguments and environment
+	CodeCommandNotFound = Code(wire.CodeNoCommand) // not CodeNotExist, which may be its work dir
+	CodeNotExecutable   = Code(wire.CodeNotExec)
+	CodeNoJob           = Code(wire.CodeNoJob)
+	CodeRefused         = Code(wire.CodeRefused) // nobody listens on the port
+	CodeReset           = Code(wire.CodeReset)   // the server gave the connection up
+	CodeInvalid         = Code(wire.CodeInvalid) // an option or an argument: fs.ErrInvalid
+	CodeUnsupported     = Code(wire.CodeUnsupported)
+	CodeAborted         = Code(wire.CodeAborted) // the operation was given up half way
+	CodeIO              = Code(wire.CodeIO)      // another error of the operating system inside
+)
 
 func (e *Error) Error() string {
 	if e.Name == "" {
@@ -81,26 +114,26 @@ func (e *Error) Timeout() bool {
 // Temporary is Timeout, for net.Error.
 func (e *Error) Temporary() bool { return e.Timeout() }
 
-var codeErrors = map[wire.Code]error{
-	wire.CodeNotExist:    fs.ErrNotExist,
-	wire.CodeNoCommand:   fs.ErrNotExist,
-	wire.CodeExist:       fs.ErrExist,
-	wire.CodePermission:  fs.ErrPermission,
-	wire.CodeReadOnly:    fs.ErrPermission,
-	wire.CodeInvalid:     fs.ErrInvalid,
-	wire.CodeTooLarge:    ErrTooLarge,
-	wire.CodeUnsafe:      ErrUnsafe,
-	wire.CodeNoJob:       ErrNoJob,
-	wire.CodeNoMatch:     ErrNoMatch,
-	wire.CodeManyMatches: ErrManyMatches,
-	wire.CodeChanged:     ErrChanged,
-	wire.CodeRefused:     syscall.ECONNREFUSED,
-	wire.CodeReset:       syscall.ECONNRESET,
+var codeErrors = map[Code]error{
+	CodeNotExist:        fs.ErrNotExist,
+	CodeCommandNotFound: fs.ErrNotExist,
+	CodeExist:           fs.ErrExist,
+	CodePermission:      fs.ErrPermission,
+	CodeReadOnly:        fs.ErrPermission,
+	CodeInvalid:         fs.ErrInvalid,
+	CodeTooLarge:        ErrTooLarge,
+	CodeUnsafe:          ErrUnsafe,
+	CodeNoJob:           ErrNoJob,
+	CodeNoMatch:         ErrNoMatch,
+	CodeManyMatches:     ErrManyMatches,
+	CodeChanged:         ErrChanged,
+	CodeRefused:         syscall.ECONNREFUSED,
+	CodeReset:           syscall.ECONNRESET,
 }
 
 // Is makes errors.Is find the standard error of a Code.
 func (e *Error) Is(target error) bool {
-	want, ok := codeErrors[wire.Code(e.Code)]
+	want, ok := codeErrors[e.Code]
 	return ok && want == target
 }
 
@@ -122,7 +155,7 @@ func (sb *Sandbox) failure(op, name string, err error) error {
 	}
 	switch {
 	case errors.As(err, &remote):
-		e.Code = string(remote.Code)
+		e.Code = Code(remote.Code)
 		e.Err = errors.New(printable(remote.Text))
 	case errors.Is(err, channel.ErrClosed):
 		e.Err = ErrClosed

@@ -44,7 +44,7 @@ func (sb *Sandbox) ReadFile(ctx context.Context, name string, opts *ReadOptions)
 			m.Limit = opts.Limit
 		}
 		if opts.Offset < 0 || opts.Limit < 0 {
-			return nil, &Error{Op: "read", Name: name, Code: string(wire.CodeInvalid),
+			return nil, &Error{Op: "read", Name: name, Code: CodeInvalid,
 				Err: fmt.Errorf("offset %d and limit %d must not be negative", opts.Offset, opts.Limit)}
 		}
 	}
@@ -52,7 +52,7 @@ func (sb *Sandbox) ReadFile(ctx context.Context, name string, opts *ReadOptions)
 	data, err := sb.collect(ctx, wire.OpRead, m, limit, &wire.FileRead{})
 	if err != nil {
 		err = sb.failure("read", name, err)
-		if e, ok := err.(*Error); ok && e.Code == string(wire.CodeTooLarge) {
+		if e, ok := err.(*Error); ok && e.Code == CodeTooLarge {
 			e.Err = fmt.Errorf("%w: read it in pieces with ReadOptions.Offset and Limit", e.Err)
 		}
 		return nil, err
@@ -302,7 +302,7 @@ func (sb *Sandbox) RemoveAll(ctx context.Context, name string) error {
 func (sb *Sandbox) remove(ctx context.Context, m *wire.Remove) error {
 	if len(m.Path) == 0 {
 		// Elsewhere an empty name is the work dir; to remove that by mistake is too easy.
-		return &Error{Op: "remove", Code: string(wire.CodeInvalid), Err: errors.New("empty name")}
+		return &Error{Op: "remove", Code: CodeInvalid, Err: errors.New("empty name")}
 	}
 	return sb.failure("remove", string(m.Path), sb.do(ctx, wire.OpRemove, m, nil))
 }

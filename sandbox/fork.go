@@ -213,7 +213,7 @@ func wake(ctx context.Context, name string, opts *Options) (_ *Sandbox, err erro
 	o.Snapshot = name
 	c, err := o.resolve()
 	if err != nil {
-		return nil, &Error{Op: "wake", Name: name, Code: string(wire.CodeInvalid), Err: err}
+		return nil, &Error{Op: "wake", Name: name, Code: CodeInvalid, Err: err}
 	}
 	s, err := c.useSnapshot(ctx)
 	if err != nil {

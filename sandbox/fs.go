@@ -124,7 +124,7 @@ func (d *openDir) Stat() (fs.FileInfo, error) { return d.info, nil }
 func (d *openDir) Close() error               { return nil }
 
 func (d *openDir) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: d.name, Err: &Error{Op: "read", Name: d.name, Code: string(wire.CodeIsDir), Err: errors.New("is a directory")}}
+	return 0, &fs.PathError{Op: "read", Path: d.name, Err: &Error{Op: "read", Name: d.name, Code: CodeIsDir, Err: errors.New("is a directory")}}
 }
 
 func (d *openDir) ReadDir(n int) ([]fs.DirEntry, error) {

@@ -167,7 +167,7 @@ func testAttributes(t *testing.T, sb *sandbox.Sandbox) {
 	for name, test := range map[string]struct {
 		err  error
 		want error
-		code string
+		code sandbox.Code
 	}{
 		"chmod of nothing":   {sb.Chmod(ctx, "no", 0o600), fs.ErrNotExist, "not_exist"},
 		"chmod of another's": {sb.Chmod(ctx, "/etc", 0o700), fs.ErrPermission, ""},
@@ -296,7 +296,7 @@ func testObstacles(t *testing.T, sb *sandbox.Sandbox) {
 	write := func(name string) error { return second(sb.WriteFile(ctx, name, []byte("x"), nil)) }
 	for name, test := range map[string]struct {
 		err  error
-		code string
+		code sandbox.Code
 	}{
 		"missing":               {read("o/none", nil), "not_exist"},
 		"directory as a file":   {read("o/dir", nil), "is_dir"},
@@ -320,7 +320,7 @@ func testObstacles(t *testing.T, sb *sandbox.Sandbox) {
 			is := is.New(t)
 			var e *sandbox.Error
 			is.True(errors.As(test.err, &e)) // typed
-			is.True(e.Code == test.code || test.code == "" && (e.Code == "permission" || e.Code == "read_only"))
+			is.True(e.Code == test.code || test.code == "" && (e.Code == sandbox.CodePermission || e.Code == sandbox.CodeReadOnly))
 		})
 	}
 	data, err := sb.ReadFile(ctx, "o/file", &sandbox.ReadOptions{Offset: 100})

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock"
-	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
 // runtimeRepository begins the name of every image that is built for a runtime.
@@ -172,7 +171,7 @@ func Prune(ctx context.Context, engine Engine, opts *PruneOptions) ([]RuntimeIma
 	}
 	engine = orDefault(engine)
 	if o.UnusedFor < 0 {
-		return nil, &Error{Op: "prune", Code: string(wire.CodeInvalid), Err: fmt.Errorf("unused for %v: it is negative", o.UnusedFor)}
+		return nil, &Error{Op: "prune", Code: CodeInvalid, Err: fmt.Errorf("unused for %v: it is negative", o.UnusedFor)}
 	}
 	// Before the images and after them: a build that ends in between has a name then.
 	builds, err := engine.List(ctx, LabelKind, "build")
@@ -235,7 +234,7 @@ func Export(ctx context.Context, w io.Writer, opts *Options, names ...string) er
 		}
 	}
 	if len(refs) == 0 {
-		return &Error{Op: "export", Code: string(wire.CodeInvalid), Err: errors.New("the catalogue has no runtime")}
+		return &Error{Op: "export", Code: CodeInvalid, Err: errors.New("the catalogue has no runtime")}
 	}
 	var o Options
 	if opts != nil {

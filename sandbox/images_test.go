@@ -184,7 +184,7 @@ func TestPruneChooses(t *testing.T) {
 		_, err := Prune(t.Context(), &shelf{}, &PruneOptions{UnusedFor: -1})
 		var e *Error
 		is.True(errors.As(err, &e))
-		is.Equal(e.Code, "invalid")
+		is.Equal(e.Code, CodeInvalid)
 	})
 }
 

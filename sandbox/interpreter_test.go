@@ -330,16 +330,16 @@ func TestPython(t *testing.T) {
 		is := is.New(t)
 		var e *sandbox.Error
 		_, err := in.Run(ctx, "a\x00b", nil)
-		is.True(errors.As(err, &e) && e.Code == "invalid")
+		is.True(errors.As(err, &e) && e.Code == sandbox.CodeInvalid)
 		_, err = in.Run(ctx, "1", &sandbox.ExecutionOptions{Timeout: -1})
-		is.True(errors.As(err, &e) && e.Code == "invalid")
+		is.True(errors.As(err, &e) && e.Code == sandbox.CodeInvalid)
 		_, err = in.Run(ctx, strings.Repeat("#", 5<<20), nil)
-		is.True(errors.As(err, &e) && e.Code == "arguments_too_long")
+		is.True(errors.As(err, &e) && e.Code == sandbox.CodeTooLong)
 		is.Equal(text(must(is, in, strings.Repeat("#\n", 1<<20)+"1")), "1") // 2 MiB
 		x := must(is, in, "")
 		is.Equal(x.ExitCode, 0)
 		_, err = sb.Interpreter(ctx, "perl", nil)
-		is.True(errors.As(err, &e) && e.Code == "invalid")
+		is.True(errors.As(err, &e) && e.Code == sandbox.CodeInvalid)
 		_, err = sb.Interpreter(ctx, sandbox.Node, nil)
 		is.True(errors.Is(err, fs.ErrNotExist)) // this image has none
 		_, err = sb.Interpreter(ctx, sandbox.Python, &sandbox.InterpreterOptions{Path: "/bin/cat"})

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/drydock-go/drydock"
-	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
 // Lock pins runtimes of opts.Catalog, by default all of them, to what is on the engine: the
@@ -23,7 +22,7 @@ import (
 func Lock(ctx context.Context, opts *Options, names ...string) (*drydock.Lock, error) {
 	o, names, err := ofRuntimes(opts, names)
 	if err != nil {
-		return nil, &Error{Op: "lock", Code: string(wire.CodeInvalid), Err: err}
+		return nil, &Error{Op: "lock", Code: CodeInvalid, Err: err}
 	}
 	lock := &drydock.Lock{Version: 1, Runtimes: make(map[string]drydock.Locked)}
 	for _, name := range names {
@@ -219,7 +218,7 @@ func (l *lister) list(ctx context.Context, sb *Sandbox) ([]string, error) {
 	r, err := cmd.Run(ctx)
 	var e *Error
 	switch {
-	case errors.As(err, &e) && e.Code == string(wire.CodeNoCommand):
+	case errors.As(err, &e) && e.Code == CodeCommandNotFound:
 		return nil, &commandFailed{err.Error()}
 	case err != nil:
 		return nil, err

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
 // Network is a private network: sandboxes whose Options.Network is its name reach each
@@ -36,7 +34,7 @@ func CreateNetwork(ctx context.Context, opts *NetworkOptions) (*Network, error) 
 	o.Engine = orDefault(o.Engine)
 	n := &Network{name: cmp.Or(o.Name, randomName()), engine: o.Engine}
 	if !simpleName.MatchString(n.name) {
-		return nil, &Error{Op: "create network", Name: n.name, Code: string(wire.CodeInvalid),
+		return nil, &Error{Op: "create network", Name: n.name, Code: CodeInvalid,
 			Err: errors.New("write letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 128")}
 	}
 	if err := o.Engine.CreateNetwork(ctx, n.name, ownedLabels("network")); err != nil {

@@ -424,7 +424,7 @@ func TestBadInput(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		cmd  *sandbox.Command
-		code string
+		code sandbox.Code
 		is   error
 	}{
 		{"command that does not exist", sb.Command("none"), "command_not_found", fs.ErrNotExist},

@@ -76,7 +76,7 @@ func (p *pipe) Close() error {
 // Write after the command's own end fails.
 func (c *Command) StdinPipe() (io.WriteCloser, error) {
 	if c.Stdin != nil {
-		return nil, &Error{Op: "pipe", Name: "stdin", Code: string(wire.CodeInvalid), Err: errors.New("the field Stdin is set already")}
+		return nil, &Error{Op: "pipe", Name: "stdin", Code: CodeInvalid, Err: errors.New("the field Stdin is set already")}
 	}
 	return c.openPipe(0, "stdin")
 }
@@ -86,7 +86,7 @@ func (c *Command) StdinPipe() (io.WriteCloser, error) {
 // read before, while and after Wait is called.
 func (c *Command) StdoutPipe() (io.ReadCloser, error) {
 	if c.Stdout != nil {
-		return nil, &Error{Op: "pipe", Name: "stdout", Code: string(wire.CodeInvalid), Err: errors.New("the field Stdout is set already")}
+		return nil, &Error{Op: "pipe", Name: "stdout", Code: CodeInvalid, Err: errors.New("the field Stdout is set already")}
 	}
 	return c.openPipe(1, "stdout")
 }
@@ -94,14 +94,14 @@ func (c *Command) StdoutPipe() (io.ReadCloser, error) {
 // StderrPipe is StdoutPipe for the other stream.
 func (c *Command) StderrPipe() (io.ReadCloser, error) {
 	if c.Stderr != nil {
-		return nil, &Error{Op: "pipe", Name: "stderr", Code: string(wire.CodeInvalid), Err: errors.New("the field Stderr is set already")}
+		return nil, &Error{Op: "pipe", Name: "stderr", Code: CodeInvalid, Err: errors.New("the field Stderr is set already")}
 	}
 	return c.openPipe(2, "stderr")
 }
 
 func (c *Command) openPipe(i int, name string) (*pipe, error) {
 	if c.call != nil || c.pipes[i] != nil {
-		return nil, &Error{Op: "pipe", Name: name, Code: string(wire.CodeInvalid),
+		return nil, &Error{Op: "pipe", Name: name, Code: CodeInvalid,
 			Err: errors.New("the command was started, or the pipe was asked for, before")}
 	}
 	c.pipes[i] = &pipe{out: i > 0}

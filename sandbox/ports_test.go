@@ -285,7 +285,7 @@ func TestDial(t *testing.T) {
 		_, err := sb.Dial(ctx, "tcp", fmt.Sprint("localhost:", portNone))
 		var e *sandbox.Error
 		is.True(errors.As(err, &e))
-		is.Equal([]string{e.Op, e.Name, e.Code}, []string{"dial", "localhost:8007", "refused"})
+		is.Equal([]string{e.Op, e.Name, string(e.Code)}, []string{"dial", "localhost:8007", "refused"})
 		is.True(errors.Is(err, syscall.ECONNREFUSED))
 		_, err = sb.Dial(ctx, "unix", "nothing.sock")
 		is.True(errors.Is(err, fs.ErrNotExist))

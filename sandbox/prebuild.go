@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
 // Prebuilt is what Prebuild did for a runtime.
@@ -37,7 +35,7 @@ type Prebuilt struct {
 func Prebuild(ctx context.Context, opts *Options, names ...string) ([]Prebuilt, error) {
 	o, names, err := ofRuntimes(opts, names)
 	if err != nil {
-		return nil, &Error{Op: "prebuild", Code: string(wire.CodeInvalid), Err: err}
+		return nil, &Error{Op: "prebuild", Code: CodeInvalid, Err: err}
 	}
 	var configs []*config
 	var errs []error
@@ -48,7 +46,7 @@ func Prebuild(ctx context.Context, opts *Options, names ...string) ([]Prebuilt, 
 			_, err = o.Catalog.Runtime(name)
 		}
 		if err != nil {
-			errs = append(errs, &Error{Op: "prebuild", Code: string(wire.CodeInvalid), Err: err})
+			errs = append(errs, &Error{Op: "prebuild", Code: CodeInvalid, Err: err})
 		}
 		configs = append(configs, c)
 	}

@@ -62,7 +62,7 @@ func open(ctx context.Context, opts *Options) (*Sandbox, error) {
 	}
 	c, err := opts.resolve()
 	if err != nil {
-		return nil, &Error{Op: "open", Code: string(wire.CodeInvalid), Err: err}
+		return nil, &Error{Op: "open", Code: CodeInvalid, Err: err}
 	}
 	if c.Snapshot == "" {
 		return c.open(ctx)

@@ -174,7 +174,7 @@ func TestWritableRoot(t *testing.T) {
 	var e2 *sandbox.Error
 	for _, err := range []error{again.Rollback(ctx, name), second(again.Fork(ctx, 2)), again.Hibernate(ctx, name)} {
 		is.True(errors.As(err, &e2))
-		is.Equal(e2.Code, "unsupported")
+		is.Equal(e2.Code, sandbox.CodeUnsupported)
 	}
 	is.True(again.Alive())
 	plain := open(t, sandbox.Options{User: "0"})

@@ -53,7 +53,7 @@ func (sb *Sandbox) ReadLines(ctx context.Context, name string, opts *LineOptions
 		o = *opts
 	}
 	if o.First < 0 || o.Count < 0 || o.MaxBytes < 0 {
-		return nil, &Error{Op: "read", Name: name, Code: string(wire.CodeInvalid),
+		return nil, &Error{Op: "read", Name: name, Code: CodeInvalid,
 			Err: fmt.Errorf("first %d, count %d and max bytes %d must not be negative", o.First, o.Count, o.MaxBytes)}
 	}
 	m := &wire.ReadLines{Path: []byte(name), First: max(o.First, 1), Count: o.Count, Max: o.MaxBytes}
@@ -94,7 +94,7 @@ func (sb *Sandbox) Edit(ctx context.Context, name, old, new string, opts *EditOp
 		m.All, m.IfHash = opts.All, opts.IfHash
 	}
 	if old == "" {
-		return nil, &Error{Op: "edit", Name: name, Code: string(wire.CodeInvalid), Err: errors.New("the text to replace is empty")}
+		return nil, &Error{Op: "edit", Name: name, Code: CodeInvalid, Err: errors.New("the text to replace is empty")}
 	}
 	var r wire.Edited
 	if err := sb.do(ctx, wire.OpEdit, m, &r); err != nil {
@@ -121,13 +121,13 @@ func (sb *Sandbox) MultiEdit(ctx context.Context, name string, edits []Replaceme
 	}
 	for i, e := range edits {
 		if e.Old == "" {
-			return nil, &Error{Op: "edit", Name: name, Code: string(wire.CodeInvalid),
+			return nil, &Error{Op: "edit", Name: name, Code: CodeInvalid,
 				Err: fmt.Errorf("the text to replace in edit %d of %d is empty", i+1, len(edits))}
 		}
 		m.Edits = append(m.Edits, wire.Replace{Old: []byte(e.Old), New: []byte(e.New), All: e.All || opts != nil && opts.All})
 	}
 	if len(edits) == 0 {
-		return nil, &Error{Op: "edit", Name: name, Code: string(wire.CodeInvalid), Err: errors.New("no edits")}
+		return nil, &Error{Op: "edit", Name: name, Code: CodeInvalid, Err: errors.New("no edits")}
 	}
 	var r wire.Edited
 	if err := sb.do(ctx, wire.OpMultiEdit, m, &r); err != nil {
@@ -141,7 +141,7 @@ func (sb *Sandbox) MultiEdit(ctx context.Context, name string, edits []Replaceme
 func (sb *Sandbox) Exists(ctx context.Context, name string) (bool, error) {
 	_, err := sb.Lstat(ctx, name)
 	var e *Error
-	if errors.As(err, &e) && (e.Code == string(wire.CodeNotExist) || e.Code == string(wire.CodeNotDir)) {
+	if errors.As(err, &e) && (e.Code == CodeNotExist || e.Code == CodeNotDir) {
 		return false, nil
 	}
 	return err == nil, err

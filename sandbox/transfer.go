@@ -147,13 +147,13 @@ func (t *transfer) error(name string, err error) *Error {
 	e := &Error{Op: t.op, Name: name, Err: err}
 	var known *wire.Error
 	if errors.As(err, &known) {
-		e.Code = string(known.Code)
+		e.Code = Code(known.Code)
 		e.Err = errors.New(printable(known.Text))
 		if len(known.Name) > 0 {
 			e.Name = string(known.Name)
 		}
 	}
-	if e.Code == string(wire.CodeUnsafe) && !t.opts.Skip {
+	if e.Code == CodeUnsafe && !t.opts.Skip {
 		e.Err = fmt.Errorf("%w; TransferOptions.Skip leaves such entries out", e.Err)
 	}
 	return e

@@ -204,7 +204,11 @@ func TestTransferPlaces(t *testing.T) {
 		is := is.New(t)
 		_, err := sb.Exec(ctx, "mkdir -p d f2/sub; echo x > f; ln -s d l; ln -s /none dangling; mkfifo p; echo x > f2/sub/f; mkdir f3 && ln -s /tmp f3/sub")
 		is.NoErr(err)
-		for _, test := range []struct{ src, dst, code, name string }{
+		for _, test := range []struct {
+			src, dst string
+			code     sandbox.Code
+			name     string
+		}{
 			{"src/sub/f", "d", "is_dir", "d"},
 			{"src/sub/f", "p", "not_regular", "p"},
 			{"src/sub/f", "dangling", "exist", "dangling"},
@@ -247,7 +251,7 @@ func TestDownloadOfAHostileTree(t *testing.T) {
 	ctx := context.Background()
 	for _, test := range []struct {
 		name, setup string // setup makes d/x
-		code        string
+		code        sandbox.Code
 		text        string
 	}{
 		{"FIFO", "mkfifo d/x", "unsafe", "a FIFO"},
@@ -277,11 +281,11 @@ func TestDownloadOfAHostileTree(t *testing.T) {
 			_, err = os.Lstat(dst)
 			is.True(errors.Is(err, fs.ErrNotExist)) // nothing is left
 			result, err := sb.Download(ctx, ".", dst, &sandbox.TransferOptions{Skip: true})
-			if test.code == "too_large" {
+			if test.code == sandbox.CodeTooLarge {
 				is.True(errors.Is(err, sandbox.ErrTooLarge))
 				return
 			}
-			is.Equal(errors.Is(e, sandbox.ErrUnsafe), test.code == "unsafe")
+			is.Equal(errors.Is(e, sandbox.ErrUnsafe), test.code == sandbox.CodeUnsafe)
 			is.NoErr(err)
 			is.Equal(result.SkippedCount, 1)
 			is.Equal(result.Skipped[0].Name, "d/x")
@@ -292,7 +296,7 @@ func TestDownloadOfAHostileTree(t *testing.T) {
 		is := is.New(t)
 		_, err := sb.Exec(ctx, "rm -rf d; mkfifo p; ln -s p to-p; ln -s loop loop; echo x > f; mkdir -m 0 closed; touch secret; chmod 0 secret")
 		is.NoErr(err)
-		for src, code := range map[string]string{"none": "not_exist", "p": "not_regular", "to-p": "not_regular", "loop": "loop",
+		for src, code := range map[string]sandbox.Code{"none": "not_exist", "p": "not_regular", "to-p": "not_regular", "loop": "loop",
 			"f/x": "not_dir", "closed": "permission", "closed/x": "permission", "secret": "permission", "/dev/zero": "not_regular", strings.Repeat("n", 256): "name_too_long"} {
 			_, err := sb.Download(ctx, src, t.TempDir()+"/dst", nil)
 			e := failed(is, err, "download")
@@ -324,7 +328,8 @@ func TestDownloadOfAHostileTree(t *testing.T) {
 		is.NoErr(os.MkdirAll(dst+"/dst/g", 0o755))
 		_, err = sb.Download(ctx, "t", dst+"/dst", nil)
 		e := failed(is, err, "download")
-		is.Equal([]string{e.Code, e.Name}, []string{"is_dir", "g"})
+		is.Equal(e.Code, sandbox.CodeIsDir)
+		is.Equal(e.Name, "g")
 		is.NoErr(os.Remove(dst + "/dst/g"))
 		is.NoErr(os.WriteFile(dst+"/precious", []byte("precious"), 0o644))
 		is.NoErr(os.Symlink("../precious", dst+"/dst/g"))
@@ -384,7 +389,7 @@ func TestUploadOfFileSystemsAndArchives(t *testing.T) {
 	t.Run("archive that is none", func(t *testing.T) {
 		is := is.New(t)
 		_, err := sb.UploadTar(ctx, strings.NewReader(strings.Repeat("no archive", 100)), "none", nil)
-		is.Equal(failed(is, err, "upload").Code, "invalid")
+		is.Equal(failed(is, err, "upload").Code, sandbox.CodeInvalid)
 		is.True(sb.Alive())
 	})
 	t.Run("archive of one file", func(t *testing.T) {
@@ -434,9 +439,10 @@ func TestDiskFull(t *testing.T) {
 	tree := fstest.MapFS{"a": {Data: []byte("x")}, "large/file": {Data: make([]byte, 2<<20)}}
 	_, err := sb.UploadFS(ctx, tree, "/small/new", nil)
 	e := failed(is, err, "upload")
-	is.Equal([]string{e.Code, e.Name}, []string{"no_space", "large/file"})
+	is.Equal(e.Code, sandbox.CodeNoSpace)
+	is.Equal(e.Name, "large/file")
 	_, err = sb.UploadFS(ctx, tree, "/small", nil)
-	is.Equal(failed(is, err, "upload").Code, "no_space")
+	is.Equal(failed(is, err, "upload").Code, sandbox.CodeNoSpace)
 	r, err := sb.Exec(ctx, "cd /small && find . | sort")
 	is.NoErr(err)
 	is.Equal(string(r.Stdout), ".\n./a\n./large\n") // what was there keeps what fitted

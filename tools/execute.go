@@ -88,9 +88,9 @@ func (c *call) shell(command string) *sandbox.Command {
 func (c *call) noShell(ctx context.Context, err error) error {
 	if e := (*sandbox.Error)(nil); asError(err, &e) {
 		switch e.Code {
-		case "command_not_found":
+		case sandbox.CodeCommandNotFound:
 			return stop("this sandbox has no /bin/sh: no command can be run")
-		case "arguments_too_long":
+		case sandbox.CodeTooLong:
 			return stop("the command is too long: write it to a file%s and run that", c.hint("write_file", " with write_file"))
 		}
 	}

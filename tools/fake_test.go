@@ -130,8 +130,8 @@ func (f *Fake) mkdir(name string) {
 	}
 }
 
-func fail(op, name, code string) error {
-	return &sandbox.Error{Op: op, Name: name, Code: code, Err: errors.New(strings.ReplaceAll(code, "_", " "))}
+func fail(op, name string, code sandbox.Code) error {
+	return &sandbox.Error{Op: op, Name: name, Code: code, Err: errors.New(strings.ReplaceAll(string(code), "_", " "))}
 }
 
 // real resolves symlinks and "..", element by element.

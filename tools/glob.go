@@ -131,7 +131,7 @@ func unreadable(p *pages, n int) {
 
 // failureOfPattern is failure for a call in which a pattern may be to blame.
 func (c *call) failureOfPattern(ctx context.Context, name string, err error) error {
-	if e := (*sandbox.Error)(nil); asError(err, &e) && e.Code == "invalid" && context.Cause(ctx) == nil {
+	if e := (*sandbox.Error)(nil); asError(err, &e) && e.Code == sandbox.CodeInvalid && context.Cause(ctx) == nil {
 		return stop("%v: nothing was looked for; correct it, or take a character as it is with a backslash before it", e.Err)
 	}
 	return c.failure(ctx, name, err)

@@ -69,7 +69,7 @@ func (c *call) ls(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	files, err := c.sb.ReadDir(ctx, real)
-	if e := (*sandbox.Error)(nil); asError(err, &e) && e.Code == "not_dir" {
+	if e := (*sandbox.Error)(nil); asError(err, &e) && e.Code == sandbox.CodeNotDir {
 		return nil, stop("%s is a file, not a directory%s", show(name), c.hint("read_file", ": use read_file to read it"))
 	}
 	if err != nil {

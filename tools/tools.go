@@ -331,28 +331,28 @@ func (s *Set) failure(ctx context.Context, name string, err error) error {
 	case err == nil:
 		return nil
 	case context.Cause(ctx) != nil, errors.Is(err, sandbox.ErrLost), errors.Is(err, sandbox.ErrClosed),
-		!errors.As(err, &e), e.Code == "", e.Code == "aborted", e.Code == "unsupported":
+		!errors.As(err, &e), e.Code == "", e.Code == sandbox.CodeAborted, e.Code == sandbox.CodeUnsupported:
 		return err
 	}
 	name = show(name)
 	switch e.Code {
-	case "not_exist":
+	case sandbox.CodeNotExist:
 		return stop("%s does not exist%s", name, s.hint("ls", ": list its directory with ls, or find it with glob"))
-	case "is_dir":
+	case sandbox.CodeIsDir:
 		return stop("%s is a directory%s", name, s.hint("ls", ": use ls to list it"))
-	case "not_dir":
+	case sandbox.CodeNotDir:
 		return stop("%s: a part of this path is a file and not a directory", name)
-	case "permission", "read_only":
+	case sandbox.CodePermission, sandbox.CodeReadOnly:
 		return stop("%s: the user of this sandbox may not do that (%s): choose a path in the work dir, the home directory or /tmp", name, e.Code)
-	case "not_regular":
+	case sandbox.CodeNotRegular:
 		return stop("%s is a device, a FIFO or a socket, and not a regular file", name)
-	case "too_large":
+	case sandbox.CodeTooLarge:
 		return stop("%s is too large for this tool: %v%s", name, e.Err, s.hint("execute", "; use a command such as sed, head or split with execute"))
-	case "no_space":
+	case sandbox.CodeNoSpace:
 		return stop("%s: no space is left: remove files that are not needed any more", name)
-	case "loop":
+	case sandbox.CodeLoop:
 		return stop("%s: too many symbolic links, one of which leads back to itself", name)
-	case "name_too_long":
+	case sandbox.CodeNameTooLong:
 		return stop("%s: the name is too long: a name has at most 255 bytes, a path 4095", name)
 	}
 	return stop("%v", e)

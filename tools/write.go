@@ -68,7 +68,7 @@ func (c *call) write(ctx context.Context) (*Result, error) {
 	defer unlock()
 	known := c.known(real)
 	now, err := c.hash(ctx, real)
-	if e := (*sandbox.Error)(nil); asError(err, &e) && e.Code == "not_exist" {
+	if e := (*sandbox.Error)(nil); asError(err, &e) && e.Code == sandbox.CodeNotExist {
 		now, err = "", nil
 	}
 	switch {

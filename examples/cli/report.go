@@ -46,11 +46,11 @@ func exitCode(r *sandbox.Result, err error) int {
 }
 
 // notStarted is the exit code for a command that did not start for the reason code.
-func notStarted(code string) int {
+func notStarted(code sandbox.Code) int {
 	switch code {
-	case "command_not_found":
+	case sandbox.CodeCommandNotFound:
 		return exitNotFound
-	case "not_executable", "permission", "is_dir", "not_dir":
+	case sandbox.CodeNotExecutable, sandbox.CodePermission, sandbox.CodeIsDir, sandbox.CodeNotDir:
 		return exitNotExecutable
 	}
 	return exitEngine

@@ -235,22 +235,22 @@ func describe(err error) *refusal {
 }
 
 // statuses are those of the codes of sandbox.Error that a request can bring about.
-var statuses = map[string]int{
-	"not_exist":         http.StatusNotFound,
-	"permission":        http.StatusForbidden,
-	"read_only":         http.StatusForbidden,
-	"exist":             http.StatusConflict,
-	"is_dir":            http.StatusConflict,
-	"not_dir":           http.StatusConflict,
-	"not_regular":       http.StatusConflict,
-	"busy":              http.StatusConflict,
-	"too_large":         http.StatusRequestEntityTooLarge,
-	"no_space":          http.StatusInsufficientStorage,
-	"name_too_long":     http.StatusBadRequest,
-	"loop":              http.StatusBadRequest,
-	"invalid":           http.StatusBadRequest,
-	"command_not_found": http.StatusUnprocessableEntity,
-	"not_executable":    http.StatusUnprocessableEntity,
+var statuses = map[sandbox.Code]int{
+	sandbox.CodeNotExist:        http.StatusNotFound,
+	sandbox.CodePermission:      http.StatusForbidden,
+	sandbox.CodeReadOnly:        http.StatusForbidden,
+	sandbox.CodeExist:           http.StatusConflict,
+	sandbox.CodeIsDir:           http.StatusConflict,
+	sandbox.CodeNotDir:          http.StatusConflict,
+	sandbox.CodeNotRegular:      http.StatusConflict,
+	sandbox.CodeBusy:            http.StatusConflict,
+	sandbox.CodeTooLarge:        http.StatusRequestEntityTooLarge,
+	sandbox.CodeNoSpace:         http.StatusInsufficientStorage,
+	sandbox.CodeNameTooLong:     http.StatusBadRequest,
+	sandbox.CodeLoop:            http.StatusBadRequest,
+	sandbox.CodeInvalid:         http.StatusBadRequest,
+	sandbox.CodeCommandNotFound: http.StatusUnprocessableEntity,
+	sandbox.CodeNotExecutable:   http.StatusUnprocessableEntity,
 }
 
 func (s *service) fail(w http.ResponseWriter, r *http.Request, err error) {
