@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 	"github.com/drydock-go/drydock/tools"
 )
 
@@ -26,8 +29,8 @@ import (
 //	DRYDOCK_TEST_ENGINE=docker go test -run '^$' -bench . ./sandbox
 
 func benchOpen(b *testing.B) (sb *sandbox.Sandbox, cli string) {
-	e, cli := engine(b)
-	sb, err := sandbox.Open(context.Background(), &sandbox.Options{Image: busybox, Engine: e})
+	e, cli := enginetest.Engine(b)
+	sb, err := sandbox.Open(context.Background(), &sandbox.Options{Image: enginetest.Busybox, Engine: e})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -268,7 +271,7 @@ func ownPeak(b *testing.B) int64 {
 // BenchmarkInterpreter runs a line of code in an interpreter that is there already, and in
 // one that is started for it.
 func BenchmarkInterpreter(b *testing.B) {
-	e, _ := engine(b)
+	e, _ := enginetest.Engine(b)
 	ctx := context.Background()
 	sb, err := sandbox.Open(ctx, &sandbox.Options{Runtime: python.Runtime, Engine: e})
 	if err != nil {
@@ -289,27 +292,52 @@ func BenchmarkInterpreter(b *testing.B) {
 // image under the same flags.
 func BenchmarkOpen(b *testing.B) {
 	ctx := context.Background()
-	first, cli := benchOpen(b)
-	c := &dockercli.Client{Path: cli}
-	info, err := c.Info(ctx)
-	if err != nil {
-		b.Fatal(err)
-	}
+	e, cli := enginetest.Engine(b)
+	bare := bareRun(b, cli)
 	var sb *sandbox.Sandbox
 	compare(b,
 		&rival{name: "drydock", after: func() { sb.Close() }, do: func() (err error) {
-			if sb, err = sandbox.Open(ctx, &sandbox.Options{Image: busybox, Engine: engines(cli)}); err == nil {
+			if sb, err = sandbox.Open(ctx, &sandbox.Options{Image: enginetest.Busybox, Engine: e}); err == nil {
 				_, err = sb.Exec(ctx, "true")
 			}
 			return err
 		}},
-		&rival{name: "bare-run", do: func() error {
-			o := sandbox.RunOptions(first, info.Engine)
-			o.Name, o.Entrypoint = "", "/bin/true"
-			_, err := c.Run(ctx, first.Image(), nil, o)
-			return err
-		}},
+		&rival{name: "bare-run", do: func() error { return exec.Command(cli, bare...).Run() }},
 	)
+}
+
+// bareRun returns the arguments that a sandbox's container is started with, but with
+// /bin/true in place of the guest.
+func bareRun(b *testing.B, cli string) (args []string) {
+	path, err := exec.LookPath(cli)
+	if err != nil {
+		b.Fatal(err)
+	}
+	dir := b.TempDir()
+	log, wrapper := filepath.Join(dir, "log"), filepath.Join(dir, filepath.Base(cli))
+	script := fmt.Sprintf("#!/bin/sh\n[ \"$1\" != run ] || printf '%%s\\n' \"$@\" > %s\nexec %s \"$@\"\n", log, path)
+	if err := os.WriteFile(wrapper, []byte(script), 0o755); err != nil {
+		b.Fatal(err)
+	}
+	sb, err := sandbox.Open(b.Context(), &sandbox.Options{Image: enginetest.Busybox, Engine: engine.Docker(&dockercli.Client{Path: wrapper})})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer sb.Close()
+	text, err := os.ReadFile(log)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, arg := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+		switch {
+		case strings.HasPrefix(arg, "--name=") || arg == "init":
+		case strings.HasPrefix(arg, "--entrypoint="):
+			args = append(args, "--entrypoint=/bin/true")
+		default:
+			args = append(args, arg)
+		}
+	}
+	return args
 }
 
 // BenchmarkTools compares an agent's tool calls with what scripts around the command line

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/drydock-go/drydock/sandbox/engine"
 	"github.com/drydock-go/drydock/sandbox/internal/channel"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
@@ -53,7 +54,7 @@ type Command struct {
 	// Ulimits are resource limits of its processes by name, such as "cpu" (seconds),
 	// "fsize" and "as" (bytes), "nofile". They can only be lower than those of the
 	// sandbox. It then takes some 3 ms longer to start.
-	Ulimits map[string]Ulimit
+	Ulimits map[string]engine.Ulimit
 	// MaxOutput is how many bytes it may write to stdout and stderr together; more than
 	// that ends it with OutputLimit, as a Timeout does. Default: no limit.
 	MaxOutput int64
@@ -122,7 +123,7 @@ func (c *Command) start(ctx context.Context) error {
 	}
 	x, err := c.request()
 	if err != nil {
-		return &wire.Error{Code: wire.CodeInvalid, Text: err.Error()}
+		return invalid("%w", err)
 	}
 	r := &channel.Request{Op: wire.OpExec, Args: x}
 	limit := c.Capture
@@ -243,7 +244,7 @@ func (c *Command) name() string {
 // feed writes stdin. It has no owner that waits: a Read of somebody's terminal may
 // never return. After the command's end the stream refuses the bytes.
 func (c *Command) feed() {
-	stream := &noting{w: c.call.Stream}
+	stream := &errWriter{w: c.call.Stream}
 	_, err := io.Copy(stream, c.Stdin)
 	if stream.err != nil {
 		return // nobody takes more, and what ended that is told by the result
@@ -255,20 +256,6 @@ func (c *Command) feed() {
 		c.mu.Unlock()
 	}
 	_ = c.call.Stream.CloseWrite()
-}
-
-// noting notes the error of a writer, to tell it from one of whatever is read from.
-type noting struct {
-	w   io.Writer
-	err error
-}
-
-func (n *noting) Write(p []byte) (int, error) {
-	k, err := n.w.Write(p)
-	if err != nil {
-		n.err = err
-	}
-	return k, err
 }
 
 func (c *Command) copy(w io.Writer, s *wire.Stream) {
@@ -309,7 +296,7 @@ func (c *Command) expect(d time.Duration) {
 			return
 		}
 		c.gaveUp.Store(true)
-		c.sb.lose(errStuck)
+		c.sb.fail(errStuck)
 	})
 	c.atEnd(func() { t.Stop() })
 }
@@ -323,25 +310,18 @@ func (c *Command) atEnd(f func()) {
 // Signal sends a signal to the command's process group, which is itself and the children
 // that have not left it. A command that has ended gets none, which is no error.
 func (c *Command) Signal(s Signal) error {
-	return c.tell("signal", wire.Signal{Number: int(s)}, s > 0 && s <= 64)
+	if s <= 0 || s > 64 {
+		return failure("signal", c.name(), invalid("there is no signal %d: write 1 to 64", int(s)))
+	}
+	return c.tell("signal", wire.Signal{Number: int(s)})
 }
 
-// Resize tells a command with a Terminal another size.
-func (c *Command) Resize(s Size) error {
-	return c.tell("resize", wire.Signal{Size: &wire.Size{Rows: s.Rows, Cols: s.Cols}}, c.Terminal != nil)
-}
-
-func (c *Command) tell(op string, m wire.Signal, valid bool) error {
-	switch {
-	case c.call == nil:
+// tell sends a message to a command that has been started.
+func (c *Command) tell(op string, m wire.Signal) error {
+	if c.call == nil {
 		return &Error{Op: op, Name: c.name(), Err: errors.New("the command was not started")}
-	case !valid:
-		return &Error{Op: op, Name: c.name(), Code: CodeInvalid, Err: errors.New("there is no such signal, or no terminal")}
 	}
-	if err := c.call.Signal(m); err != nil {
-		return c.sb.failure(op, c.name(), err)
-	}
-	return nil
+	return c.sb.failure(op, c.name(), c.call.Signal(m))
 }
 
 // Kill ends the command and all processes that came of it with SIGKILL; Wait then

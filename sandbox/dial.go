@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock/sandbox/internal/channel"
+	"github.com/drydock-go/drydock/sandbox/internal/printable"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
@@ -39,7 +40,7 @@ import (
 func (sb *Sandbox) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	t, err := parseTarget(network, address)
 	if err != nil {
-		return nil, &Error{Op: "dial", Name: address, Code: CodeInvalid, Err: err}
+		return nil, failure("dial", address, invalid("%w", err))
 	}
 	c, err := sb.dial(ctx, t)
 	if err != nil {
@@ -56,7 +57,7 @@ func (sb *Sandbox) WaitPort(ctx context.Context, port int) error {
 	name := strconv.Itoa(port)
 	t, err := parseTarget("tcp", "localhost:"+name)
 	if err != nil {
-		return &Error{Op: "wait for port", Name: name, Code: CodeInvalid, Err: err}
+		return failure("wait for port", name, invalid("%w", err))
 	}
 	m := t.message()
 	m.Wait = true
@@ -322,7 +323,7 @@ func (c *dialed) failure(op string, err error) error {
 	case errors.As(err, &remote) && remote.Code == wire.CodeReset:
 		err = syscall.ECONNRESET
 	case errors.As(err, &remote):
-		err = errors.New(printable(remote.Text))
+		err = errors.New(printable.Text(remote.Text))
 	case err == wire.ErrReset, err == io.ErrClosedPipe:
 		err = syscall.EPIPE
 	case ended == nil:

@@ -79,8 +79,8 @@ func framed(t *testing.T, script func(call uint32) []byte) *Sandbox {
 	is := is.New(t)
 	guestR, hostW := io.Pipe()
 	hostR, guestW := io.Pipe()
-	sb := &Sandbox{over: make(chan struct{}), err: ErrLost}
-	close(sb.over)
+	sb := &Sandbox{done: make(chan struct{}), err: ErrLost}
+	close(sb.done)
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)

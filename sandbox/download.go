@@ -31,7 +31,7 @@ func (sb *Sandbox) Download(ctx context.Context, src, dst string, opts *Transfer
 	}
 	if into {
 		if !path.IsAbs(src) {
-			src = path.Join(sb.c.WorkDir, src)
+			src = path.Join(sb.config.WorkDir, src)
 		}
 		base := path.Base(src)
 		if !filepath.IsLocal(base) {
@@ -111,7 +111,7 @@ func (t *transfer) receive(ctx context.Context, src string, take func(io.Reader)
 		return t.remoteError(err)
 	}
 	for i, err := range packed.Skipped {
-		if i < mostListed && err != nil {
+		if i < maxListed && err != nil {
 			t.skipped(err, 0)
 		}
 	}

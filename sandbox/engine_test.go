@@ -24,13 +24,9 @@ import (
 	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
-)
-
-// busybox is the small image with a shell that scripts/setup makes, static one that
-// holds a single program and nothing else.
-const (
-	busybox = "localhost/drydock/busybox:1"
-	static  = "localhost/drydock/static:1"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/image"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 // child is set in the processes that are killed: to 1 in TestEndsWithItsProcess, to a
@@ -42,10 +38,6 @@ func TestMain(m *testing.M) {
 	case "":
 	case "1":
 		holdSandbox()
-	case "build":
-		openMany()
-	case "build and hang":
-		hangInBuild()
 	default:
 		leaveSandbox(name)
 	}
@@ -59,69 +51,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// engine returns the engine to test on and its command line. scripts/test names it; a
-// run without one has only the tests that need none.
-func engine(t testing.TB) (sandbox.Engine, string) {
-	t.Helper()
-	path := os.Getenv("DRYDOCK_TEST_ENGINE")
-	if path == "" {
-		t.Skip("DRYDOCK_TEST_ENGINE names no engine: run scripts/test")
-	}
-	return engines(path), path
-}
-
-// engines keeps one engine for each path, so that it is probed once.
-var engines = func() func(string) sandbox.Engine {
-	var mu sync.Mutex
-	made := make(map[string]sandbox.Engine)
-	return func(path string) sandbox.Engine {
-		mu.Lock()
-		defer mu.Unlock()
-		if made[path] == nil {
-			made[path] = sandbox.Docker(&dockercli.Client{Path: path})
-		}
-		return made[path]
-	}
-}()
-
-// open opens a sandbox on busybox that ends with the test, which fails if the container
-// is still there then.
-func open(t testing.TB, opts sandbox.Options) *sandbox.Sandbox {
-	t.Helper()
-	e, cli := engine(t)
-	opts.Engine = e
-	if opts.Image+opts.Runtime+opts.Snapshot == "" {
-		opts.Image = busybox
-	}
-	sb, err := sandbox.Open(context.Background(), &opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := sb.Close(); err != nil {
-			t.Error(err)
-		}
-		if containers(t, cli, sb.Name()) != 0 {
-			t.Errorf("container %s is still there", sb.Name())
-		}
-	})
-	return sb
-}
-
-// containers counts the containers, running or not, whose name begins with prefix.
-func containers(t testing.TB, cli, prefix string) int {
-	t.Helper()
-	out, err := exec.Command(cli, "ps", "--all", "--quiet", "--filter", "name=^/?"+prefix).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s ps: %v: %s", cli, err, out)
-	}
-	return strings.Count(string(out), "\n")
-}
-
 func TestIsolation(t *testing.T) {
 	is := is.New(t)
-	_, cli := engine(t)
-	sb := open(t, sandbox.Options{Memory: 256 << 20, CPUs: 1000, PIDs: 99})
+	_, cli := enginetest.Engine(t)
+	sb := enginetest.Open(t, sandbox.Options{Memory: 256 << 20, CPUs: 1000, PIDs: 99})
 	ctx := context.Background()
 
 	r, err := sb.Exec(ctx, `id -u; cat /proc/self/status; ls /sys/class/net; touch /no; ulimit -c
@@ -156,21 +89,21 @@ func TestIsolation(t *testing.T) {
 	is.Equal(h.Memory, int64(256<<20))
 	is.Equal(h.MemorySwap, int64(256<<20))
 	is.Equal(h.PidsLimit, int64(99+32)) // with the guest's room
-	info, err := engines(cli).Info(ctx)
+	info, err := enginetest.Here().Info(ctx)
 	is.NoErr(err)
 	is.Equal(h.NanoCpus, int64(info.CPUs)*1e9) // clamped to what there is
 	is.True(h.ReadonlyRootfs && h.AutoRemove && !h.Privileged)
 	is.Equal(h.NetworkMode, "none")
 	is.Equal(h.LogConfig.Type, "none")
-	is.Equal(all[0].Config.Labels[sandbox.LabelKind], "sandbox")
-	is.Equal(strings.Count(all[0].Config.Labels[sandbox.LabelOwner], ":"), 2)
+	is.Equal(all[0].Config.Labels[engine.LabelKind], "sandbox")
+	is.Equal(strings.Count(all[0].Config.Labels[engine.LabelOwner], ":"), 2)
 }
 
 func TestFurtherLimits(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{
+	sb := enginetest.Open(t, sandbox.Options{
 		Tmpfs:   map[string]int64{"/cache": 1 << 20, "/tmp": 2 << 20},
-		Ulimits: map[string]sandbox.Ulimit{"nofile": {Soft: 100, Hard: 200}},
+		Ulimits: map[string]engine.Ulimit{"nofile": {Soft: 100, Hard: 200}},
 		Network: "bridge",
 	})
 	r, err := sb.Exec(context.Background(), `ulimit -n; df -k /cache | awk 'END{print $2}'; df -k /tmp | awk 'END{print $2}'
@@ -181,7 +114,7 @@ func TestFurtherLimits(t *testing.T) {
 
 func TestAccount(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{Env: map[string]string{"GREETING": "a b$c\n'd'"}})
+	sb := enginetest.Open(t, sandbox.Options{Env: map[string]string{"GREETING": "a b$c\n'd'"}})
 	r, err := sb.Exec(context.Background(), `whoami; echo "$HOME $USER"; pwd; echo "$GREETING"; stat -c %U .`)
 	is.NoErr(err)
 	is.Equal(string(r.Stdout), "sandbox\n/home/sandbox sandbox\n/workspace\na b$c\n'd'\nsandbox\n")
@@ -197,7 +130,7 @@ func TestUser(t *testing.T) {
 	} {
 		t.Run(test.user, func(t *testing.T) {
 			is := is.New(t)
-			sb := open(t, sandbox.Options{User: test.user})
+			sb := enginetest.Open(t, sandbox.Options{User: test.user})
 			r, err := sb.Exec(context.Background(), "echo $(id -u) $(id -g); touch ~/x /tmp/x ./x && echo ok")
 			is.NoErr(err)
 			is.Equal(string(r.Stdout), test.want+"\nok\n")
@@ -207,7 +140,7 @@ func TestUser(t *testing.T) {
 
 func TestImageWithoutShell(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{Image: static})
+	sb := enginetest.Open(t, sandbox.Options{Image: enginetest.Static})
 	ctx := context.Background()
 	_, err := sb.WriteFile(ctx, "a/b", []byte("x"), nil)
 	is.NoErr(err)
@@ -228,7 +161,7 @@ func TestImageWithoutShell(t *testing.T) {
 }
 
 func TestCommand(t *testing.T) {
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 
 	t.Run("streams apart", func(t *testing.T) {
@@ -363,7 +296,7 @@ type writerFunc func([]byte) (int, error)
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestCommandEnds(t *testing.T) {
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	stubborn := []string{"-c", "trap '' TERM; (trap '' TERM; sleep 60) & echo up; while :; do sleep 1; done"}
 	survivors := func(is *is.I) string {
 		is.Helper()
@@ -458,7 +391,7 @@ func TestCommandEnds(t *testing.T) {
 }
 
 func TestCommandRefused(t *testing.T) {
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	_, err := sb.WriteFile(ctx, "plain", []byte("x"), nil)
 	if err != nil {
@@ -516,8 +449,8 @@ func with(c *sandbox.Command, change func(*sandbox.Command)) *sandbox.Command {
 
 func TestLost(t *testing.T) {
 	is := is.New(t)
-	_, cli := engine(t)
-	sb := open(t, sandbox.Options{})
+	_, cli := enginetest.Engine(t)
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	cmd := sb.Command("sh", "-c", "echo partial; sleep 60")
 	is.NoErr(cmd.Start(ctx))
@@ -540,8 +473,8 @@ func TestLost(t *testing.T) {
 
 func TestClose(t *testing.T) {
 	is := is.New(t)
-	_, cli := engine(t)
-	sb := open(t, sandbox.Options{})
+	_, cli := enginetest.Engine(t)
+	sb := enginetest.Open(t, sandbox.Options{})
 	cmd := sb.Command("sleep", "60")
 	is.NoErr(cmd.Start(context.Background()))
 	var wg sync.WaitGroup
@@ -549,7 +482,7 @@ func TestClose(t *testing.T) {
 		wg.Go(func() { _ = sb.Close() })
 	}
 	wg.Wait()
-	is.Equal(containers(t, cli, sb.Name()), 0)
+	is.Equal(enginetest.Containers(t, cli, sb.Name()), 0)
 	r, err := cmd.Wait()
 	is.True(errors.Is(err, sandbox.ErrClosed))
 	is.Equal(r.Outcome, sandbox.Lost)
@@ -571,7 +504,7 @@ func waitFor(cond func() bool) error {
 // holdSandbox is the process that is killed: it opens a sandbox, says its name and sleeps.
 func holdSandbox() {
 	sb, err := sandbox.Open(context.Background(), &sandbox.Options{
-		Image: busybox, Engine: sandbox.Docker(&dockercli.Client{Path: os.Getenv("DRYDOCK_TEST_ENGINE")}),
+		Image: enginetest.Busybox, Engine: enginetest.Here(),
 	})
 	if err != nil {
 		fmt.Println("error:", err)
@@ -588,7 +521,7 @@ func holdSandbox() {
 
 // The container goes with the process that opened it, even by SIGKILL.
 func TestEndsWithItsProcess(t *testing.T) {
-	_, cli := engine(t)
+	_, cli := enginetest.Engine(t)
 	const times = 20
 	var longest time.Duration
 	for i := range times {
@@ -604,11 +537,11 @@ func TestEndsWithItsProcess(t *testing.T) {
 		if !strings.HasPrefix(name, "drydock-") {
 			t.Fatalf("run %d: %s", i, name)
 		}
-		is.Equal(containers(t, cli, name), 1)
+		is.Equal(enginetest.Containers(t, cli, name), 1)
 		start := time.Now()
 		is.NoErr(cmd.Process.Kill())
 		_ = cmd.Wait()
-		is.NoErr(waitFor(func() bool { return containers(t, cli, name) == 0 }))
+		is.NoErr(waitFor(func() bool { return enginetest.Containers(t, cli, name) == 0 }))
 		took := time.Since(start)
 		longest = max(longest, took)
 		if took > time.Second {
@@ -619,11 +552,11 @@ func TestEndsWithItsProcess(t *testing.T) {
 }
 
 func TestOpenRefused(t *testing.T) {
-	e, cli := engine(t)
+	e, cli := enginetest.Engine(t)
 	name := fmt.Sprint("drydock-test-", time.Now().UnixNano())
 	socket := "/var/run/docker.sock"
 	dir := t.TempDir()
-	unbuilt, err := drydock.Presets().With(drydock.Runtime{Name: "unbuilt", BaseImage: busybox, SetupCommands: []string{name}})
+	unbuilt, err := drydock.Presets().With(drydock.Runtime{Name: "unbuilt", BaseImage: enginetest.Busybox, SetupCommands: []string{name}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -635,37 +568,37 @@ func TestOpenRefused(t *testing.T) {
 	}{
 		{"unknown runtime", sandbox.Options{Runtime: "python-datasience"}, `did you mean "python-datascience"`, drydock.ErrUnknownRuntime},
 		{"both", sandbox.Options{Runtime: "go", Image: "x"}, "more than one of Runtime, Image and Snapshot are set: give one of them", nil},
-		{"offline", sandbox.Options{Catalog: unbuilt, Runtime: "unbuilt", Offline: true}, "runtime unbuilt is not built on this engine: open it once without Offline", sandbox.ErrOffline},
+		{"offline", sandbox.Options{Runtime: "unbuilt", Images: &image.Builder{Catalog: unbuilt, Offline: true}}, "runtime unbuilt is not built on this engine: open it once without Offline", sandbox.ErrOffline},
 		{"no registry", sandbox.Options{Image: "localhost:1/no/such:image"}, "localhost:1/no/such:image is not on this engine and could not be pulled", sandbox.ErrNoImage},
 		{"image with a dash", sandbox.Options{Image: "-x"}, "-x", nil},
-		{"name with a dash", sandbox.Options{Image: busybox, Name: "-x"}, `container name "-x": write letters`, nil},
-		{"relative work dir", sandbox.Options{Image: busybox, WorkDir: "work"}, `work dir "work": write an absolute path`, nil},
-		{"work dir /", sandbox.Options{Image: busybox, WorkDir: "/"}, `work dir "/"`, nil},
-		{"work dir of the system", sandbox.Options{Image: busybox, WorkDir: "/etc/x"}, "belongs to the system", nil},
-		{"work dir with dots", sandbox.Options{Image: busybox, WorkDir: "/a/../etc"}, "without '..'", nil},
-		{"user", sandbox.Options{Image: busybox, User: "-1"}, `user "-1": write uid, uid:gid or a user name`, nil},
-		{"user that the image does not know", sandbox.Options{Image: busybox, User: "nobody-here"}, "nobody-here", nil},
-		{"memory", sandbox.Options{Image: busybox, Memory: -1}, "memory of -1 bytes: give at least", nil},
-		{"cpus", sandbox.Options{Image: busybox, CPUs: -1}, "cpus -1: give at least 0.01", nil},
-		{"pids", sandbox.Options{Image: busybox, PIDs: -1}, "pids limit of -1: give at least", nil},
-		{"environment", sandbox.Options{Image: busybox, Env: map[string]string{"A=B": ""}}, `environment variable "A=B"`, nil},
-		{"missing mount", sandbox.Options{Image: busybox, Mounts: []sandbox.Mount{{Source: dir + "/none", Target: "/m"}}}, "make the directory first", fs.ErrNotExist},
-		{"mount of /", sandbox.Options{Image: busybox, Mounts: []sandbox.Mount{{Source: "/", Target: "/m"}}}, "is refused", nil},
-		{"mount of /etc", sandbox.Options{Image: busybox, Mounts: []sandbox.Mount{{Source: "/etc/ssl", Target: "/m"}}}, "a system directory", nil},
-		{"mount over /etc", sandbox.Options{Image: busybox, Mounts: []sandbox.Mount{{Source: dir, Target: "/etc"}}}, "belongs to the system", nil},
-		{"relative mount", sandbox.Options{Image: busybox, Mounts: []sandbox.Mount{{Source: "./x", Target: "/m"}}}, "is not an absolute path", nil},
-		{"mount twice", sandbox.Options{Image: busybox, Mounts: []sandbox.Mount{{Source: dir, Target: "/m"}, {Source: dir, Target: "/m"}}}, "two mounts at /m", nil},
-		{"volume with a dash", sandbox.Options{Image: busybox, Mounts: []sandbox.Mount{{Source: "-v", Target: "/m"}}}, "the name of a volume", nil},
-		{"network of the host", sandbox.Options{Image: busybox, Network: "host"}, `network "host" is refused`, nil},
-		{"network of a container", sandbox.Options{Image: busybox, Network: "container:x"}, "is refused", nil},
-		{"network with a dash", sandbox.Options{Image: busybox, Network: "-x"}, `network "-x": write none, bridge`, nil},
-		{"network that is not there", sandbox.Options{Image: busybox, Network: "drydock-none"}, "drydock-none", nil},
-		{"OCI runtime", sandbox.Options{Image: busybox, OCIRuntime: "no-such-runtime"}, "no-such-runtime", nil},
-		{"ulimit", sandbox.Options{Image: busybox, Ulimits: map[string]sandbox.Ulimit{"nofile": {Soft: 9, Hard: 1}}}, "soft must not exceed hard", nil},
-		{"ulimit core", sandbox.Options{Image: busybox, Ulimits: map[string]sandbox.Ulimit{"core": {}}}, "core files are always off", nil},
-		{"tmpfs", sandbox.Options{Image: busybox, Tmpfs: map[string]int64{"/etc": 4096}}, "belongs to the system", nil},
-		{"tmpfs size", sandbox.Options{Image: busybox, Tmpfs: map[string]int64{"/x": -1}}, "give at least 4096", nil},
-		{"start timeout", sandbox.Options{Image: busybox, StartTimeout: time.Millisecond}, "the sandbox did not start within 1ms", nil},
+		{"name with a dash", sandbox.Options{Image: enginetest.Busybox, Name: "-x"}, `container name "-x": write letters`, nil},
+		{"relative work dir", sandbox.Options{Image: enginetest.Busybox, WorkDir: "work"}, `work dir "work": write an absolute path`, nil},
+		{"work dir /", sandbox.Options{Image: enginetest.Busybox, WorkDir: "/"}, `work dir "/"`, nil},
+		{"work dir of the system", sandbox.Options{Image: enginetest.Busybox, WorkDir: "/etc/x"}, "belongs to the system", nil},
+		{"work dir with dots", sandbox.Options{Image: enginetest.Busybox, WorkDir: "/a/../etc"}, "without '..'", nil},
+		{"user", sandbox.Options{Image: enginetest.Busybox, User: "-1"}, `user "-1": write uid, uid:gid or a user name`, nil},
+		{"user that the image does not know", sandbox.Options{Image: enginetest.Busybox, User: "nobody-here"}, "nobody-here", nil},
+		{"memory", sandbox.Options{Image: enginetest.Busybox, Memory: -1}, "memory of -1 bytes: give at least", nil},
+		{"cpus", sandbox.Options{Image: enginetest.Busybox, CPUs: -1}, "cpus -1: give at least 0.01", nil},
+		{"pids", sandbox.Options{Image: enginetest.Busybox, PIDs: -1}, "pids limit of -1: give at least", nil},
+		{"environment", sandbox.Options{Image: enginetest.Busybox, Env: map[string]string{"A=B": ""}}, `environment variable "A=B"`, nil},
+		{"missing mount", sandbox.Options{Image: enginetest.Busybox, Mounts: []sandbox.Mount{{Source: dir + "/none", Target: "/m"}}}, "make the directory first", fs.ErrNotExist},
+		{"mount of /", sandbox.Options{Image: enginetest.Busybox, Mounts: []sandbox.Mount{{Source: "/", Target: "/m"}}}, "is refused", nil},
+		{"mount of /etc", sandbox.Options{Image: enginetest.Busybox, Mounts: []sandbox.Mount{{Source: "/etc/ssl", Target: "/m"}}}, "a system directory", nil},
+		{"mount over /etc", sandbox.Options{Image: enginetest.Busybox, Mounts: []sandbox.Mount{{Source: dir, Target: "/etc"}}}, "belongs to the system", nil},
+		{"relative mount", sandbox.Options{Image: enginetest.Busybox, Mounts: []sandbox.Mount{{Source: "./x", Target: "/m"}}}, "is not an absolute path", nil},
+		{"mount twice", sandbox.Options{Image: enginetest.Busybox, Mounts: []sandbox.Mount{{Source: dir, Target: "/m"}, {Source: dir, Target: "/m"}}}, "two mounts at /m", nil},
+		{"volume with a dash", sandbox.Options{Image: enginetest.Busybox, Mounts: []sandbox.Mount{{Source: "-v", Target: "/m"}}}, "the name of a volume", nil},
+		{"network of the host", sandbox.Options{Image: enginetest.Busybox, Network: "host"}, `network "host" is refused`, nil},
+		{"network of a container", sandbox.Options{Image: enginetest.Busybox, Network: "container:x"}, "is refused", nil},
+		{"network with a dash", sandbox.Options{Image: enginetest.Busybox, Network: "-x"}, `network "-x": write none, bridge`, nil},
+		{"network that is not there", sandbox.Options{Image: enginetest.Busybox, Network: "drydock-none"}, "drydock-none", nil},
+		{"OCI runtime", sandbox.Options{Image: enginetest.Busybox, OCIRuntime: "no-such-runtime"}, "no-such-runtime", nil},
+		{"ulimit", sandbox.Options{Image: enginetest.Busybox, Ulimits: map[string]engine.Ulimit{"nofile": {Soft: 9, Hard: 1}}}, "soft must not exceed hard", nil},
+		{"ulimit core", sandbox.Options{Image: enginetest.Busybox, Ulimits: map[string]engine.Ulimit{"core": {}}}, "core files are always off", nil},
+		{"tmpfs", sandbox.Options{Image: enginetest.Busybox, Tmpfs: map[string]int64{"/etc": 4096}}, "belongs to the system", nil},
+		{"tmpfs size", sandbox.Options{Image: enginetest.Busybox, Tmpfs: map[string]int64{"/x": -1}}, "give at least 4096", nil},
+		{"start timeout", sandbox.Options{Image: enginetest.Busybox, StartTimeout: time.Millisecond}, "the sandbox did not start within 1ms", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			is := is.New(t)
@@ -693,13 +626,13 @@ func TestOpenRefused(t *testing.T) {
 		link := dir + "/innocent"
 		is.NoErr(os.Symlink(socket, link))
 		for _, source := range []string{socket, link} {
-			_, err := sandbox.Open(context.Background(), &sandbox.Options{Engine: e, Image: busybox,
+			_, err := sandbox.Open(context.Background(), &sandbox.Options{Engine: e, Image: enginetest.Busybox,
 				Mounts: []sandbox.Mount{{Source: source, Target: "/s"}}})
 			is.True(err != nil)
 			is.True(strings.Contains(err.Error(), "only directories and regular files can be mounted"))
 		}
 	})
-	if n := containers(t, cli, name); n != 0 {
+	if n := enginetest.Containers(t, cli, name); n != 0 {
 		t.Errorf("%d containers left", n)
 	}
 }
@@ -716,9 +649,10 @@ func TestEngineUnusable(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			is := is.New(t)
-			engine(t)
-			_, err := sandbox.Open(context.Background(), &sandbox.Options{Image: busybox, Engine: sandbox.Docker(test.client)})
+			enginetest.Engine(t)
+			_, err := sandbox.Open(context.Background(), &sandbox.Options{Image: enginetest.Busybox, Engine: engine.Docker(test.client)})
 			is.True(errors.Is(err, test.err))
+			is.True(errors.Is(err, sandbox.ErrEngine))
 			is.True(strings.Contains(err.Error(), test.text))
 			t.Log(err)
 		})
@@ -727,7 +661,7 @@ func TestEngineUnusable(t *testing.T) {
 
 // A context that ends while Open is under way leaves nothing, whatever the stage.
 func TestOpenCanceled(t *testing.T) {
-	e, cli := engine(t)
+	e, cli := enginetest.Engine(t)
 	name := fmt.Sprint("drydock-test-", time.Now().UnixNano())
 	opened := 0
 	for delay := time.Duration(0); delay < 400*time.Millisecond; delay += 20 * time.Millisecond {
@@ -735,7 +669,7 @@ func TestOpenCanceled(t *testing.T) {
 		why := errors.New("changed my mind")
 		ctx, cancel := context.WithCancelCause(context.Background())
 		stop := time.AfterFunc(delay, func() { cancel(why) })
-		sb, err := sandbox.Open(ctx, &sandbox.Options{Image: busybox, Engine: e, Name: name})
+		sb, err := sandbox.Open(ctx, &sandbox.Options{Image: enginetest.Busybox, Engine: e, Name: name})
 		if err == nil {
 			opened++
 			is.NoErr(sb.Close())
@@ -744,20 +678,20 @@ func TestOpenCanceled(t *testing.T) {
 		}
 		stop.Stop()
 		cancel(nil)
-		is.Equal(containers(t, cli, name), 0)
+		is.Equal(enginetest.Containers(t, cli, name), 0)
 	}
 	t.Logf("%d of 20 were open before the context ended", opened)
 }
 
 func TestBuild(t *testing.T) {
-	e, cli := engine(t)
+	e, cli := enginetest.Engine(t)
 	// A runtime nobody has built: the text of a setup command is part of its definition.
 	unique := fmt.Sprint("echo ", time.Now().UnixNano(), " > /made-by-setup")
 	catalog, err := drydock.Presets().With(
-		drydock.Runtime{Name: "test-build", BaseImage: busybox, SetupCommands: []string{unique, "echo a\necho \"$B\" >> /made-by-setup"},
+		drydock.Runtime{Name: "test-build", BaseImage: enginetest.Busybox, SetupCommands: []string{unique, "echo a\necho \"$B\" >> /made-by-setup"},
 			Env: map[string]string{"B": `two "words" $HOME \ #`}, WorkDir: "/data"},
-		drydock.Runtime{Name: "test-broken", BaseImage: busybox, SetupCommands: []string{"echo before; echo the reason >&2; exit 9"}},
-		drydock.Runtime{Name: "test-no-manager", BaseImage: busybox, Packages: drydock.Packages{drydock.Apt: {"no-such-package"}}},
+		drydock.Runtime{Name: "test-broken", BaseImage: enginetest.Busybox, SetupCommands: []string{"echo before; echo the reason >&2; exit 9"}},
+		drydock.Runtime{Name: "test-no-manager", BaseImage: enginetest.Busybox, Packages: drydock.Packages{drydock.Apt: {"no-such-package"}}},
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -765,17 +699,17 @@ func TestBuild(t *testing.T) {
 	t.Run("once for many", func(t *testing.T) {
 		is := is.New(t)
 		var mu sync.Mutex
-		var steps []sandbox.Progress
+		var steps []image.Progress
 		var wg sync.WaitGroup
 		boxes := make([]*sandbox.Sandbox, 4)
 		for i := range boxes {
 			wg.Go(func() {
-				boxes[i], _ = sandbox.Open(context.Background(), &sandbox.Options{Engine: e, Catalog: catalog, Runtime: "test-build",
-					Progress: func(p sandbox.Progress) {
+				boxes[i], _ = sandbox.Open(context.Background(), &sandbox.Options{Runtime: "test-build", Images: &image.Builder{Engine: e, Catalog: catalog,
+					Progress: func(p image.Progress) {
 						mu.Lock()
 						defer mu.Unlock()
 						steps = append(steps, p)
-					}})
+					}}})
 			})
 		}
 		wg.Wait()
@@ -784,7 +718,7 @@ func TestBuild(t *testing.T) {
 			defer sb.Close()
 		}
 		t.Cleanup(func() { exec.Command(cli, "rmi", boxes[0].Image()).Run() })
-		done, last := 0, sandbox.Progress{}
+		done, last := 0, image.Progress{}
 		for _, p := range steps {
 			if p.Done {
 				done++
@@ -805,9 +739,9 @@ func TestBuild(t *testing.T) {
 	} {
 		t.Run(test.runtime, func(t *testing.T) {
 			is := is.New(t)
-			var last sandbox.Progress
-			_, err := sandbox.Open(context.Background(), &sandbox.Options{Engine: e, Catalog: catalog, Runtime: test.runtime,
-				Progress: func(p sandbox.Progress) { last = p }})
+			var last image.Progress
+			_, err := sandbox.Open(context.Background(), &sandbox.Options{Runtime: test.runtime, Images: &image.Builder{Engine: e, Catalog: catalog,
+				Progress: func(p image.Progress) { last = p }}})
 			is.True(errors.Is(err, dockercli.ErrBuild))
 			is.True(strings.Contains(err.Error(), test.text)) // the failing step's last lines
 			is.True(last.Done && last.Err != nil)
@@ -817,16 +751,16 @@ func TestBuild(t *testing.T) {
 	t.Run("canceled", func(t *testing.T) {
 		is := is.New(t)
 		why := errors.New("no longer")
-		slow, err := catalog.With(drydock.Runtime{Name: "test-slow", BaseImage: busybox, SetupCommands: []string{unique, "sleep 30"}})
+		slow, err := catalog.With(drydock.Runtime{Name: "test-slow", BaseImage: enginetest.Busybox, SetupCommands: []string{unique, "sleep 30"}})
 		is.NoErr(err)
 		ctx, cancel := context.WithCancelCause(context.Background())
 		defer cancel(nil)
 		start := time.Now()
-		_, err = sandbox.Open(ctx, &sandbox.Options{Engine: e, Catalog: slow, Runtime: "test-slow", Progress: func(p sandbox.Progress) {
+		_, err = sandbox.Open(ctx, &sandbox.Options{Runtime: "test-slow", Images: &image.Builder{Engine: e, Catalog: slow, Progress: func(p image.Progress) {
 			if strings.Contains(p.Text, "sleep 30") {
 				cancel(why)
 			}
-		}})
+		}}})
 		is.True(errors.Is(err, why))
 		is.True(time.Since(start) < 20*time.Second)
 	})
@@ -834,13 +768,13 @@ func TestBuild(t *testing.T) {
 
 func TestMounts(t *testing.T) {
 	is := is.New(t)
-	_, cli := engine(t)
+	_, cli := enginetest.Engine(t)
 	work, data := t.TempDir(), t.TempDir()
 	is.NoErr(os.WriteFile(data+"/in", []byte("from the host"), 0o644))
 	is.NoErr(os.Chmod(data, 0o755))
 	volume := fmt.Sprint("drydock-test-", time.Now().UnixNano())
 	t.Cleanup(func() { exec.Command(cli, "volume", "rm", "--force", volume).Run() })
-	sb := open(t, sandbox.Options{Mounts: []sandbox.Mount{
+	sb := enginetest.Open(t, sandbox.Options{Mounts: []sandbox.Mount{
 		{Source: work, Target: "/workspace"},
 		{Source: data, Target: "/data", ReadOnly: true},
 		{Source: volume, Target: "/keep"},
@@ -859,11 +793,11 @@ func TestMounts(t *testing.T) {
 	is.NoErr(err)
 	who, _ := sb.User()
 	is.Equal(string(r.Stdout), fmt.Sprintln(who))
-	alone := open(t, sandbox.Options{Mounts: []sandbox.Mount{{Source: volume, Target: "/workspace"}}})
+	alone := enginetest.Open(t, sandbox.Options{Mounts: []sandbox.Mount{{Source: volume, Target: "/workspace"}}})
 	r, err = alone.Exec(ctx, "cat f; echo more >> f; id -u")
 	is.NoErr(err)
 	is.Equal(string(r.Stdout), fmt.Sprint("kept\n", who, "\n"))
-	readonly := open(t, sandbox.Options{Mounts: []sandbox.Mount{{Source: volume, Target: "/v", ReadOnly: true}}})
+	readonly := enginetest.Open(t, sandbox.Options{Mounts: []sandbox.Mount{{Source: volume, Target: "/v", ReadOnly: true}}})
 	r, err = readonly.Exec(ctx, "cat /v/f; touch /v/g")
 	is.NoErr(err)
 	is.Equal(string(r.Stdout), "kept\nmore\n")
@@ -873,7 +807,7 @@ func TestMounts(t *testing.T) {
 	uid, _ := sb.User()
 	is.NoErr(sb.Close())
 	is.NoErr(alone.Close())
-	again := open(t, sandbox.Options{Mounts: []sandbox.Mount{{Source: work, Target: "/workspace"}}})
+	again := enginetest.Open(t, sandbox.Options{Mounts: []sandbox.Mount{{Source: work, Target: "/workspace"}}})
 	next, _ := again.User()
 	is.Equal(next, uid)
 	_, err = again.WriteFile(ctx, "out", []byte("y"), nil)
@@ -883,7 +817,7 @@ func TestMounts(t *testing.T) {
 // Nobody reads what it wrote, and still its end is told; the sandbox goes on.
 func TestEndedUnread(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	gate := make(chan struct{})
 	cmd := sb.Command("sh", "-c", "head -c 10000000 /dev/zero")
 	cmd.Stdout = writerFunc(func(p []byte) (int, error) { <-gate; return len(p), nil })
@@ -909,7 +843,7 @@ func TestEndedUnreadAfterExit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			sb := open(t, sandbox.Options{})
+			sb := enginetest.Open(t, sandbox.Options{})
 			gate := make(chan struct{})
 			// More than the window, and so little more that the pipe takes the rest.
 			cmd := sb.Command("head", "-c", "950000", "/dev/zero")
@@ -931,7 +865,7 @@ func TestEndedUnreadAfterExit(t *testing.T) {
 
 func TestLimitsAtTheirEnds(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{Memory: 64 << 20})
+	sb := enginetest.Open(t, sandbox.Options{Memory: 64 << 20})
 	ctx := context.Background()
 	cmd := sb.Command("sleep", "0.2")
 	cmd.Timeout, cmd.Grace = math.MaxInt64, math.MaxInt64
@@ -959,15 +893,15 @@ func TestLimitsAtTheirEnds(t *testing.T) {
 
 // A name that is taken is refused, and whoever has it is left alone.
 func TestNameTaken(t *testing.T) {
-	e, cli := engine(t)
+	e, cli := enginetest.Engine(t)
 	name := fmt.Sprint("drydock-test-", time.Now().UnixNano())
-	first := open(t, sandbox.Options{Name: name})
+	first := enginetest.Open(t, sandbox.Options{Name: name})
 	for _, lease := range []time.Duration{0, time.Minute} {
 		is := is.New(t)
-		_, err := sandbox.Open(context.Background(), &sandbox.Options{Engine: e, Image: busybox, Name: name, Lease: lease})
+		_, err := sandbox.Open(context.Background(), &sandbox.Options{Engine: e, Image: enginetest.Busybox, Name: name, Lease: lease})
 		is.True(errors.Is(err, dockercli.ErrNameInUse))
 		_, err = first.Exec(context.Background(), "true")
 		is.NoErr(err)
-		is.Equal(containers(t, cli, name), 1)
+		is.Equal(enginetest.Containers(t, cli, name), 1)
 	}
 }

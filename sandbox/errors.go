@@ -7,35 +7,33 @@ import (
 	"io/fs"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/image"
 	"github.com/drydock-go/drydock/sandbox/internal/channel"
+	"github.com/drydock-go/drydock/sandbox/internal/printable"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// What errors.Is finds in an *Error, besides fs.ErrNotExist, fs.ErrExist,
-// fs.ErrPermission and fs.ErrInvalid for files and commands, the cause of a context, and
-// the sentinels of package dockercli for the engine.
+// The sentinels that errors.Is finds in an *Error. Others are fs.ErrNotExist, fs.ErrExist,
+// fs.ErrPermission and fs.ErrInvalid for files and commands, errors.ErrUnsupported, the
+// cause of a context, and those of packages engine and image.
 var (
 	// ErrClosed: the sandbox was closed.
 	ErrClosed = errors.New("sandbox is closed")
 	// ErrLost: the sandbox ended by itself: its container was removed or killed, its
 	// memory ran out with the guest's, or the connection to its engine broke.
 	ErrLost = errors.New("sandbox lost")
-	// ErrEngine: the engine failed, or cannot be reached any more.
-	ErrEngine = errors.New("the engine failed")
-	// ErrUser: a command asked for a user that Options.Users does not name, or the image
-	// does not know.
-	ErrUser = errors.New("user not available")
+	// ErrEngine: the engine cannot be reached, or went away in the middle of a call.
+	ErrEngine = engine.ErrFailed
+	// ErrUser: a command asked for a user that Options.Users does not name, or that the
+	// image does not know.
+	ErrUser = engine.ErrNoUser
 	// ErrNoImage: an image is not on the engine and must not or cannot be fetched.
-	ErrNoImage = errors.New("image not found")
-	// ErrInUse: a container uses an image that was to be removed.
-	ErrInUse = errors.New("in use")
-	// ErrNoVolume: there is no volume of that name.
-	ErrNoVolume = errors.New("volume not found")
+	ErrNoImage = engine.ErrNoImage
 	// ErrOffline: the image would have to be pulled or built, and the caller said offline.
-	ErrOffline = errors.New("offline")
+	ErrOffline = image.ErrOffline
 	// ErrTooLarge: more bytes than the limit.
 	ErrTooLarge = errors.New("too large")
 	// ErrUnsafe: an entry of a tree that could do harm where it is extracted.
@@ -137,55 +135,70 @@ func (e *Error) Is(target error) bool {
 	return ok && want == target
 }
 
-// failure makes the error of an operation from what the channel or a context gave.
-func (sb *Sandbox) failure(op, name string, err error) error {
+// invalid is an option or an argument that cannot be used; failure adds the operation.
+func invalid(format string, args ...any) error {
+	return &Error{Code: CodeInvalid, Err: fmt.Errorf(format, args...)}
+}
+
+// unsupported is an operation that a sandbox of this kind does not have; failure adds the
+// operation.
+func unsupported(format string, args ...any) error {
+	return &Error{Code: CodeUnsupported, Err: fmt.Errorf(format, args...)}
+}
+
+// failure makes the error of an operation from one of the engine, the guest or a context.
+func failure(op, name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var known *Error
-	if errors.As(err, &known) {
+	if known, ok := err.(*Error); ok && known.Op == "" {
+		return &Error{Op: op, Name: name, Code: known.Code, Err: known.Err}
+	}
+	if _, known := errors.AsType[*Error](err); known {
 		return err
 	}
 	e := &Error{Op: op, Name: name, Err: err}
-	var remote *wire.Error
-	var violation *wire.ProtocolError
-	var ended *channel.EndError
-	if errors.As(err, &violation) {
-		sb.ch.Fail(err) // where it was in what the channel only carries
+	if remote, ok := errors.AsType[*wire.Error](err); ok {
+		e.Code = Code(remote.Code)
+		e.Err = errors.New(printable.Text(remote.Text))
+	} else if errors.Is(err, errors.ErrUnsupported) {
+		e.Code = CodeUnsupported
+	}
+	return e
+}
+
+// failure is the function of that name for an operation of this sandbox: it also tells
+// whether the sandbox has ended under it.
+func (sb *Sandbox) failure(op, name string, err error) error {
+	if known, ok := errors.AsType[*Error](err); ok && known.Op != "" {
+		return err
+	}
+	err = failure(op, name, err)
+	e, ok := err.(*Error)
+	if !ok || e.Code != "" {
+		return err
+	}
+	_, violation := errors.AsType[*wire.ProtocolError](err)
+	_, ended := errors.AsType[*channel.EndError](err)
+	if violation {
+		sb.ch.Fail(e.Err) // it was in the bytes that the channel only carries
 	}
 	switch {
-	case errors.As(err, &remote):
-		e.Code = Code(remote.Code)
-		e.Err = errors.New(printable(remote.Text))
 	case errors.Is(err, channel.ErrClosed):
 		e.Err = ErrClosed
 	case !sb.broken():
-	case errors.As(err, &violation), errors.As(err, &ended), errors.Is(err, channel.ErrSilent), errors.Is(err, errStuck),
+	case violation, ended, errors.Is(err, channel.ErrSilent), errors.Is(err, errStuck),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		sb.ch.Err() != nil && errors.Is(err, sb.ch.Err()): // such as a read that failed
 		// The reason is known once the container is gone, which takes bounded time.
-		<-sb.over
+		<-sb.done
 		e.Err = sb.Err()
 	}
-	return e
+	return err
 }
 
 // broken reports whether the connection to a guest has ended, and with it the sandbox.
 func (sb *Sandbox) broken() bool {
 	return sb.ch.Err() != nil ||
 		slices.ContainsFunc(sb.userChannels(), func(ch *channel.Channel) bool { return ch.Err() != nil })
-}
-
-// printable is text of the guest without what could steer a terminal, and bounded.
-func printable(text string) string {
-	const limit = 4 << 10
-	if len(text) > limit {
-		text = text[:limit] + "..."
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '\uFFFD'
-		}
-		return r
-	}, text)
 }

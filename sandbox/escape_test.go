@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 // Every process that these tests start has a number of its own among its arguments, by
@@ -140,13 +140,10 @@ func (b *bystander) end(is *is.I) {
 	is.Equal(r.Outcome, sandbox.Canceled) // until then it was not touched
 }
 
-// long reports whether the tests that take minutes are wanted.
-func long() bool { return os.Getenv("DRYDOCK_TEST_LONG") != "" }
-
 // A timeout ends all that came of a command, and nothing else. The 10,000 of the long run
 // take some 18 minutes on two cores, a thousand fork bombs 6 of them.
 func TestEscapes(t *testing.T) {
-	_, cli := engine(t)
+	_, cli := enginetest.Engine(t)
 	number, total := 0, 0
 	next := func() string { number++; return fmt.Sprint(marker, number) }
 	for _, e := range escapes {
@@ -159,10 +156,10 @@ func TestEscapes(t *testing.T) {
 				times = [2]int{32, 1000}
 			}
 			runs := times[0]
-			if long() {
+			if enginetest.Long() {
 				runs = times[1]
 			}
-			sb := open(t, sandbox.Options{PIDs: e.pids})
+			sb := enginetest.Open(t, sandbox.Options{PIDs: e.pids})
 			for name, text := range map[string]string{"respawn": respawn, "bomb": bomb} {
 				_, err := sb.WriteFile(ctx, name, []byte(text), nil)
 				is.NoErr(err)
@@ -225,7 +222,7 @@ func TestEscapes(t *testing.T) {
 func TestHostile(t *testing.T) {
 	debian := sandbox.Options{Image: "localhost/drydock/debian:bookworm"} // its shell knows the limit
 	times := 2
-	if long() {
+	if enginetest.Long() {
 		times = 50
 	}
 	for _, test := range []struct {
@@ -254,7 +251,7 @@ time.sleep(60)`}},
 			for range times {
 				is := is.New(t)
 				ctx := context.Background()
-				sb := open(t, test.opts)
+				sb := enginetest.Open(t, test.opts)
 				var victims []*sandbox.Command
 				for i := range 5 {
 					cmd := sb.Command("sh", "-c", "echo kept; mkdir up/$0 -p; sleep 60; echo never", fmt.Sprint(i))

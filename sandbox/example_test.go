@@ -12,6 +12,7 @@ import (
 	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
 )
 
 // options are those of the examples: a small image, on the engine that is tested. A
@@ -19,7 +20,7 @@ import (
 func options() *sandbox.Options {
 	return &sandbox.Options{
 		Image:  "localhost/drydock/busybox:1",
-		Engine: sandbox.Docker(&dockercli.Client{Path: os.Getenv("DRYDOCK_TEST_ENGINE")}),
+		Engine: engine.Docker(&dockercli.Client{Path: os.Getenv("DRYDOCK_TEST_ENGINE")}),
 	}
 }
 
@@ -159,7 +160,7 @@ func ExampleSandbox_Close() {
 	// Output: true
 }
 
-func ExampleAttach() {
+func ExampleAdopt() {
 	ctx := context.Background()
 	opts := options()
 	opts.Name, opts.Lease = fmt.Sprintf("drydock-example-%d", os.Getpid()), time.Minute
@@ -174,7 +175,7 @@ func ExampleAttach() {
 	if err := sb.Detach(); err != nil {
 		log.Fatal(err)
 	}
-	again, err := sandbox.Attach(ctx, opts.Name, options())
+	again, err := sandbox.Adopt(ctx, opts.Name, options())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -251,33 +252,6 @@ func ExampleSandbox_Stats() {
 	}
 	fmt.Println(stats.MemoryLimit>>20, "MiB,", stats.PIDsLimit, "processes, in use:", stats.Memory > 0, stats.PIDs > 0)
 	// Output: 128 MiB, 82 processes, in use: true true
-}
-
-func ExampleProgress() {
-	catalog, err := drydock.Presets().With(drydock.Runtime{
-		Name: "example", BaseImage: "localhost/drydock/busybox:1",
-		SetupCommands: []string{fmt.Sprintf("echo %d > /unique", time.Now().UnixNano())},
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	opts := options()
-	opts.Image, opts.Runtime, opts.Catalog = "", "example", catalog
-	opts.Progress = func(p sandbox.Progress) {
-		if p.Done {
-			fmt.Println(p.Image, "is ready:", p.Err == nil)
-		}
-	}
-	sb, err := sandbox.Open(context.Background(), opts)
-	if err != nil {
-		log.Fatal(err)
-	}
-	sb.Close()
-	cli := &dockercli.Client{Path: os.Getenv("DRYDOCK_TEST_ENGINE")}
-	if err := cli.RemoveImage(context.Background(), sb.Image()); err != nil {
-		log.Fatal(err)
-	}
-	// Output: runtime example is ready: true
 }
 
 func ExampleSweep() {

@@ -4,14 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/drydock-go/drydock/sandbox/internal/wire"
+	"github.com/drydock-go/drydock/sandbox/internal/printable"
 )
 
 // DefaultExposedConns is how many connections an Exposed has at once unless told otherwise.
@@ -65,17 +64,16 @@ func (sb *Sandbox) expose(ctx context.Context, port int, opts *ExposeOptions) (*
 	if opts != nil {
 		o = *opts
 	}
-	invalid := func(err error) error { return &wire.Error{Code: wire.CodeInvalid, Text: err.Error()} }
 	t, err := parseTarget("tcp", "localhost:"+strconv.Itoa(port))
 	if err != nil {
-		return nil, invalid(err)
+		return nil, invalid("%w", err)
 	}
 	host, number, err := net.SplitHostPort(cmp.Or(o.Listen, ":0"))
 	if err != nil {
-		return nil, invalid(fmt.Errorf("write an address such as 127.0.0.1:8080: %w", err))
+		return nil, invalid("write an address such as 127.0.0.1:8080: %w", err)
 	}
 	if o.MaxConns < 0 {
-		return nil, invalid(fmt.Errorf("a limit of %d connections", o.MaxConns))
+		return nil, invalid("a limit of %d connections", o.MaxConns)
 	}
 	if err := sb.ch.Err(); err != nil {
 		return nil, err
@@ -86,10 +84,10 @@ func (sb *Sandbox) expose(ctx context.Context, port int, opts *ExposeOptions) (*
 	}
 	x := &Exposed{sb: sb, target: t, listener: listener,
 		room: make(chan struct{}, cmp.Or(o.MaxConns, DefaultExposedConns))}
-	x.ctx, x.stop = context.WithCancel(sb.life)
+	x.ctx, x.stop = context.WithCancel(sb.ctx)
 	x.wg.Go(x.accept)
 	context.AfterFunc(x.ctx, func() { listener.Close() })
-	if !sb.attend(func() {
+	if !sb.goWhileAlive(func() {
 		<-x.ctx.Done()
 		x.wg.Wait()
 	}) {
@@ -142,7 +140,7 @@ func (x *Exposed) accept() {
 			return
 		}
 		// Such as no file descriptor left, which passes.
-		x.sb.c.Logger.Warn("a connection could not be accepted", "sandbox", x.sb.Name(), "error", err)
+		x.sb.config.Logger.Warn("a connection could not be accepted", "sandbox", x.sb.Name(), "error", err)
 		select {
 		case <-time.After(acceptPause):
 		case <-x.ctx.Done():
@@ -166,8 +164,8 @@ func (x *Exposed) serve(client *net.TCPConn) {
 	if err != nil {
 		_ = client.SetLinger(0) // a reset, not an empty answer
 		if x.ctx.Err() == nil {
-			x.sb.c.Logger.Info("a connection to an exposed port failed", "sandbox", x.sb.Name(),
-				"port", x.target.port, "error", printable(err.Error()))
+			x.sb.config.Logger.Info("a connection to an exposed port failed", "sandbox", x.sb.Name(),
+				"port", x.target.port, "error", printable.Text(err.Error()))
 		}
 		return
 	}
@@ -180,7 +178,7 @@ func (x *Exposed) serve(client *net.TCPConn) {
 	defer context.AfterFunc(x.ctx, reset)()
 	var up sync.WaitGroup
 	up.Go(func() {
-		from := &readNoting{r: client}
+		from := &errReader{r: client}
 		_, err := io.Copy(server, from)
 		switch {
 		case err == nil:
@@ -196,18 +194,4 @@ func (x *Exposed) serve(client *net.TCPConn) {
 		_ = client.CloseWrite()
 	}
 	up.Wait()
-}
-
-// readNoting notes the error of a reader, to tell it from one of whatever is written to.
-type readNoting struct {
-	r   io.Reader
-	err error
-}
-
-func (n *readNoting) Read(p []byte) (int, error) {
-	k, err := n.r.Read(p)
-	if err != nil && err != io.EOF {
-		n.err = err
-	}
-	return k, err
 }

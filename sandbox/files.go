@@ -44,8 +44,7 @@ func (sb *Sandbox) ReadFile(ctx context.Context, name string, opts *ReadOptions)
 			m.Limit = opts.Limit
 		}
 		if opts.Offset < 0 || opts.Limit < 0 {
-			return nil, &Error{Op: "read", Name: name, Code: CodeInvalid,
-				Err: fmt.Errorf("offset %d and limit %d must not be negative", opts.Offset, opts.Limit)}
+			return nil, failure("read", name, invalid("offset %d and limit %d must not be negative", opts.Offset, opts.Limit))
 		}
 	}
 	limit := max(m.Limit, MaxRead)
@@ -130,7 +129,7 @@ func (sb *Sandbox) WriteFrom(ctx context.Context, name string, r io.Reader, opts
 	}
 	stop := context.AfterFunc(ctx, func() { call.Stream.Abort(context.Cause(ctx)) })
 	defer stop()
-	if err := send(call.Stream, &source{ctx: ctx, r: r}); err != nil {
+	if err := send(call.Stream, &callerReader{ctx: ctx, r: r}); err != nil {
 		call.Cancel(true)
 		_ = call.Await(ctx) // for what was begun to be undone
 		return WriteResult{}, &Error{Op: "write", Name: name, Err: err}
@@ -138,52 +137,6 @@ func (sb *Sandbox) WriteFrom(ctx context.Context, name string, r io.Reader, opts
 	var w wire.Written
 	err = call.Result(ctx, &w)
 	return writeResult(&w), sb.failure("write", name, err)
-}
-
-// source is a reader of the caller's. It ends with ctx, and where there is never anything to read.
-type source struct {
-	ctx   context.Context
-	r     io.Reader
-	empty int // reads in a row
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	if err := context.Cause(s.ctx); err != nil {
-		return 0, err
-	}
-	const patience = 100 // as bufio has
-	n, err := s.r.Read(p)
-	if s.empty++; n > 0 {
-		s.empty = 0
-	}
-	if err == nil && s.empty >= patience {
-		err = io.ErrNoProgress
-	}
-	return n, err
-}
-
-// send writes what r returns to a stream, and its end, and returns why r failed. A write that
-// failed has its reason in the call's reply, or in the context that ended it.
-func send(to *wire.Stream, r io.Reader) error {
-	buf := wire.NewBuffer()
-	defer buf.Free()
-	for n := 0; ; {
-		m, err := r.Read(buf.Data()[n:])
-		if n += m; n < len(buf.Data()) && err == nil {
-			continue // small pieces would be frames of their own
-		}
-		if n > 0 && to.WriteBuffer(buf, n) != nil {
-			return nil
-		}
-		n = 0
-		if err == io.EOF {
-			_ = to.CloseWrite()
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
 
 func (o *WriteOptions) request(name string) *wire.Write {
@@ -302,7 +255,7 @@ func (sb *Sandbox) RemoveAll(ctx context.Context, name string) error {
 func (sb *Sandbox) remove(ctx context.Context, m *wire.Remove) error {
 	if len(m.Path) == 0 {
 		// Elsewhere an empty name is the work dir; to remove that by mistake is too easy.
-		return &Error{Op: "remove", Code: CodeInvalid, Err: errors.New("empty name")}
+		return failure("remove", "", invalid("empty name"))
 	}
 	return sb.failure("remove", string(m.Path), sb.do(ctx, wire.OpRemove, m, nil))
 }
@@ -357,4 +310,22 @@ func (sb *Sandbox) Hash(ctx context.Context, name string) (string, error) {
 		return "", sb.failure("hash", name, err)
 	}
 	return r.Hash, nil
+}
+
+// Exists reports whether there is a file of that name, whatever it is. A symlink that
+// leads nowhere exists.
+func (sb *Sandbox) Exists(ctx context.Context, name string) (bool, error) {
+	_, err := sb.Lstat(ctx, name)
+	if e, ok := errors.AsType[*Error](err); ok && (e.Code == CodeNotExist || e.Code == CodeNotDir) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// RealPath returns the absolute path of a file with no symlink and no ".." in it. Of a
+// name that does not exist the part that does is resolved, and the rest appended.
+func (sb *Sandbox) RealPath(ctx context.Context, name string) (string, error) {
+	var r wire.Path
+	err := sb.do(ctx, wire.OpRealPath, &wire.Path{Path: []byte(name)}, &r)
+	return string(r.Path), sb.failure("realpath", name, err)
 }

@@ -18,16 +18,17 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 // everyImage are the images whose files must be alike: with a shell and GNU tools, with
-// busybox, and with nothing but one static binary.
+// enginetest.Busybox, and with nothing but one static binary.
 var everyImage = []string{"localhost/drydock/debian:bookworm", "localhost/drydock/busybox:1", "localhost/drydock/static:1"}
 
 func TestFilesOnEveryImage(t *testing.T) {
 	for _, image := range everyImage {
 		t.Run(image, func(t *testing.T) {
-			sb := open(t, sandbox.Options{Image: image})
+			sb := enginetest.Open(t, sandbox.Options{Image: image})
 			t.Run("fs", func(t *testing.T) { testFS(t, sb) })
 			t.Run("write from", func(t *testing.T) { testWriteFrom(t, sb) })
 			t.Run("attributes", func(t *testing.T) { testAttributes(t, sb) })
@@ -354,7 +355,7 @@ func (trickle) Read(p []byte) (int, error) {
 
 func TestReadersWithoutAnEnd(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	for name, do := range map[string]func(context.Context, io.Reader) error{
 		"write": func(ctx context.Context, r io.Reader) error {
 			_, err := sb.WriteFrom(ctx, "file", r, nil)
@@ -381,7 +382,7 @@ func TestReadersWithoutAnEnd(t *testing.T) {
 // What Walk and Usage cannot see they tell of, and Rollback removes it all the same.
 func TestTreesThatCannotBeSeen(t *testing.T) {
 	is := is.New(t)
-	e, _ := engine(t)
+	e, _ := enginetest.Engine(t)
 	ctx := context.Background()
 	sb, err := sandbox.Open(ctx, &sandbox.Options{Engine: e, Image: "localhost/drydock/python:bookworm"})
 	is.NoErr(err)

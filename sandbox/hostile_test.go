@@ -12,29 +12,33 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/image"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
+	"github.com/drydock-go/drydock/sandbox/internal/fakeengine"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
 // liar is an engine whose guest answers each call with the same bytes.
 type liar struct {
-	sandbox.Engine
+	fakeengine.Engine
 	answer []byte
 }
 
-func (l *liar) Info(context.Context) (sandbox.EngineInfo, error) {
-	return sandbox.EngineInfo{Name: "docker", Version: "1", Arch: "amd64", CPUs: 1}, nil
+func (l *liar) Info(context.Context) (engine.Info, error) {
+	return engine.Info{Name: "docker", Version: "1", Arch: "amd64", CPUs: 1}, nil
 }
 
-func (l *liar) List(context.Context, string, string) ([]sandbox.Listed, error) { return nil, nil }
-func (l *liar) Networks(context.Context, string, string) ([]sandbox.Listed, error) {
+func (l *liar) List(context.Context, string, string) ([]engine.Object, error) { return nil, nil }
+func (l *liar) ListNetworks(context.Context, string, string) ([]engine.Object, error) {
 	return nil, nil
 }
-func (l *liar) Images(context.Context, string, string) ([]sandbox.ListedImage, error) {
+func (l *liar) ListImages(context.Context, string, string) ([]engine.TaggedImage, error) {
 	return nil, nil
 }
 func (l *liar) Remove(context.Context, string) error { return nil }
 
-func (l *liar) Start(context.Context, *sandbox.Container) (sandbox.Conn, error) {
+func (l *liar) Start(context.Context, *engine.Container) (engine.Conn, error) {
 	guestIn, hostOut, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -108,7 +112,7 @@ func TestListingMakesNoSense(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			sb, err := sandbox.Open(ctx, &sandbox.Options{Image: busybox, Engine: &liar{answer: []byte("\xff\xff")}, Offline: true})
+			sb, err := sandbox.Open(ctx, &sandbox.Options{Image: enginetest.Busybox, Images: &image.Builder{Engine: &liar{answer: []byte("\xff\xff")}, Offline: true}})
 			is.NoErr(err)
 			defer sb.Close()
 			answer := make(chan error, 1)

@@ -129,8 +129,7 @@ func (sb *Sandbox) Interpreter(ctx context.Context, lang Language, opts *Interpr
 		in.o = *opts
 	}
 	if interpreter.Languages[string(lang)] == nil {
-		return nil, in.failure("start interpreter", &wire.Error{Code: wire.CodeInvalid,
-			Text: "there is no such language: it is Python, Node or Shell"})
+		return nil, in.failure("start interpreter", invalid("there is no such language: write Python, Node or Shell"))
 	}
 	if _, err := in.process(ctx); err != nil {
 		return nil, in.failure("start interpreter", err)
@@ -148,7 +147,7 @@ func (in *Interpreter) process(ctx context.Context) (*interpreterProcess, error)
 		in.mu.Unlock()
 		return nil, errInterpreterClosed
 	}
-	if in.proc != nil && !in.proc.over() {
+	if in.proc != nil && !in.proc.hasEnded() {
 		defer in.mu.Unlock()
 		return in.proc, nil
 	}
@@ -159,7 +158,7 @@ func (in *Interpreter) process(ctx context.Context) (*interpreterProcess, error)
 	}
 	in.mu.Unlock()
 	if err == nil {
-		err = p.await(ctx, in.sb.c.StartTimeout, in.o.SVG)
+		err = p.await(ctx, in.sb.config.StartTimeout, in.o.SVG)
 	}
 	if err != nil {
 		return nil, err
@@ -197,11 +196,11 @@ func (in *Interpreter) run(ctx context.Context, code string, o *ExecutionOptions
 	}
 	switch {
 	case o.Timeout < 0 || o.Capture < 0:
-		return nil, &wire.Error{Code: wire.CodeInvalid, Text: fmt.Sprintf("timeout %v or capture limit %d is negative", o.Timeout, o.Capture)}
+		return nil, invalid("timeout %v or capture limit %d is negative", o.Timeout, o.Capture)
 	case len(code) > wire.MaxControl:
 		return nil, &wire.Error{Code: wire.CodeTooLong, Text: fmt.Sprintf("code of %d bytes, at most %d: write it to a file and run that", len(code), wire.MaxControl)}
 	case strings.Contains(code, "\x00") || !utf8.ValidString(code):
-		return nil, &wire.Error{Code: wire.CodeInvalid, Text: "a NUL byte in the code, or bytes that are no UTF-8"}
+		return nil, invalid("a NUL byte in the code, or bytes that are no UTF-8")
 	}
 	if err := in.take(ctx); err != nil {
 		return nil, err
@@ -215,7 +214,7 @@ func (in *Interpreter) run(ctx context.Context, code string, o *ExecutionOptions
 		return nil, err
 	}
 	x, err := p.run(ctx, code, o)
-	x.Restarted = p != before && !before.told()
+	x.Restarted = p != before && !before.endReported()
 	return x, err
 }
 
@@ -238,7 +237,7 @@ func (in *Interpreter) Interrupt() error {
 	if closed {
 		return in.failure("interrupt", errInterpreterClosed)
 	}
-	p.wish()
+	p.requestInterrupt()
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock/sandbox/internal/interpreter"
+	"github.com/drydock-go/drydock/sandbox/internal/printable"
 )
 
 // interpreterProcess is one process of an Interpreter, from its start to its end.
@@ -23,42 +24,26 @@ type interpreterProcess struct {
 	out, err interpreterStream
 	version  string
 
-	ready  chan struct{}
-	wishes chan struct{} // to interrupt the run under way
-	ended  chan struct{} // closed after the next three are set
-	result *Result
-	cause  error
-	broken error // what it said that was no message
+	ready      chan struct{}
+	interrupts chan struct{} // to interrupt the run under way
+	ended      chan struct{} // closed after the next three are set
+	result     *Result
+	cause      error
+	broken     error // what it said that was no message
 
-	mu      sync.Mutex
-	last    uint32     // number of a run
-	current *execution // the one under way
-	killed  bool       // by Close or Restart
-	gone    bool       // a run has told of the end
-	owed    [2]bool    // a report's mark has come on a stream, and not yet the prompt after it
-}
-
-// execution is a run under way.
-type execution struct {
-	id          uint32
-	x           *Execution
-	size        int           // of the displays
-	shown       int           // how many of them ExecutionOptions.Display knows
-	more        chan struct{} // there are more
-	sent        bool          // the code has been sent
-	prompted    bool          // a prompt came before that
-	begun       bool          // the code can be interrupted
-	interrupted bool
-	reported    bool
-	marked      [2]bool // its marks on stdout and stderr have come
-	over        chan struct{}
+	mu            sync.Mutex
+	last          uint32     // number of a run
+	current       *execution // the one under way
+	killed        bool       // by Close or Restart
+	gone          bool       // a run has told of the end
+	pendingPrompt [2]bool    // the prompt after a report is still to come, per stream
 }
 
 // startInterpreter starts a process. It can run code after await.
 func (sb *Sandbox) startInterpreter(ctx context.Context, lang Language, o *InterpreterOptions) (*interpreterProcess, error) {
 	p := &interpreterProcess{
 		lang: interpreter.Languages[string(lang)], mark: interpreter.NewMark(),
-		ready: make(chan struct{}), wishes: make(chan struct{}, 1), ended: make(chan struct{}),
+		ready: make(chan struct{}), interrupts: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	program := p.lang.Program
 	if o.Path != "" {
@@ -130,7 +115,7 @@ func (p *interpreterProcess) await(ctx context.Context, patience time.Duration, 
 		switch {
 		case p.cause != nil:
 			return p.cause
-		case p.told():
+		case p.endReported():
 			return errors.New("the interpreter was closed or restarted while it started")
 		}
 		said, _ := p.err.kept.bytes()
@@ -145,8 +130,8 @@ func (p *interpreterProcess) await(ctx context.Context, patience time.Duration, 
 	}
 }
 
-// over reports whether the process has ended.
-func (p *interpreterProcess) over() bool {
+// hasEnded reports whether the process has ended.
+func (p *interpreterProcess) hasEnded() bool {
 	select {
 	case <-p.ended:
 		return true
@@ -155,8 +140,8 @@ func (p *interpreterProcess) over() bool {
 	}
 }
 
-// told reports whether somebody knows that the process has ended.
-func (p *interpreterProcess) told() bool {
+// endReported reports whether somebody knows that the process has ended.
+func (p *interpreterProcess) endReported() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.gone || p.killed
@@ -164,7 +149,7 @@ func (p *interpreterProcess) told() bool {
 
 // kill ends the process and all that came of it, and returns when it is gone.
 func (p *interpreterProcess) kill() {
-	if p == nil || p.over() {
+	if p == nil || p.hasEnded() {
 		return
 	}
 	p.mu.Lock()
@@ -174,15 +159,15 @@ func (p *interpreterProcess) kill() {
 	<-p.ended
 }
 
-// wish asks for an interrupt of the run under way.
-func (p *interpreterProcess) wish() {
+// requestInterrupt asks for an interrupt of the run under way.
+func (p *interpreterProcess) requestInterrupt() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.current == nil && p.last > 0 {
 		return // no code runs, and none waits for the start
 	}
 	select {
-	case p.wishes <- struct{}{}:
+	case p.interrupts <- struct{}{}:
 	default: // there is one already
 	}
 }
@@ -201,7 +186,7 @@ func (p *interpreterProcess) message(m *interpreter.Message) {
 	switch {
 	case m.Ready != "":
 		if p.version == "" {
-			p.version = printable(m.Ready)
+			p.version = printable.Text(m.Ready)
 			close(p.ready)
 		}
 	case r == nil:
@@ -217,81 +202,6 @@ func (p *interpreterProcess) message(m *interpreter.Message) {
 	}
 }
 
-// report takes what came of the run. As all methods of execution it needs the lock of the
-// process.
-func (r *execution) report(m *interpreter.Message) {
-	r.reported = true
-	r.x.ExitCode = m.Exit
-	if m.Asked && m.Exit == 0 {
-		// Not every shell tells the code of what it gave up. These are POSIX's for a syntax
-		// error and, with the usual 128, for SIGINT.
-		r.x.ExitCode = 2
-		if r.interrupted {
-			r.x.ExitCode = 128 + int(SIGINT)
-		}
-	}
-	r.x.UserTime, r.x.SystemTime = seconds(m.User), seconds(m.System)
-	if e := m.Exception; e != nil {
-		r.x.Exception = &Exception{Name: e.Name, Value: e.Value, Text: e.Text}
-		for _, f := range e.Traceback {
-			r.x.Exception.Traceback = append(r.x.Exception.Traceback, Frame(f))
-		}
-	}
-	r.settle()
-}
-
-// keep keeps a display, unless there are too many.
-func (r *execution) keep(d Display) {
-	for _, data := range d.Data {
-		r.size += len(data)
-	}
-	if r.size > maxDisplays || len(r.x.Displays) >= maxDisplayCount {
-		r.x.DisplaysDropped++
-		return
-	}
-	r.x.Displays = append(r.x.Displays, d)
-	select {
-	case r.more <- struct{}{}:
-	default: // it is known that there are
-	}
-}
-
-// What an Execution keeps of displays, in bytes and how many.
-const (
-	maxDisplays     = 64 << 20
-	maxDisplayCount = 1000
-)
-
-// markPatience is how long the marks may take after the report of a run's end, and
-// promptPatience a prompt after an interrupt.
-const (
-	markPatience   = time.Second
-	promptPatience = 100 * time.Millisecond
-)
-
-// seconds is a time that the interpreter tells, which may be anything.
-func seconds(s float64) time.Duration {
-	if s > 0 && s < 1e9 {
-		return time.Duration(s * float64(time.Second))
-	}
-	return 0
-}
-
-// settle ends the run when all there is to come has come.
-func (r *execution) settle() {
-	if r.reported && r.marked == [2]bool{true, true} {
-		r.end()
-	}
-}
-
-func (r *execution) end() {
-	select {
-	case <-r.over:
-	default:
-		close(r.over)
-	}
-}
-
 func (p *interpreterProcess) abandon(r *execution) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -302,17 +212,17 @@ func (p *interpreterProcess) abandon(r *execution) {
 func (p *interpreterProcess) found(stream int, run uint32) {
 	p.mu.Lock()
 	if run != interpreter.Prompt {
-		p.owed[stream] = true
+		p.pendingPrompt[stream] = true
 	}
 	r := p.current
 	ask := false
 	switch {
-	case run == interpreter.Prompt && p.owed[stream]:
-		p.owed[stream] = false
+	case run == interpreter.Prompt && p.pendingPrompt[stream]:
+		p.pendingPrompt[stream] = false
 	case r == nil:
 	case run == r.id:
 		r.marked[stream] = true
-		r.settle()
+		r.endIfComplete()
 	case run == interpreter.Prompt:
 		ask, r.prompted = r.sent, true
 	}
@@ -339,234 +249,4 @@ func (p *interpreterProcess) send(b []byte) error {
 	defer p.sending.Unlock()
 	_, err := p.code.Write(b)
 	return err
-}
-
-// run runs code. There is one at a time.
-func (p *interpreterProcess) run(ctx context.Context, code string, o *ExecutionOptions) (*Execution, error) {
-	r := &execution{x: &Execution{Result: Result{Outcome: Exited, Rung: RungNone}},
-		more: make(chan struct{}, 1), over: make(chan struct{})}
-	p.mu.Lock()
-	if p.last > 0 {
-		select {
-		case <-p.wishes: // of a run that ended before it was heard
-		default:
-		}
-	}
-	p.last++
-	r.id = p.last
-	p.current = r
-	p.mu.Unlock()
-	p.cmd.call.Quiet(false)
-	limit := o.Capture
-	if limit == 0 {
-		limit = DefaultCapture
-	}
-	kept := [2]*capture{newCapture(limit), newCapture(limit)}
-	p.out.begin(o.Stdout, kept[0])
-	p.err.begin(o.Stderr, kept[1])
-	start := time.Now()
-	sent := p.send(p.lang.Run(p.mark, r.id, code))
-	p.mu.Lock()
-	r.sent = true
-	ask := r.prompted
-	p.mu.Unlock()
-	if ask {
-		p.ask(r)
-	}
-	err := p.watch(ctx, r, o)
-	p.show(r, o)
-	x := r.x
-	x.Duration = time.Since(start)
-	p.mu.Lock()
-	p.current = nil
-	p.mu.Unlock()
-	failed := errors.Join(p.out.end(), p.err.end())
-	p.cmd.call.Quiet(true)
-	x.Stdout, x.StdoutDropped = kept[0].bytes()
-	x.Stderr, x.StderrDropped = kept[1].bytes()
-	if err == nil && failed != nil {
-		// These are the caller's, and say nothing of the sandbox.
-		err = &Error{Op: "run code", Name: p.cmd.name(), Err: failed}
-	}
-	if err == nil && sent != nil && !x.StateLost {
-		err = sent
-	}
-	return x, err
-}
-
-// watch waits for the end of a run, and brings it about where it is time.
-func (p *interpreterProcess) watch(ctx context.Context, r *execution, o *ExecutionOptions) error {
-	grace := (&Command{Grace: o.Grace}).grace()
-	var limit, enough <-chan time.Time
-	if o.Timeout > 0 {
-		t := time.NewTimer(o.Timeout)
-		defer t.Stop()
-		limit = t.C
-	}
-	done, x := ctx.Done(), r.x
-	stop := func(why Outcome) {
-		if x.Outcome == Exited {
-			x.Outcome = why
-		}
-		limit, done = nil, nil
-		if enough == nil {
-			x.Rung = RungInterrupt
-			p.interrupt(r)
-			t := time.NewTimer(grace)
-			enough = t.C
-		}
-	}
-	for {
-		select {
-		case <-r.more:
-			p.show(r, o)
-		case <-r.over:
-			return p.cancellation(ctx, x)
-		case <-p.ended:
-			return p.lost(ctx, r)
-		case <-limit:
-			stop(TimedOut)
-		case <-p.wishes:
-			stop(Canceled)
-		case <-done:
-			stop(Canceled)
-		case <-enough:
-			x.Rung = RungKill
-			p.cmd.cancel(true)
-			enough = nil
-		}
-	}
-}
-
-// show tells of the displays that have come.
-func (p *interpreterProcess) show(r *execution, o *ExecutionOptions) {
-	if o.Display == nil {
-		return
-	}
-	p.mu.Lock()
-	all := r.x.Displays
-	p.mu.Unlock()
-	for ; r.shown < len(all); r.shown++ {
-		o.Display(all[r.shown])
-	}
-}
-
-// cancellation is the error of a run that the end of its context stopped.
-func (p *interpreterProcess) cancellation(ctx context.Context, x *Execution) error {
-	cause := context.Cause(ctx)
-	if cause == nil || x.Outcome != Canceled {
-		return nil
-	}
-	if errors.Is(cause, context.DeadlineExceeded) {
-		x.Outcome = TimedOut
-	}
-	return cause
-}
-
-// interrupt does what Ctrl-C does.
-func (p *interpreterProcess) interrupt(r *execution) {
-	p.mu.Lock()
-	r.interrupted = true
-	early := p.lang.Begins && !r.begun
-	p.mu.Unlock()
-	if !early {
-		// Where the channel is gone the process has ended.
-		_ = p.cmd.Signal(SIGINT)
-	}
-	if p.lang.Interrupt != nil {
-		_ = p.send(p.lang.Interrupt(r.id))
-	}
-	if p.lang.Ask != nil {
-		// Code that has sent the shell's streams elsewhere has taken the prompt with them.
-		time.AfterFunc(promptPatience, func() { p.ask(r) })
-	}
-}
-
-// lost completes a run whose process has ended.
-func (p *interpreterProcess) lost(ctx context.Context, r *execution) error {
-	x := r.x
-	x.StateLost = true
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.gone = true
-	if p.result == nil {
-		return p.cause
-	}
-	by, rung := x.Outcome, x.Rung
-	reported := r.reported
-	exit := x.ExitCode
-	x.Result = *p.result
-	switch {
-	case p.cause != nil:
-		return p.cause
-	case by != Exited: // it was stopped
-		x.Outcome, x.Rung = by, rung
-		return p.cancellation(ctx, x)
-	case p.killed:
-		x.Outcome = Canceled
-	case p.broken != nil:
-		x.Outcome, x.Rung, x.Signal = Signaled, RungKill, SIGKILL.String()
-		x.Exception = &Exception{Name: "InterpreterError",
-			Value: "the code wrote to the interpreter's own socket: " + printable(p.broken.Error())}
-		x.Exception.Text = x.Exception.Name + ": " + x.Exception.Value
-	case reported && x.Outcome == Exited:
-		x.ExitCode = exit // it ended after the code did
-	}
-	return nil
-}
-
-// interpreterStream is stdout or stderr of an interpreter.
-type interpreterStream struct {
-	scan interpreter.Scanner
-
-	mu   sync.Mutex
-	to   io.Writer // of the run under way
-	kept *capture  // of the run under way, or for the next one
-	err  error     // of to
-}
-
-func (s *interpreterStream) open(p *interpreterProcess, number int) {
-	s.kept = newCapture(DefaultCapture)
-	s.scan = interpreter.Scanner{Mark: p.mark, Write: s.take, Found: func(run uint32) { p.found(number, run) }}
-}
-
-// Write implements io.Writer for the Command.
-func (s *interpreterStream) Write(b []byte) (int, error) { return len(b), s.scan.Scan(b) }
-
-func (s *interpreterStream) flush() { _ = s.scan.End() }
-
-// take never fails: code whose output is not wanted goes on.
-func (s *interpreterStream) take(b []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.to == nil:
-		s.kept.write(b)
-	case s.err == nil:
-		var n int
-		if n, s.err = s.to.Write(b); s.err == nil && n < len(b) {
-			s.err = io.ErrShortWrite
-		}
-	}
-	return nil
-}
-
-// begin directs the stream to a run's writer, or into kept, and hands over what came
-// since the last one.
-func (s *interpreterStream) begin(to io.Writer, kept *capture) {
-	s.mu.Lock()
-	early, _ := s.kept.bytes()
-	s.to, s.kept, s.err = to, kept, nil
-	s.mu.Unlock()
-	if len(early) > 0 {
-		_ = s.take(early)
-	}
-}
-
-// end directs it to where the next run finds it.
-func (s *interpreterStream) end() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.to, s.kept = nil, newCapture(DefaultCapture)
-	return s.err
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 // The runtimes of Python and Node, or what stands in for their images.
@@ -30,7 +31,7 @@ var (
 func interpret(t *testing.T, is *is.I, in sandbox.Options, lang sandbox.Language, opts *sandbox.InterpreterOptions) (*sandbox.Sandbox, *sandbox.Interpreter) {
 	t.Helper()
 	is.Helper()
-	sb := open(t, in)
+	sb := enginetest.Open(t, in)
 	it, err := sb.Interpreter(context.Background(), lang, opts)
 	is.NoErr(err)
 	t.Cleanup(func() { is.NoErr(it.Close()) })
@@ -146,7 +147,7 @@ func TestPython(t *testing.T) {
 	})
 	t.Run("modules of the work dir", func(t *testing.T) {
 		is := is.New(t)
-		other := open(t, python)
+		other := enginetest.Open(t, python)
 		for _, name := range []string{"types", "json", "signal", "resource", "traceback", "asyncio", "__future__"} {
 			_, err := other.WriteFile(ctx, name+".py", []byte("raise ImportError('shadowed')"), nil)
 			is.NoErr(err)
@@ -236,7 +237,7 @@ func TestPython(t *testing.T) {
 	})
 	t.Run("out of memory", func(t *testing.T) {
 		is := is.New(t)
-		small := open(t, sandbox.Options{Runtime: python.Runtime, Memory: 64 << 20})
+		small := enginetest.Open(t, sandbox.Options{Runtime: python.Runtime, Memory: 64 << 20})
 		in, err := small.Interpreter(ctx, sandbox.Python, nil)
 		is.NoErr(err)
 		x, err := in.Run(ctx, "print('begun', flush=True); x = b'x' * (1 << 30)", nil)
@@ -397,7 +398,7 @@ func isPicture(is *is.I, d sandbox.Display) {
 
 func TestPythonFigures(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{Runtime: "python-datascience"})
+	sb := enginetest.Open(t, sandbox.Options{Runtime: "python-datascience"})
 	in, err := sb.Interpreter(context.Background(), sandbox.Python, &sandbox.InterpreterOptions{SVG: true})
 	is.NoErr(err)
 	run := func(i asserter, code string) *sandbox.Execution {
@@ -482,7 +483,7 @@ func TestNode(t *testing.T) {
 }
 
 func TestShell(t *testing.T) {
-	for _, image := range []string{busybox, "localhost/drydock/debian:bookworm"} {
+	for _, image := range []string{enginetest.Busybox, "localhost/drydock/debian:bookworm"} {
 		t.Run(image, func(t *testing.T) {
 			is := is.New(t)
 			ctx := context.Background()

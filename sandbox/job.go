@@ -74,14 +74,14 @@ func (c *Command) Background(ctx context.Context, opts *JobOptions) (*Job, error
 
 func (c *Command) background(ctx context.Context, o *JobOptions) (*Job, error) {
 	if c.call != nil {
-		return nil, &wire.Error{Code: wire.CodeInvalid, Text: "the command was started before: make another"}
+		return nil, invalid("the command was started before: make another")
 	}
 	if c.Stdout != nil || c.Stderr != nil || c.User != "" || c.pipes != [3]*pipe{} {
-		return nil, &wire.Error{Code: wire.CodeInvalid, Text: "a background job has no Stdout, Stderr, pipes or User: read its output with Job.Attach"}
+		return nil, invalid("a background job has no Stdout, Stderr, pipes or User: read its output with Job.Attach")
 	}
 	x, err := c.request()
 	if err != nil {
-		return nil, &wire.Error{Code: wire.CodeInvalid, Text: err.Error()}
+		return nil, invalid("%w", err)
 	}
 	var m wire.Job
 	if err := c.sb.do(ctx, wire.OpJobStart, &wire.JobStart{Exec: *x, Name: o.Name, Keep: o.Keep}, &m); err != nil {
@@ -190,7 +190,7 @@ func (j *Job) attach(ctx context.Context, w io.Writer, o *AttachOptions) (int64,
 	if o.Stdin != nil {
 		go func() {
 			// As for a command's stdin, nobody waits for a Read that blocks.
-			stream := &noting{w: call.Stream}
+			stream := &errWriter{w: call.Stream}
 			_, err := io.Copy(stream, o.Stdin)
 			switch {
 			case stream.err != nil:
@@ -218,7 +218,7 @@ func (j *Job) attach(ctx context.Context, w io.Writer, o *AttachOptions) (int64,
 			}
 		}()
 	}
-	to := &noting{w: w}
+	to := &errWriter{w: w}
 	n, err := call.Stream.WriteTo(to)
 	if cause := context.Cause(ctx); cause != nil {
 		return o.From + n, cause
@@ -300,7 +300,7 @@ func (j *Job) WaitLine(ctx context.Context, pattern string, from int64) (JobLine
 // ErrNoJob.
 func (j *Job) Signal(ctx context.Context, s Signal) error {
 	if s <= 0 || s > 64 {
-		return j.failure("signal job", &wire.Error{Code: wire.CodeInvalid, Text: "there is no such signal"})
+		return j.failure("signal job", invalid("there is no such signal"))
 	}
 	return j.signal(ctx, "signal job", wire.Signal{Number: int(s)})
 }

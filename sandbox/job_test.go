@@ -16,6 +16,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 // background starts a shell script as a background job.
@@ -27,7 +28,7 @@ func background(is *is.I, sb *sandbox.Sandbox, script string, opts *sandbox.JobO
 }
 
 func TestJob(t *testing.T) {
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 
 	t.Run("start, list, wait", func(t *testing.T) {
@@ -225,7 +226,7 @@ func TestJob(t *testing.T) {
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				is := is.New(t)
-				_, cli := engine(t)
+				_, cli := enginetest.Engine(t)
 				j := background(is, sb, test.script, nil)
 				_, err := j.WaitLine(ctx, "up", 0)
 				is.NoErr(err)
@@ -243,7 +244,7 @@ func TestJob(t *testing.T) {
 		}
 		t.Run("what a job has left behind", func(t *testing.T) {
 			is := is.New(t)
-			_, cli := engine(t)
+			_, cli := enginetest.Engine(t)
 			j := background(is, sb, "(setsid sleep "+marker+"1 &); exit 4", nil)
 			_, err := j.Wait(ctx)
 			is.NoErr(err)
@@ -400,9 +401,9 @@ func TestJob(t *testing.T) {
 // it ends.
 func TestJobUnderLease(t *testing.T) {
 	is := is.New(t)
-	e, cli := engine(t)
+	e, cli := enginetest.Engine(t)
 	ctx := context.Background()
-	first, err := sandbox.Open(ctx, &sandbox.Options{Engine: e, Image: busybox, Lease: time.Minute})
+	first, err := sandbox.Open(ctx, &sandbox.Options{Engine: e, Image: enginetest.Busybox, Lease: time.Minute})
 	is.NoErr(err)
 	t.Cleanup(func() { _ = e.Remove(context.Background(), first.Name()) })
 	j := background(is, first, "echo before; while [ ! -e go ]; do usleep 5000; done; echo after; exec sleep 60", nil)
@@ -416,7 +417,7 @@ func TestJobUnderLease(t *testing.T) {
 	is.NoErr(first.Detach())
 	is.True(errors.Is(<-waiting, sandbox.ErrClosed))
 
-	sb, err := sandbox.Attach(ctx, first.Name(), &sandbox.Options{Engine: e})
+	sb, err := sandbox.Adopt(ctx, first.Name(), &sandbox.Options{Engine: e})
 	is.NoErr(err)
 	jobs, err := sb.Jobs(ctx)
 	is.NoErr(err)
@@ -433,7 +434,7 @@ func TestJobUnderLease(t *testing.T) {
 	is.Equal(string(out), "before\nafter\n")
 	is.Equal(dropped, int64(0))
 	is.NoErr(sb.Close())
-	is.Equal(containers(t, cli, sb.Name()), 0)
+	is.Equal(enginetest.Containers(t, cli, sb.Name()), 0)
 	_, err = sb.Job(j.ID()).Wait(ctx)
 	is.True(errors.Is(err, sandbox.ErrClosed))
 }

@@ -13,12 +13,14 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 // A named sandbox with a lease outlives the process that opened it, with its files and
 // what runs in it, and whoever knows its name gets it back.
 func TestLeaseOutlivesItsProcess(t *testing.T) {
-	e, cli := engine(t)
+	e, cli := enginetest.Engine(t)
 	ctx := context.Background()
 	const times = 20
 	var slowest time.Duration
@@ -38,7 +40,7 @@ func TestLeaseOutlivesItsProcess(t *testing.T) {
 		_ = cmd.Wait()
 
 		start := time.Now()
-		sb, err := sandbox.Attach(ctx, name, &sandbox.Options{Engine: e})
+		sb, err := sandbox.Adopt(ctx, name, &sandbox.Options{Engine: e})
 		is.NoErr(err)
 		slowest = max(slowest, time.Since(start))
 		text, err := sb.ReadFile(ctx, "kept", nil)
@@ -56,7 +58,7 @@ func TestLeaseOutlivesItsProcess(t *testing.T) {
 		is.Equal(len(jobs), 1)
 		is.True(jobs[0].Running)
 		is.NoErr(sb.Close())
-		is.Equal(containers(t, cli, name), 0)
+		is.Equal(enginetest.Containers(t, cli, name), 0)
 	}
 	t.Logf("%d of %d found again, the slowest after %v", times, times, slowest)
 }
@@ -90,17 +92,17 @@ func leaveSandbox(name string) {
 
 func TestDetachAndAttach(t *testing.T) {
 	is := is.New(t)
-	e, cli := engine(t)
+	e, cli := enginetest.Engine(t)
 	ctx := context.Background()
-	sb := open(t, sandbox.Options{Lease: 3 * time.Second})
+	sb := enginetest.Open(t, sandbox.Options{Lease: 3 * time.Second})
 	uid, gid := sb.User()
 	_, err := sb.WriteFile(ctx, "f", []byte("x"), nil)
 	is.NoErr(err)
 	is.NoErr(sb.Detach())
 	is.Equal(sb.Err(), sandbox.ErrClosed)
-	is.Equal(containers(t, cli, sb.Name()), 1)
+	is.Equal(enginetest.Containers(t, cli, sb.Name()), 1)
 
-	again, err := sandbox.Attach(ctx, sb.Name(), &sandbox.Options{Engine: e})
+	again, err := sandbox.Adopt(ctx, sb.Name(), &sandbox.Options{Engine: e})
 	is.NoErr(err)
 	u, g := again.User()
 	is.Equal([]int{u, g}, []int{uid, gid})
@@ -109,7 +111,7 @@ func TestDetachAndAttach(t *testing.T) {
 	is.NoErr(err)
 
 	// The newest wins.
-	newest, err := sandbox.Attach(ctx, sb.Name(), &sandbox.Options{Engine: e})
+	newest, err := sandbox.Adopt(ctx, sb.Name(), &sandbox.Options{Engine: e})
 	is.NoErr(err)
 	<-again.Done()
 	is.True(errors.Is(again.Err(), sandbox.ErrLost))
@@ -121,15 +123,15 @@ func TestDetachAndAttach(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(string(r.Stdout), "still here\n")
 	is.NoErr(newest.Detach())
-	is.NoErr(waitFor(func() bool { return containers(t, cli, sb.Name()) == 0 }))
-	_, err = sandbox.Attach(ctx, sb.Name(), &sandbox.Options{Engine: e})
+	is.NoErr(waitFor(func() bool { return enginetest.Containers(t, cli, sb.Name()) == 0 }))
+	_, err = sandbox.Adopt(ctx, sb.Name(), &sandbox.Options{Engine: e})
 	is.True(err != nil)
 	t.Log(err)
 }
 
 func TestAttachRefused(t *testing.T) {
-	e, _ := engine(t)
-	plain := open(t, sandbox.Options{})
+	e, _ := enginetest.Engine(t)
+	plain := enginetest.Open(t, sandbox.Options{})
 	for _, test := range []struct{ name, text string }{
 		{"no-such-sandbox", "no such container"},
 		{"-x", `"-x" is no container's name`},
@@ -137,7 +139,7 @@ func TestAttachRefused(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			is := is.New(t)
-			_, err := sandbox.Attach(context.Background(), test.name, &sandbox.Options{Engine: e})
+			_, err := sandbox.Adopt(context.Background(), test.name, &sandbox.Options{Engine: e})
 			is.True(err != nil)
 			is.True(strings.Contains(strings.ToLower(err.Error()), strings.ToLower(test.text)))
 		})
@@ -152,7 +154,7 @@ func TestAttachRefused(t *testing.T) {
 func TestConnectFromInside(t *testing.T) {
 	is := is.New(t)
 	ctx := context.Background()
-	sb := open(t, sandbox.Options{Lease: time.Minute})
+	sb := enginetest.Open(t, sandbox.Options{Lease: time.Minute})
 	hello := `printf '\000\000\000\002\001\000\000\000\000{}'; sleep 1`
 	for _, how := range []string{"(%s) | /.drydock/guest connect", "(%s) | setsid /.drydock/guest connect", "((%s) | /.drydock/guest connect) & wait"} {
 		r, err := sb.Exec(ctx, "("+fmt.Sprintf(how, hello)+") | wc -c")
@@ -163,7 +165,7 @@ func TestConnectFromInside(t *testing.T) {
 
 func TestSweep(t *testing.T) {
 	is := is.New(t)
-	e, cli := engine(t)
+	e, cli := enginetest.Engine(t)
 	ctx := context.Background()
 	id := time.Now().UnixNano()
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
@@ -171,8 +173,8 @@ func TestSweep(t *testing.T) {
 	dead := strings.TrimSpace(string(boot)) + ":999999999:1"
 	make := func(name, owner, created string, args ...string) string {
 		name = fmt.Sprintf("drydock-test-sweep-%d-%s", id, name)
-		args = append(args, "--name="+name, "--label="+sandbox.LabelKind+"=sandbox", "--label="+sandbox.LabelOwner+"="+owner,
-			"--label="+sandbox.LabelCreated+"="+created, busybox, "sleep", "600")
+		args = append(args, "--name="+name, "--label="+engine.LabelKind+"=sandbox", "--label="+engine.LabelOwner+"="+owner,
+			"--label="+engine.LabelCreated+"="+created, enginetest.Busybox, "sleep", "600")
 		out, err := exec.Command(cli, args...).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
@@ -181,8 +183,8 @@ func TestSweep(t *testing.T) {
 		return name
 	}
 	now, old := time.Now().UTC().Format(time.RFC3339), "2020-01-01T00:00:00Z"
-	live := open(t, sandbox.Options{})
-	raw, err := exec.Command(cli, "inspect", "--format={{index .Config.Labels \""+sandbox.LabelOwner+"\"}}", live.Name()).Output()
+	live := enginetest.Open(t, sandbox.Options{})
+	raw, err := exec.Command(cli, "inspect", "--format={{index .Config.Labels \""+engine.LabelOwner+"\"}}", live.Name()).Output()
 	is.NoErr(err)
 	mine := strings.TrimSpace(string(raw))
 
@@ -197,7 +199,7 @@ func TestSweep(t *testing.T) {
 		make("mine", mine, now, "create"),
 		make("other-boot", "another-boot:1:1", now, "create"),
 		make("running", dead, now, "run", "--detach"),
-		make("leased-paused", dead, now, "run", "--detach", "--label="+sandbox.LabelLease+"=1h0m0s"),
+		make("leased-paused", dead, now, "run", "--detach", "--label="+engine.LabelLease+"=1h0m0s"),
 		make("strange", "nonsense", now, "create"),
 		live.Name(),
 	}
@@ -215,10 +217,10 @@ func TestSweep(t *testing.T) {
 	is.NoErr(err)
 	for _, name := range gone {
 		is.True(strings.Contains(strings.Join(removed, " "), name))
-		is.Equal(containers(t, cli, name), 0)
+		is.Equal(enginetest.Containers(t, cli, name), 0)
 	}
 	for _, name := range stays {
-		is.Equal(containers(t, cli, name), 1)
+		is.Equal(enginetest.Containers(t, cli, name), 1)
 	}
 	is.Equal(volumes(), before-1)
 	_, err = live.Exec(ctx, "true")
@@ -227,9 +229,9 @@ func TestSweep(t *testing.T) {
 
 func TestStats(t *testing.T) {
 	is := is.New(t)
-	_, cli := engine(t)
+	_, cli := enginetest.Engine(t)
 	ctx := context.Background()
-	sb := open(t, sandbox.Options{Memory: 256 << 20, PIDs: 64})
+	sb := enginetest.Open(t, sandbox.Options{Memory: 256 << 20, PIDs: 64})
 	_, err := sb.Stats(ctx)
 	is.NoErr(err)
 	r, err := sb.Exec(ctx, "head -c 30000000 /dev/zero > blob; timeout 1 sh -c 'while :; do :; done'; sleep 100 >/dev/null 2>&1 &")
@@ -268,7 +270,7 @@ func TestStats(t *testing.T) {
 
 func TestIdle(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	is.True(sb.Alive())
 	cmd := sb.Command("sleep", "0.3")
@@ -287,9 +289,9 @@ func TestIdle(t *testing.T) {
 // to the jobs as PID 1 is, from its first instruction on.
 func TestChannelOfALease(t *testing.T) {
 	is := is.New(t)
-	e, _ := engine(t)
+	e, _ := enginetest.Engine(t)
 	ctx := context.Background()
-	sb := open(t, sandbox.Options{Lease: time.Minute})
+	sb := enginetest.Open(t, sandbox.Options{Lease: time.Minute})
 	r, err := sb.Exec(ctx, `for p in /proc/[0-9]*; do
 		[ "$(cat $p/comm)" = connect ] && { echo found; ls $p/fd; cat $p/environ; echo x > $p/fd/1; }; done`)
 	is.NoErr(err)
@@ -302,7 +304,7 @@ func TestChannelOfALease(t *testing.T) {
 	is.NoErr(sb.Command("sh", "-c", spy).Start(ctx))
 	for range 3 {
 		is.NoErr(sb.Detach())
-		sb, err = sandbox.Attach(ctx, sb.Name(), &sandbox.Options{Engine: e})
+		sb, err = sandbox.Adopt(ctx, sb.Name(), &sandbox.Options{Engine: e})
 		is.NoErr(err)
 	}
 	seen, _ := sb.ReadFile(ctx, "/tmp/seen", nil) // which is there once something was seen

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,4 +73,18 @@ func (l *lineCall[T]) close() {
 		l.call.Cancel(true)
 		l.call.Stream.CloseRead()
 	}
+}
+
+// eachLine decodes one JSON value a line.
+func eachLine[T any](data []byte, take func(*T) error) error {
+	for line := range bytes.Lines(data) {
+		v := new(T)
+		if err := json.Unmarshal(line, v); err != nil {
+			return &wire.ProtocolError{Reason: "listing: " + err.Error()}
+		}
+		if err := take(v); err != nil {
+			return err
+		}
+	}
+	return nil
 }

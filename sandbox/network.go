@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
+
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/internal/owned"
 )
 
 // Network is a private network: sandboxes whose Options.Network is its name reach each
@@ -13,7 +15,7 @@ import (
 // such a network no names: use addresses there.
 type Network struct {
 	name   string
-	engine Engine
+	engine engine.Networks
 }
 
 // NetworkOptions say what CreateNetwork makes; nil is all defaults.
@@ -21,26 +23,32 @@ type NetworkOptions struct {
 	// Name is the network's name. Default: "drydock-" and random letters.
 	Name string
 	// Engine is that of the sandboxes. Default: the docker found in PATH.
-	Engine Engine
+	Engine engine.Engine
 }
 
-// CreateNetwork makes a network. Close removes it; where this process ends without, a later
+// CreateNetwork makes a network. Close removes it; if this process ends without that, a later
 // Sweep does, which the Open of any other process includes.
 func CreateNetwork(ctx context.Context, opts *NetworkOptions) (*Network, error) {
 	var o NetworkOptions
 	if opts != nil {
 		o = *opts
 	}
-	o.Engine = orDefault(o.Engine)
-	n := &Network{name: cmp.Or(o.Name, randomName()), engine: o.Engine}
-	if !simpleName.MatchString(n.name) {
-		return nil, &Error{Op: "create network", Name: n.name, Code: CodeInvalid,
-			Err: errors.New("write letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 128")}
+	n, err := createNetwork(ctx, cmp.Or(o.Name, randomName()), orDefault(o.Engine))
+	return n, failure("create network", o.Name, err)
+}
+
+func createNetwork(ctx context.Context, name string, on engine.Engine) (*Network, error) {
+	if !simpleName.MatchString(name) {
+		return nil, invalid("write letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 128")
 	}
-	if err := o.Engine.CreateNetwork(ctx, n.name, ownedLabels("network")); err != nil {
-		return nil, &Error{Op: "create network", Name: n.name, Err: err}
+	e, err := engine.Require[engine.Networks](ctx, on)
+	if err == nil {
+		err = e.CreateNetwork(ctx, name, owned.Labels(engine.KindNetwork))
 	}
-	return n, nil
+	if err != nil {
+		return nil, err
+	}
+	return &Network{name: name, engine: e}, nil
 }
 
 // Name returns the network's name, for Options.Network.
@@ -56,7 +64,7 @@ func (n *Network) Close() error {
 	for start := time.Now(); ; time.Sleep(pause) {
 		gone, err := n.engine.RemoveNetwork(ctx, n.name)
 		if err == nil && !gone && time.Since(start) > patience {
-			err = fmt.Errorf("a sandbox still uses it: close that first")
+			err = errors.New("a sandbox still uses it: close that first")
 		}
 		if err != nil {
 			return &Error{Op: "close network", Name: n.name, Err: err}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/image"
 )
 
 // The defaults of Options.
@@ -23,29 +25,22 @@ const (
 )
 
 // Home is the home directory of a sandbox's user.
-const Home = "/home/sandbox"
+const Home = image.Home
 
 // Options say what Open opens; nil is all defaults.
 type Options struct {
-	// Runtime is the name of a runtime of Catalog. Default: DefaultRuntime.
+	// Runtime is the name of a runtime of Images.Catalog. Default: DefaultRuntime.
 	Runtime string
 	// Image is an image to use as it is, in place of Runtime.
 	Image string
-	// Snapshot is the name of what Sandbox.Snapshot saved, in place of Runtime. A work dir or a
-	// home that a mount already has files for is left as it is.
+	// Snapshot is the name that Sandbox.Snapshot saved under, in place of Runtime. A work dir
+	// or a home that a mount already has files for is left as it is.
 	Snapshot string
-	// Catalog has the runtimes and what stands in for their images. Default:
-	// drydock.Default, which reads the files that DRYDOCK_RUNTIMES names.
-	Catalog *drydock.Catalog
-	// Engine runs the container. Default: the docker found in PATH.
-	Engine Engine
-	// Offline refuses what is not on the engine yet: nothing is pulled or built.
-	Offline bool
-	// Build says when images are pulled and built, and where packages come from.
-	Build *BuildOptions
-	// Progress is told how pulls and builds go on; it is called from one goroutine at a time,
-	// and must return: the build waits for it, and so does the end of ctx.
-	Progress func(Progress)
+	// Images makes the image ready, and has the catalogue of runtimes. A service makes one
+	// Builder that all its sandboxes share. Default: the zero Builder.
+	Images *image.Builder
+	// Engine runs the container. Default: that of Images.
+	Engine engine.Engine
 
 	// Name is the container's name. Default: "drydock-" and random letters.
 	Name string
@@ -59,7 +54,7 @@ type Options struct {
 	// user of the sandbox's own (see the package documentation).
 	User string
 	// Users are those that a Command may ask for by Command.User, such as "root" or
-	// "1000:1000", beside User. Like all they have no capabilities.
+	// "1000:1000", beside User. They too run without capabilities.
 	Users []string
 	// Mounts are host directories and named volumes.
 	Mounts []Mount
@@ -73,49 +68,43 @@ type Options struct {
 	// 32 higher, for the guest. Default: DefaultPIDs.
 	PIDs int64
 
-	// Tmpfs are further file systems in memory, by path, of so many bytes each. They are the
-	// sandbox's user's, and count against Memory.
+	// Tmpfs are further file systems in memory: their sizes in bytes, by path. They belong to
+	// the sandbox's user, and count against Memory.
 	Tmpfs map[string]int64
 	// Ulimits are resource limits of the processes by name, such as "nofile". Core files
 	// are always off.
-	Ulimits map[string]Ulimit
+	Ulimits map[string]engine.Ulimit
 	// Network is "none", "bridge", or the name of a network that exists, such as one of
-	// CreateNetwork. Default: "none",
-	// which has a loopback interface and nothing else. The host's network and those of
-	// other containers are refused.
+	// CreateNetwork. The host's network and those of other containers are refused. Default:
+	// "none", which has a loopback interface and nothing else.
 	Network string
-	// WritableRoot lets the sandbox's user write to the root file system, where the image
-	// lets that user. What is written there is on the engine's disk, without a limit, and
-	// ends with the sandbox. Default: read-only.
+	// WritableRoot lets the sandbox's user write to the root file system, if the image lets
+	// that user. Files there are on the engine's disk, without a limit, and end with the
+	// sandbox. Default: read-only.
 	WritableRoot bool
 	// OCIRuntime is the engine's name of the runtime to use, such as "runsc". Default: the
 	// engine's own default.
 	OCIRuntime string
 
-	// Lease is how long the sandbox waits for somebody to Attach after the process that
-	// opened it, or attached to it, has gone without Close: give it a Name to be found
-	// by. Background jobs go on meanwhile; commands whose result nobody can hear any more
-	// are ended, as by their Timeout. Such a sandbox takes about 0.1 s longer to open.
-	// Default: 0, it ends with the process.
+	// Lease is how long the sandbox waits for an Adopt after the process that opened or
+	// adopted it has gone without Close. Give it a Name to be found by. Background jobs go on
+	// meanwhile; commands whose result nobody can hear any more are ended, as by their
+	// Timeout. A sandbox with a lease takes about 0.1 s longer to open. Default: 0, it ends
+	// with the process.
 	Lease time.Duration
 
 	// StartTimeout bounds the start of the container, pulls and builds not counted.
 	// Default: 1 minute.
 	StartTimeout time.Duration
-	// Logger is told of the life of the sandbox. Default: silent.
+	// Logger is told of the life of the sandbox. Default: that of Images.
 	Logger *slog.Logger
 }
 
-// Ulimit is a resource limit; -1 is unlimited.
-type Ulimit struct{ Soft, Hard int64 }
-
-// config is Options with every default filled in and every value checked.
+// config is Options with every default filled in and every value checked. It never changes:
+// whatever Open finds out is returned and passed on.
 type config struct {
 	Options
-	runtime    drydock.Runtime
-	ready      string   // an image that has the guest, in place of runtime
-	base       string   // the image that a snapshot of the sandbox is to be made on, if another
-	newVolumes []string // mounted for writing, and not there yet
+	resolved drydock.Runtime // of Runtime or Image; without fields for a Snapshot
 }
 
 func (o *Options) resolve() (*config, error) {
@@ -123,96 +112,140 @@ func (o *Options) resolve() (*config, error) {
 	if o != nil {
 		c.Options = *o
 	}
+	images := image.Builder{}
+	if c.Images != nil {
+		images = *c.Images
+	}
+	images.Engine = cmp.Or(c.Engine, images.Engine)
 	var err error
-	if c.Catalog, err = orDefaultCatalog(c.Catalog); err != nil {
+	if c.Images, err = images.Resolve(); err != nil {
 		return nil, err
 	}
-	switch {
-	case c.Image != "" && c.Runtime != "" || c.Snapshot != "" && c.Image+c.Runtime != "":
-		return nil, errors.New("more than one of Runtime, Image and Snapshot are set: give one of them")
-	case c.Snapshot != "":
-		_, err = snapshotRef(c.Snapshot)
-	case c.Image != "":
-		c.runtime, err = c.Catalog.Resolve(drydock.Runtime{Image: c.Image})
-	default:
-		c.runtime, err = c.Catalog.Runtime(cmp.Or(c.Runtime, DefaultRuntime))
-	}
-	if err != nil {
+	c.Engine = c.Images.Engine
+	c.Logger = cmp.Or(c.Logger, c.Images.Logger)
+	if err := c.resolveSource(); err != nil {
 		return nil, err
 	}
-	c.WorkDir = cmp.Or(c.WorkDir, c.runtime.WorkDir)
-	c.User = cmp.Or(c.User, c.runtime.User)
 	c.Memory = cmp.Or(c.Memory, DefaultMemory)
 	c.PIDs = cmp.Or(c.PIDs, DefaultPIDs)
 	c.StartTimeout = cmp.Or(c.StartTimeout, time.Minute)
-	build := BuildOptions{}
-	if c.Build != nil {
-		build = *c.Build
-	}
-	build.Timeout = cmp.Or(build.Timeout, DefaultBuildTimeout)
-	c.Build = &build
-	if err := build.check(); err != nil {
+	c.Network = cmp.Or(c.Network, "none")
+	if err := cmp.Or(c.checkNames(), c.checkBounds(), c.checkUsers()); err != nil {
 		return nil, err
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
+	return c, c.resolveMounts()
+}
+
+// resolveSource finds the runtime, which the work dir and the user are taken from.
+func (c *config) resolveSource() (err error) {
+	switch {
+	case c.Image != "" && c.Runtime != "" || c.Snapshot != "" && c.Image+c.Runtime != "":
+		return errors.New("more than one of Runtime, Image and Snapshot are set: give one of them")
+	case c.Snapshot != "":
+		_, err = snapshotRef(c.Snapshot)
+	case c.Image != "":
+		c.resolved, err = c.Images.Catalog.Resolve(drydock.Runtime{Image: c.Image})
+	default:
+		c.resolved, err = c.Images.Catalog.Runtime(cmp.Or(c.Runtime, DefaultRuntime))
 	}
-	c.Engine = orDefault(c.Engine)
-	if c.Name != "" && !simpleName.MatchString(c.Name) {
-		return nil, fmt.Errorf("container name %q: write letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 128", c.Name)
+	c.WorkDir = cmp.Or(c.WorkDir, c.resolved.WorkDir)
+	c.User = cmp.Or(c.User, c.resolved.User)
+	return err
+}
+
+// checkNames checks the names that the engine is given, and the environment.
+func (c *config) checkNames() error {
+	switch {
+	case c.Name != "" && !simpleName.MatchString(c.Name):
+		return fmt.Errorf("container name %q: write letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 128", c.Name)
+	case c.Network == "host" || strings.HasPrefix(c.Network, "container:"):
+		return fmt.Errorf("network %q is refused: the sandbox would see what listens there; write none, bridge or a network's name", c.Network)
+	case !simpleName.MatchString(c.Network):
+		return fmt.Errorf("network %q: write none, bridge or a network's name", c.Network)
+	case c.OCIRuntime != "" && !simpleName.MatchString(c.OCIRuntime):
+		return fmt.Errorf("OCI runtime %q: write the engine's name of it, such as runsc", c.OCIRuntime)
 	}
 	for key, value := range c.Env {
 		if err := checkEnv(key, value); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if err := checkWorkDir(c.WorkDir); err != nil && (c.WorkDir != "" || c.Snapshot == "") {
-		return nil, err
-	}
-	if err := checkUser(c.User); err != nil {
-		return nil, err
-	}
-	// The least with which the guest and a shell run at all.
-	const leastMemory, leastPIDs = 16 << 20, 16
-	const mostMemory, mostPIDs = 1 << 50, 1 << 22
-	switch {
-	case c.Memory < leastMemory:
-		return nil, fmt.Errorf("memory of %d bytes: give at least %d (16 MiB)", c.Memory, leastMemory)
-	case c.PIDs < leastPIDs:
-		return nil, fmt.Errorf("pids limit of %d: give at least %d", c.PIDs, leastPIDs)
-	case c.CPUs < 0 || c.CPUs > 0 && c.CPUs < 0.01 || c.CPUs != c.CPUs:
-		return nil, fmt.Errorf("cpus %v: give at least 0.01", c.CPUs)
-	case c.Memory > mostMemory:
-		return nil, fmt.Errorf("memory of %d bytes: no machine has that much", c.Memory)
-	case c.PIDs > mostPIDs:
-		return nil, fmt.Errorf("pids limit of %d: give at most %d, which is all that Linux has", c.PIDs, mostPIDs)
-	case c.Lease != 0 && c.Lease < time.Second:
-		return nil, fmt.Errorf("lease %v: give at least 1s", c.Lease)
-	case c.StartTimeout < 0:
-		return nil, fmt.Errorf("start timeout %v is negative", c.StartTimeout)
-	}
-	c.Mounts, c.Users = slices.Clone(c.Mounts), slices.Clone(c.Users)
-	if err := c.checkLimits(); err != nil {
-		return nil, err
-	}
-	for i := range c.Mounts {
-		if err := c.Mounts[i].check(); err != nil {
-			return nil, err
-		}
-		for _, other := range c.Mounts[:i] {
-			if path.Clean(other.Target) == path.Clean(c.Mounts[i].Target) {
-				return nil, fmt.Errorf("two mounts at %s", other.Target)
-			}
-		}
-	}
-	return c, nil
+	return nil
 }
 
-func orDefaultCatalog(c *drydock.Catalog) (*drydock.Catalog, error) {
-	if c == nil {
-		return drydock.Default()
+// checkBounds checks sizes, counts and times.
+func (c *config) checkBounds() error {
+	// The least that the guest and a shell run with at all.
+	const minMemory, minPIDs = 16 << 20, 16
+	const maxMemory, maxPIDs = 1 << 50, 1 << 22
+	switch {
+	case c.Memory < minMemory:
+		return fmt.Errorf("memory of %d bytes: give at least %d (16 MiB)", c.Memory, minMemory)
+	case c.PIDs < minPIDs:
+		return fmt.Errorf("pids limit of %d: give at least %d", c.PIDs, minPIDs)
+	case c.CPUs < 0 || c.CPUs > 0 && c.CPUs < 0.01 || c.CPUs != c.CPUs:
+		return fmt.Errorf("cpus %v: give at least 0.01", c.CPUs)
+	case c.Memory > maxMemory:
+		return fmt.Errorf("memory of %d bytes: no machine has that much", c.Memory)
+	case c.PIDs > maxPIDs:
+		return fmt.Errorf("pids limit of %d: give at most %d, which is all that Linux has", c.PIDs, maxPIDs)
+	case c.Lease != 0 && c.Lease < time.Second:
+		return fmt.Errorf("lease %v: give at least 1s", c.Lease)
+	case c.StartTimeout < 0:
+		return fmt.Errorf("start timeout %v is negative", c.StartTimeout)
 	}
-	return c, nil
+	for name, u := range c.Ulimits {
+		if err := checkUlimit(name, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkUsers checks who runs, and where. A snapshot can leave the work dir open.
+func (c *config) checkUsers() error {
+	if c.WorkDir != "" || c.Snapshot == "" {
+		if err := checkWorkDir(c.WorkDir); err != nil {
+			return err
+		}
+	}
+	if err := checkUser(c.User); err != nil {
+		return err
+	}
+	for _, user := range c.Users {
+		if err := checkUser(user); err != nil || user == "" {
+			return cmp.Or(err, errors.New("an empty name in Users"))
+		}
+	}
+	return nil
+}
+
+// resolveMounts checks what is mounted, and finds what the sources of mounts lead to.
+func (c *config) resolveMounts() error {
+	mounts := make([]Mount, len(c.Mounts))
+	for i, m := range c.Mounts {
+		real, err := resolveMount(m)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(mounts[:i], func(other Mount) bool { return other.Target == m.Target }) {
+			return fmt.Errorf("two mounts at %s", m.Target)
+		}
+		mounts[i] = real
+	}
+	c.Mounts = mounts
+	for target, size := range c.Tmpfs {
+		if err := checkTarget("tmpfs", target); err != nil {
+			return err
+		}
+		if size < 4096 {
+			return fmt.Errorf("tmpfs %s of %d bytes: give at least 4096", target, size)
+		}
+		if slices.ContainsFunc(mounts, func(m Mount) bool { return m.Target == target }) {
+			return fmt.Errorf("both a mount and a tmpfs at %s", target)
+		}
+	}
+	return nil
 }
 
 var (
@@ -220,44 +253,7 @@ var (
 	ulimitName = regexp.MustCompile(`^[a-z]{2,16}$`)
 )
 
-// checkLimits checks the options that are rarely given.
-func (c *config) checkLimits() error {
-	for target, size := range c.Tmpfs {
-		m := Mount{Target: target}
-		if err := m.checkTarget("tmpfs"); err != nil {
-			return err
-		}
-		if size < 4096 {
-			return fmt.Errorf("tmpfs %s of %d bytes: give at least 4096", target, size)
-		}
-		if slices.ContainsFunc(c.Mounts, func(m Mount) bool { return m.Target == target }) {
-			return fmt.Errorf("both a mount and a tmpfs at %s", target)
-		}
-	}
-	for name, u := range c.Ulimits {
-		if err := checkUlimit(name, u); err != nil {
-			return err
-		}
-	}
-	for _, user := range c.Users {
-		if err := checkUser(user); err != nil || user == "" {
-			return cmp.Or(err, errors.New("an empty name in Users"))
-		}
-	}
-	c.Network = cmp.Or(c.Network, "none")
-	if c.Network == "host" || strings.HasPrefix(c.Network, "container:") {
-		return fmt.Errorf("network %q is refused: the sandbox would see what listens there; write none, bridge or a network's name", c.Network)
-	}
-	if !simpleName.MatchString(c.Network) {
-		return fmt.Errorf("network %q: write none, bridge or a network's name", c.Network)
-	}
-	if c.OCIRuntime != "" && !simpleName.MatchString(c.OCIRuntime) {
-		return fmt.Errorf("OCI runtime %q: write the engine's name of it, such as runsc", c.OCIRuntime)
-	}
-	return nil
-}
-
-func checkUlimit(name string, u Ulimit) error {
+func checkUlimit(name string, u engine.Ulimit) error {
 	switch {
 	case !ulimitName.MatchString(name):
 		return fmt.Errorf("ulimit %q: write a name such as nofile", name)

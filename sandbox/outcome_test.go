@@ -20,12 +20,14 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 // Every outcome but those of a sandbox that is gone: what ended the command, and that
 // what it wrote before is kept.
 func TestOutcomes(t *testing.T) {
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	for _, test := range []struct {
 		name   string
 		script string
@@ -123,7 +125,7 @@ func TestOutOfMemory(t *testing.T) {
 	ctx := context.Background()
 	t.Run("alone", func(t *testing.T) {
 		is := is.New(t)
-		sb := open(t, sandbox.Options{Memory: 64 << 20})
+		sb := enginetest.Open(t, sandbox.Options{Memory: 64 << 20})
 		r, err := sb.Exec(ctx, "kill -9 $$")
 		is.NoErr(err)
 		is.Equal(r.Outcome, sandbox.Signaled) // nobody's memory
@@ -147,7 +149,7 @@ func TestOutOfMemory(t *testing.T) {
 	})
 	t.Run("beside others", func(t *testing.T) {
 		is := is.New(t)
-		sb := open(t, sandbox.Options{Memory: 64 << 20})
+		sb := enginetest.Open(t, sandbox.Options{Memory: 64 << 20})
 		other := sb.Command("sleep", "60")
 		is.NoErr(other.Start(ctx))
 		r, err := sb.Command("awk", eat).Run(ctx)
@@ -163,17 +165,17 @@ func TestOutOfMemory(t *testing.T) {
 
 // An engine whose connection goes, and which then says that it cannot be reached.
 type faulty struct {
-	sandbox.Engine
+	*engine.CLI
 	gone atomic.Pointer[faultyConn]
 }
 
 type faultyConn struct {
-	sandbox.Conn
+	engine.Conn
 	fault atomic.Bool
 }
 
-func (e *faulty) Start(ctx context.Context, c *sandbox.Container) (sandbox.Conn, error) {
-	conn, err := e.Engine.Start(ctx, c)
+func (e *faulty) Start(ctx context.Context, c *engine.Container) (engine.Conn, error) {
+	conn, err := e.CLI.Start(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -192,9 +194,9 @@ func (c *faultyConn) Wait() error {
 
 func TestEngineFault(t *testing.T) {
 	is := is.New(t)
-	e, cli := engine(t)
-	broken := &faulty{Engine: e}
-	sb, err := sandbox.Open(context.Background(), &sandbox.Options{Engine: broken, Image: busybox})
+	e, cli := enginetest.Engine(t)
+	broken := &faulty{CLI: e}
+	sb, err := sandbox.Open(context.Background(), &sandbox.Options{Engine: broken, Image: enginetest.Busybox})
 	is.NoErr(err)
 	defer sb.Close()
 	out := make(chan struct{})
@@ -211,13 +213,13 @@ func TestEngineFault(t *testing.T) {
 	_, err = sb.Exec(context.Background(), "true")
 	is.True(errors.Is(err, sandbox.ErrEngine))
 	is.NoErr(sb.Close())
-	is.Equal(containers(t, cli, sb.Name()), 0)
+	is.Equal(enginetest.Containers(t, cli, sb.Name()), 0)
 }
 
 // A reader that stops reading stops the writer, and nobody else.
 func TestBackPressure(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	cmd := sb.Command("sh", "-c", `while :; do head -c 65536 /dev/zero; echo . >> written; done`)
 	slow, err := cmd.StdoutPipe()
@@ -266,7 +268,7 @@ func TestBackPressure(t *testing.T) {
 // Output that nobody reads costs what is kept of it, however much it is.
 func TestEndlessOutput(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	cmd := sb.Command("sh", "-c", "yes | tee fifo; :")
 	is.NoErr(sb.RemoveAll(ctx, "fifo"))
@@ -276,7 +278,7 @@ func TestEndlessOutput(t *testing.T) {
 	count := sb.Command("sh", "-c", "wc -c < fifo")
 	is.NoErr(count.Start(ctx))
 	cmd.Timeout = 1500 * time.Millisecond
-	if long() {
+	if enginetest.Long() {
 		cmd.Timeout = 10 * time.Second
 	}
 	var before, now runtime.MemStats
@@ -316,7 +318,7 @@ func TestEndlessOutput(t *testing.T) {
 // shows up in another's.
 func TestLeftBehind(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	for range 5 {
 		start := time.Now()
@@ -339,7 +341,7 @@ func TestLeftBehind(t *testing.T) {
 
 func TestManyAtOnce(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	const many = 500
 	var wg sync.WaitGroup
 	var right atomic.Int64
@@ -363,7 +365,7 @@ func TestManyAtOnce(t *testing.T) {
 // What is wrong with a command is told by kind, and nothing has run.
 // As with os/exec, a command that got a part of its stdin is no success.
 func TestStdinFails(t *testing.T) {
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	for _, why := range []error{errors.New("torn"), io.ErrUnexpectedEOF, fs.ErrClosed} {
 		t.Run(why.Error(), func(t *testing.T) {
@@ -411,7 +413,7 @@ func TestStdinFails(t *testing.T) {
 }
 
 func TestBadInput(t *testing.T) {
-	sb := open(t, sandbox.Options{Users: []string{"nobody-here"}})
+	sb := enginetest.Open(t, sandbox.Options{Users: []string{"nobody-here"}})
 	ctx := context.Background()
 	huge := strings.Repeat("x", 100_000)
 	many := make([]string, 40)
@@ -441,12 +443,12 @@ func TestBadInput(t *testing.T) {
 		{"negative capture", touch(func(c *sandbox.Command) { c.Capture = -1 }), "invalid", fs.ErrInvalid},
 		{"user that Open did not name", touch(func(c *sandbox.Command) { c.User = "root" }), "", sandbox.ErrUser},
 		{"user that the image does not know", touch(func(c *sandbox.Command) { c.User = "nobody-here" }), "", sandbox.ErrUser},
-		{"limit nobody knows", touch(func(c *sandbox.Command) { c.Ulimits = map[string]sandbox.Ulimit{"nothing": {Soft: 1, Hard: 1}} }), "invalid", fs.ErrInvalid},
-		{"limit with its soft one over the hard", touch(func(c *sandbox.Command) { c.Ulimits = map[string]sandbox.Ulimit{"nofile": {Soft: 2, Hard: 1}} }), "invalid", fs.ErrInvalid},
+		{"limit nobody knows", touch(func(c *sandbox.Command) { c.Ulimits = map[string]engine.Ulimit{"nothing": {Soft: 1, Hard: 1}} }), "invalid", fs.ErrInvalid},
+		{"limit with its soft one over the hard", touch(func(c *sandbox.Command) { c.Ulimits = map[string]engine.Ulimit{"nofile": {Soft: 2, Hard: 1}} }), "invalid", fs.ErrInvalid},
 		{"limit over the sandbox's", touch(func(c *sandbox.Command) {
-			c.Ulimits = map[string]sandbox.Ulimit{"nofile": {Soft: 1 << 40, Hard: 1 << 40}}
+			c.Ulimits = map[string]engine.Ulimit{"nofile": {Soft: 1 << 40, Hard: 1 << 40}}
 		}), "permission", fs.ErrPermission},
-		{"limit that is the guest's mark", touch(func(c *sandbox.Command) { c.Ulimits = map[string]sandbox.Ulimit{"locks": {Soft: 1, Hard: 1}} }), "invalid", fs.ErrInvalid},
+		{"limit that is the guest's mark", touch(func(c *sandbox.Command) { c.Ulimits = map[string]engine.Ulimit{"locks": {Soft: 1, Hard: 1}} }), "invalid", fs.ErrInvalid},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			is := is.New(t)
@@ -476,7 +478,7 @@ func TestBadInput(t *testing.T) {
 }
 
 func TestPipes(t *testing.T) {
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	t.Run("both ways", func(t *testing.T) {
 		is := is.New(t)
@@ -590,29 +592,29 @@ func TestPipes(t *testing.T) {
 
 func TestUlimits(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
-	run := func(script string, limits map[string]sandbox.Ulimit) *sandbox.Result {
+	run := func(script string, limits map[string]engine.Ulimit) *sandbox.Result {
 		cmd := sb.Command("sh", "-c", script)
 		cmd.Ulimits = limits
 		r, err := cmd.Run(ctx)
 		is.NoErr(err)
 		return r
 	}
-	r := run("ulimit -n; ulimit -Hn; ulimit -f", map[string]sandbox.Ulimit{"nofile": {Soft: 50, Hard: 60}, "fsize": {Soft: 512, Hard: 512}})
+	r := run("ulimit -n; ulimit -Hn; ulimit -f", map[string]engine.Ulimit{"nofile": {Soft: 50, Hard: 60}, "fsize": {Soft: 512, Hard: 512}})
 	is.Equal(string(r.Stdout), "50\n60\n1\n")
-	r = run("while :; do :; done", map[string]sandbox.Ulimit{"cpu": {Soft: 1, Hard: 2}})
+	r = run("while :; do :; done", map[string]engine.Ulimit{"cpu": {Soft: 1, Hard: 2}})
 	is.Equal(r.Outcome, sandbox.Signaled)
 	is.Equal(r.Signal, "SIGXCPU")
 	is.True(r.UserTime+r.SystemTime > 500*time.Millisecond)
-	r = run("head -c 1000 /dev/zero > f; stat -c %s f", map[string]sandbox.Ulimit{"fsize": {Soft: 100, Hard: 100}})
+	r = run("head -c 1000 /dev/zero > f; stat -c %s f", map[string]engine.Ulimit{"fsize": {Soft: 100, Hard: 100}})
 	is.Equal(string(r.Stdout), "100\n")
 	r = run("ulimit -n", nil)
 	is.True(string(r.Stdout) != "50\n") // its own only
 
 	// The timeout of a command with limits finds it, too.
 	cmd := sb.Command("sh", "-c", "trap '' TERM; while :; do sleep 1; done")
-	cmd.Ulimits = map[string]sandbox.Ulimit{"nofile": {Soft: 50, Hard: 60}}
+	cmd.Ulimits = map[string]engine.Ulimit{"nofile": {Soft: 50, Hard: 60}}
 	cmd.Timeout, cmd.Grace = 200*time.Millisecond, 100*time.Millisecond
 	r, err := cmd.Run(ctx)
 	is.NoErr(err)
@@ -621,8 +623,8 @@ func TestUlimits(t *testing.T) {
 
 func TestUsers(t *testing.T) {
 	is := is.New(t)
-	_, cli := engine(t)
-	sb := open(t, sandbox.Options{User: "1234", Users: []string{"root", "0", "1234"}})
+	_, cli := enginetest.Engine(t)
+	sb := enginetest.Open(t, sandbox.Options{User: "1234", Users: []string{"root", "0", "1234"}})
 	ctx := context.Background()
 	as := func(user string, args ...string) *sandbox.Command {
 		cmd := sb.Command(args[0], args[1:]...)
@@ -672,8 +674,8 @@ func TestUsers(t *testing.T) {
 // The same sandbox, its container killed from outside.
 func TestLostWithAll(t *testing.T) {
 	is := is.New(t)
-	_, cli := engine(t)
-	sb := open(t, sandbox.Options{})
+	_, cli := enginetest.Engine(t)
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	var cmds []*sandbox.Command
 	for range 20 {

@@ -6,16 +6,18 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/drydock-go/drydock/sandbox/engine"
 )
 
 // ErrPaused: the sandbox is paused. Resume it first.
 var ErrPaused = errors.New("sandbox is paused")
 
 // Pause freezes all that runs in the sandbox: it uses no cpu, keeps its memory, and goes on
-// where it was after Resume. Meanwhile operations fail with ErrPaused, and those under way
-// wait, also when their context ends or their Timeout is over, which then ends them at
-// Resume. A sandbox that is paused is no error. ctx is looked at before it begins, and no more:
-// like Resume it takes 20 s at most.
+// from there after Resume. Meanwhile operations fail with ErrPaused, and those under way
+// wait; if their context ends or their Timeout expires, that ends them at Resume. Pausing a
+// paused sandbox is no error. ctx counts only before it begins: like Resume it takes 20 s at
+// most.
 func (sb *Sandbox) Pause(ctx context.Context) error {
 	sb.pausing.Lock()
 	defer sb.pausing.Unlock()
@@ -23,12 +25,16 @@ func (sb *Sandbox) Pause(ctx context.Context) error {
 		return nil
 	}
 	err := cmp.Or(sb.ch.Err(), context.Cause(ctx))
+	var e engine.Pauser
+	if err == nil {
+		e, err = engine.Require[engine.Pauser](ctx, sb.config.Engine)
+	}
 	if err == nil {
 		// Before it is frozen, so that no call can have been sent and get no answer.
 		sb.hold(ErrPaused)
-		ctx, cancel := uncut(ctx)
+		ctx, cancel := uninterrupted(ctx)
 		defer cancel()
-		if err = sb.c.Engine.Pause(ctx, sb.spec.Name); err != nil {
+		if err = e.Pause(ctx, sb.spec.Name); err != nil {
 			// Frozen or not: a call of the engine that failed may have been heard.
 			sb.thaw()
 			sb.hold(nil)
@@ -43,9 +49,9 @@ func (sb *Sandbox) Resume(ctx context.Context) error {
 	defer sb.pausing.Unlock()
 	err := cmp.Or(sb.ch.Err(), context.Cause(ctx))
 	if err == nil && sb.Paused() {
-		ctx, cancel := uncut(ctx)
+		ctx, cancel := uninterrupted(ctx)
 		defer cancel()
-		err = sb.c.Engine.Unpause(ctx, sb.spec.Name)
+		err = sb.unpause(ctx)
 		if err != nil && sb.runs(ctx) {
 			err = nil // somebody else was faster, or a call that failed was heard
 		}
@@ -56,16 +62,16 @@ func (sb *Sandbox) Resume(ctx context.Context) error {
 	return sb.failure("resume", "", err)
 }
 
-// uncut is a context for a call of the engine that takes a moment: one that is killed half way
-// can leave a sandbox frozen of which the engine says that it runs.
-func uncut(ctx context.Context) (context.Context, context.CancelFunc) {
+// uninterrupted returns a context that ignores cancellation: an engine call killed half way
+// can leave a sandbox frozen that the engine reports as running.
+func uninterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 }
 
 // runs reports whether the engine says that the sandbox is not paused.
 func (sb *Sandbox) runs(ctx context.Context) bool {
-	all, err := sb.c.Engine.List(ctx, LabelKind, "sandbox")
-	return err == nil && slices.ContainsFunc(all, func(l Listed) bool { return l.Name == sb.spec.Name && l.State == "running" })
+	all, err := sb.config.Engine.List(ctx, engine.LabelKind, engine.KindSandbox)
+	return err == nil && slices.ContainsFunc(all, func(o engine.Object) bool { return o.Name == sb.spec.Name && o.State == "running" })
 }
 
 // Paused reports whether the sandbox is paused.
@@ -93,8 +99,16 @@ func (sb *Sandbox) frozen(d time.Duration) bool {
 
 // thaw sees to it that a sandbox that may be frozen is not.
 func (sb *Sandbox) thaw() {
-	ctx, cancel := uncut(context.Background())
+	ctx, cancel := uninterrupted(context.Background())
 	defer cancel()
-	// Of one that was not frozen, or has gone, the engine says so, and all is well.
-	_ = sb.c.Engine.Unpause(ctx, sb.spec.Name)
+	// If it was not frozen, or has gone, the engine says so, and all is well.
+	_ = sb.unpause(ctx)
+}
+
+func (sb *Sandbox) unpause(ctx context.Context) error {
+	e, err := engine.Require[engine.Pauser](ctx, sb.config.Engine)
+	if err != nil {
+		return err
+	}
+	return e.Unpause(ctx, sb.spec.Name)
 }

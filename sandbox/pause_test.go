@@ -11,12 +11,13 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 func TestPause(t *testing.T) {
 	is := is.New(t)
-	_, cli := engine(t)
-	sb := open(t, sandbox.Options{Users: []string{"1234"}})
+	_, cli := enginetest.Engine(t)
+	sb := enginetest.Open(t, sandbox.Options{Users: []string{"1234"}})
 	ctx := context.Background()
 	job, err := sb.Command("sh", "-c", "while :; do echo tick; sleep 0.05; done").Background(ctx, nil)
 	is.NoErr(err)
@@ -69,19 +70,19 @@ func TestPause(t *testing.T) {
 
 func TestPauseEnds(t *testing.T) {
 	ctx := context.Background()
-	e, cli := engine(t)
+	e, cli := enginetest.Engine(t)
 	t.Run("closed", func(t *testing.T) {
 		is := is.New(t)
-		sb := open(t, sandbox.Options{})
+		sb := enginetest.Open(t, sandbox.Options{})
 		is.NoErr(sb.Pause(ctx))
 		is.NoErr(sb.Close())
-		is.Equal(containers(t, cli, sb.Name()), 0)
+		is.Equal(enginetest.Containers(t, cli, sb.Name()), 0)
 		is.True(errors.Is(sb.Pause(ctx), sandbox.ErrClosed))
 		is.True(errors.Is(sb.Resume(ctx), sandbox.ErrClosed))
 	})
 	t.Run("lost", func(t *testing.T) {
 		is := is.New(t)
-		sb := open(t, sandbox.Options{})
+		sb := enginetest.Open(t, sandbox.Options{})
 		is.NoErr(sb.Pause(ctx))
 		is.NoErr(e.Remove(ctx, sb.Name()))
 		<-sb.Done()
@@ -89,9 +90,9 @@ func TestPauseEnds(t *testing.T) {
 	})
 	t.Run("attached", func(t *testing.T) {
 		is := is.New(t)
-		sb := open(t, sandbox.Options{Lease: time.Minute})
+		sb := enginetest.Open(t, sandbox.Options{Lease: time.Minute})
 		is.NoErr(e.Pause(ctx, sb.Name())) // as by somebody who is no more
-		again, err := sandbox.Attach(ctx, sb.Name(), &sandbox.Options{Engine: e})
+		again, err := sandbox.Adopt(ctx, sb.Name(), &sandbox.Options{Engine: e})
 		is.NoErr(err)
 		_, err = again.Exec(ctx, "true")
 		is.NoErr(err)
@@ -99,18 +100,18 @@ func TestPauseEnds(t *testing.T) {
 	})
 	t.Run("detached", func(t *testing.T) {
 		is := is.New(t)
-		sb := open(t, sandbox.Options{Lease: 2 * time.Second})
+		sb := enginetest.Open(t, sandbox.Options{Lease: 2 * time.Second})
 		is.NoErr(sb.Pause(ctx))
 		is.NoErr(sb.Detach())
-		is.NoErr(waitFor(func() bool { return containers(t, cli, sb.Name()) == 0 })) // by its lease
+		is.NoErr(waitFor(func() bool { return enginetest.Containers(t, cli, sb.Name()) == 0 })) // by its lease
 	})
 }
 
 // A pause whose context ends, or that somebody else ended, keeps no sandbox from going on.
 func TestPauseCutShort(t *testing.T) {
 	is := is.New(t)
-	_, cli := engine(t)
-	sb := open(t, sandbox.Options{})
+	_, cli := enginetest.Engine(t)
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	for i := range 12 {
 		short, cancel := context.WithTimeout(ctx, time.Duration(5*i)*time.Millisecond)

@@ -1,9 +1,7 @@
 package sandbox
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 
@@ -76,7 +74,7 @@ func (p *pipe) Close() error {
 // Write after the command's own end fails.
 func (c *Command) StdinPipe() (io.WriteCloser, error) {
 	if c.Stdin != nil {
-		return nil, &Error{Op: "pipe", Name: "stdin", Code: CodeInvalid, Err: errors.New("the field Stdin is set already")}
+		return nil, failure("pipe", "stdin", invalid("the field Stdin is set already"))
 	}
 	return c.openPipe(0, "stdin")
 }
@@ -86,7 +84,7 @@ func (c *Command) StdinPipe() (io.WriteCloser, error) {
 // read before, while and after Wait is called.
 func (c *Command) StdoutPipe() (io.ReadCloser, error) {
 	if c.Stdout != nil {
-		return nil, &Error{Op: "pipe", Name: "stdout", Code: CodeInvalid, Err: errors.New("the field Stdout is set already")}
+		return nil, failure("pipe", "stdout", invalid("the field Stdout is set already"))
 	}
 	return c.openPipe(1, "stdout")
 }
@@ -94,79 +92,15 @@ func (c *Command) StdoutPipe() (io.ReadCloser, error) {
 // StderrPipe is StdoutPipe for the other stream.
 func (c *Command) StderrPipe() (io.ReadCloser, error) {
 	if c.Stderr != nil {
-		return nil, &Error{Op: "pipe", Name: "stderr", Code: CodeInvalid, Err: errors.New("the field Stderr is set already")}
+		return nil, failure("pipe", "stderr", invalid("the field Stderr is set already"))
 	}
 	return c.openPipe(2, "stderr")
 }
 
 func (c *Command) openPipe(i int, name string) (*pipe, error) {
 	if c.call != nil || c.pipes[i] != nil {
-		return nil, &Error{Op: "pipe", Name: name, Code: CodeInvalid,
-			Err: errors.New("the command was started, or the pipe was asked for, before")}
+		return nil, failure("pipe", name, invalid("the command was started, or the pipe was asked for, before"))
 	}
 	c.pipes[i] = &pipe{out: i > 0}
 	return c.pipes[i], nil
-}
-
-// ExitError is a command that did not exit with code 0, where only its output was asked
-// for.
-type ExitError struct {
-	*Result
-}
-
-func (e *ExitError) Error() string {
-	text := string(e.Outcome)
-	switch {
-	case e.Outcome == Exited:
-		text = fmt.Sprintf("exit code %d", e.ExitCode)
-	case e.Signal != "":
-		text += " by " + e.Signal
-	}
-	const most = 500
-	if tail := e.Stderr; len(tail) > 0 {
-		text += ": " + printable(string(tail[max(0, len(tail)-most):]))
-	}
-	return text
-}
-
-// MaxOutputKept is how much Output and CombinedOutput return, unless Capture says
-// otherwise.
-const MaxOutputKept = 8 << 20
-
-// Output runs the command and returns all that it wrote to stdout. A command that did not
-// exit with code 0 is an *ExitError, with what it wrote to stderr; more output than
-// Capture, by default MaxOutputKept, is ErrTooLarge.
-func (c *Command) Output(ctx context.Context) ([]byte, error) {
-	if c.Stdout != nil {
-		return nil, c.sb.failure("exec", c.name(), &wire.Error{Code: wire.CodeInvalid, Text: "Stdout is set already"})
-	}
-	return c.output(ctx)
-}
-
-// CombinedOutput is Output for stdout and stderr together, in the order of writing.
-func (c *Command) CombinedOutput(ctx context.Context) ([]byte, error) {
-	if c.Stdout != nil || c.Stderr != nil {
-		return nil, c.sb.failure("exec", c.name(), &wire.Error{Code: wire.CodeInvalid, Text: "Stdout or Stderr is set already"})
-	}
-	c.join = true
-	return c.output(ctx)
-}
-
-func (c *Command) output(ctx context.Context) ([]byte, error) {
-	if c.Capture == 0 {
-		c.Capture = MaxOutputKept
-	}
-	r, err := c.Run(ctx)
-	switch {
-	case r == nil:
-		return nil, err
-	case err != nil:
-		return r.Stdout, err
-	case !r.OK():
-		return r.Stdout, &Error{Op: "exec", Name: c.name(), Err: &ExitError{r}}
-	case r.StdoutDropped > 0:
-		return r.Stdout, c.sb.failure("exec", c.name(), &wire.Error{Code: wire.CodeTooLarge,
-			Text: fmt.Sprintf("%d bytes more than the %d that are kept: set Capture, or read StdoutPipe", r.StdoutDropped, c.Capture)})
-	}
-	return r.Stdout, nil
 }

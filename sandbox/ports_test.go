@@ -25,6 +25,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 //go:embed testdata/servers.py
@@ -47,7 +48,7 @@ func serving(t testing.TB, opts sandbox.Options) *sandbox.Sandbox {
 	t.Helper()
 	is := is.New(t)
 	opts.Runtime = "python-minimal"
-	sb := open(t, opts)
+	sb := enginetest.Open(t, opts)
 	ctx := context.Background()
 	_, err := sb.WriteFile(ctx, "servers.py", serversProgram, nil)
 	is.NoErr(err)
@@ -396,8 +397,8 @@ func TestConnectionEnds(t *testing.T) {
 		_, err := c.Write([]byte("half a mess"))
 		is.NoErr(err)
 		is.NoErr(leased.Detach())
-		e, _ := engine(t)
-		again, err := sandbox.Attach(ctx, leased.Name(), &sandbox.Options{Engine: e})
+		e, _ := enginetest.Engine(t)
+		again, err := sandbox.Adopt(ctx, leased.Name(), &sandbox.Options{Engine: e})
 		is.NoErr(err)
 		defer again.Close()
 		is.Equal(told(is, again, "fate"), "reset") // nobody is there to say the rest
@@ -469,7 +470,7 @@ func TestConnectionDeadlines(t *testing.T) {
 
 func TestWaitPort(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	_, err := sb.Command("sh", "-c", "sleep 0.3; exec nc -l -p 9000").Background(ctx, nil)
@@ -486,7 +487,7 @@ func TestWaitPort(t *testing.T) {
 	is.NoErr(waitFor(func() bool { return sb.Idle() > 0 })) // the guest has given up, too
 
 	// Nothing of this takes a program of the image.
-	none := open(t, sandbox.Options{Image: static})
+	none := enginetest.Open(t, sandbox.Options{Image: enginetest.Static})
 	_, err = none.Dial(ctx, "tcp", "localhost:9000")
 	is.True(errors.Is(err, syscall.ECONNREFUSED))
 }
@@ -627,7 +628,7 @@ func TestConnectionsLeaveNothing(t *testing.T) {
 func BenchmarkExpose(b *testing.B) {
 	is := is.New(b)
 	sb := serving(b, sandbox.Options{Network: "bridge"})
-	_, cli := engine(b)
+	_, cli := enginetest.Engine(b)
 	out, err := exec.Command(cli, "inspect", "--format={{.NetworkSettings.IPAddress}}", sb.Name()).Output()
 	is.NoErr(err)
 	ip := strings.TrimSpace(string(out))

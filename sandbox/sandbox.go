@@ -13,47 +13,51 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/image"
 	"github.com/drydock-go/drydock/sandbox/internal/channel"
+	"github.com/drydock-go/drydock/sandbox/internal/identity"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
 // Sandbox is one isolated environment. It is safe for concurrent use.
 type Sandbox struct {
-	c     *config
-	spec  *Container
-	conn  Conn
-	ch    *channel.Channel
-	hello wire.GuestHello
-	claim *uidClaim
+	config  *config
+	spec    *engine.Container
+	base    string // the image that snapshots are built on; empty if only the engine knows
+	leased  bool   // the container outlives this process for a while
+	workDir string
+	conn    engine.Conn
+	ch      *channel.Channel
+	hello   wire.GuestHello
+	claim   *identity.Claim
 
-	close sync.Once
-	over  chan struct{} // closed when the container is gone
-	keep  atomic.Bool   // Detach: leave the container to its lease
+	ctx        context.Context // until the sandbox ends
+	cancel     context.CancelFunc
+	background sync.WaitGroup // goroutines that end with ctx
 
-	life       context.Context // until the sandbox ends
-	endLife    context.CancelFunc
-	background sync.WaitGroup
+	ending   sync.Once
+	done     chan struct{} // closed when the container is gone
+	detached atomic.Bool   // leave the container to its lease
 
-	mu   sync.Mutex
-	err  error      // why it ended
-	left error      // why its container may still be there
-	last wire.Stats // for the share of the cpus since then
+	mu        sync.Mutex
+	err       error      // why it ended
+	removeErr error      // why its container may still be there
+	lastStats wire.Stats // for the share of the cpus since then
 
-	users map[string]*userChannel
+	users map[string]*userChannel // guarded by mu
 
 	pausing sync.Mutex // held while it is paused or resumed
 	resumed time.Time  // when it last was; guarded by mu
 }
 
-// Open starts a sandbox. It pulls and builds what is missing, unless Options.Offline
-// says not to. When ctx ends before the sandbox is ready, what was begun is removed and
-// the cause of ctx returned; afterwards ctx has no bearing on the sandbox.
+// Open starts a sandbox. It pulls and builds a missing image, unless Builder.Offline says
+// not to. If ctx ends before the sandbox is ready, whatever was begun is removed and the
+// cause of ctx returned; afterwards ctx has no bearing on the sandbox. An engine that cannot
+// be reached is ErrEngine.
 func Open(ctx context.Context, opts *Options) (*Sandbox, error) {
 	sb, err := open(ctx, opts)
-	if e := (*Error)(nil); err != nil && !errors.As(err, &e) {
-		err = &Error{Op: "open", Err: err}
-	}
-	return sb, err
+	return sb, failure("open", "", err)
 }
 
 func open(ctx context.Context, opts *Options) (*Sandbox, error) {
@@ -62,182 +66,236 @@ func open(ctx context.Context, opts *Options) (*Sandbox, error) {
 	}
 	c, err := opts.resolve()
 	if err != nil {
-		return nil, &Error{Op: "open", Code: CodeInvalid, Err: err}
+		return nil, invalid("%w", err)
 	}
 	if c.Snapshot == "" {
-		return c.open(ctx)
+		return c.open(ctx, source{})
 	}
-	s, err := c.useSnapshot(ctx)
+	s, err := findSnapshot(ctx, c.Engine, c.Snapshot)
 	if err != nil {
 		return nil, err
 	}
-	c.ready, c.base = s.ref, s.Base
-	sb, err := c.open(ctx)
+	if c, err = c.withSnapshot(s); err != nil {
+		return nil, err
+	}
+	sb, err := c.open(ctx, source{image: s.ref, base: s.Base})
 	if err != nil {
 		return nil, err
 	}
-	if err := sb.unpackSaved(ctx); err != nil {
+	if err := sb.restoreOwn(ctx); err != nil {
 		sb.Close()
 		return nil, err
 	}
 	return sb, nil
 }
 
-// useSnapshot fills in what only the snapshot knows.
-func (c *config) useSnapshot(ctx context.Context) (*SnapshotInfo, error) {
-	s, err := findSnapshot(ctx, c.Engine, c.Snapshot)
-	if err != nil {
-		return nil, err
-	}
-	c.WorkDir = cmp.Or(c.WorkDir, s.WorkDir)
-	c.User = cmp.Or(c.User, s.labels[LabelUser])
-	c.WritableRoot = c.WritableRoot || s.labels[LabelWritable] != ""
-	return s, checkUser(c.User)
+// withSnapshot returns the configuration with the options that a snapshot has and the
+// caller left open.
+func (c *config) withSnapshot(s *SnapshotInfo) (*config, error) {
+	full := *c
+	full.WorkDir = cmp.Or(c.WorkDir, s.WorkDir)
+	full.User = cmp.Or(c.User, s.labels[engine.LabelUser])
+	full.WritableRoot = c.WritableRoot || s.labels[engine.LabelWritable] != ""
+	return &full, full.checkUsers()
+}
+
+// source is the image of a sandbox.
+type source struct {
+	image string // a reference that is there or nowhere; empty is the runtime's image
+	base  string // the image that snapshots are built on; empty is image itself
 }
 
 // open starts a sandbox of the configuration.
-func (c *config) open(ctx context.Context) (*Sandbox, error) {
+func (c *config) open(ctx context.Context, from source) (*Sandbox, error) {
 	info, err := c.Engine.Info(ctx)
 	if err != nil {
 		return nil, err
 	}
-	im := &image{tag: c.ready}
-	if c.ready == "" {
-		if im, err = newImage(c.runtime, info.Arch); err != nil {
+	build := from.image == ""
+	if build {
+		if from.image, err = image.Reference(c.resolved, info.Arch); err != nil {
 			return nil, err
 		}
 	}
-	id, claim, err := c.settle(ctx, info)
+	volumes, err := c.findVolumes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	spec := c.container(im.tag, id, info)
+	id, claim, err := c.identify(info, volumes.owner)
+	if err != nil {
+		return nil, err
+	}
+	spec := c.container(from.image, id, info)
 	launch := func() (*Sandbox, error) {
-		if err := c.makeVolumes(ctx, im.tag, id); err != nil {
+		if err := volumes.make(ctx, c.Engine, from.image, id); err != nil {
 			return nil, err
 		}
-		return start(ctx, c, spec, false)
+		sb := &Sandbox{config: c, spec: spec, base: cmp.Or(from.base, from.image), workDir: c.WorkDir, leased: c.Lease > 0, claim: claim}
+		return sb, sb.start(ctx, c.processes(id))
 	}
 	var sb *Sandbox
-	if c.ready == "" && c.Build.Pull == PullAlways && !c.Offline {
-		err = im.ensure(ctx, c)
+	if build && c.Images.Pull == image.PullAlways && !c.Images.Offline {
+		err = c.Images.Ensure(ctx, c.resolved)
 	}
 	if err == nil {
 		sb, err = launch()
 	}
-	if errors.Is(err, ErrNoImage) && c.ready == "" {
-		if err = im.ensure(ctx, c); err == nil {
+	if errors.Is(err, ErrNoImage) && build {
+		if err = c.Images.Ensure(ctx, c.resolved); err == nil {
 			sb, err = launch()
 		}
 	}
 	if err != nil {
-		claim.release()
+		claim.Release()
 		return nil, err
 	}
-	sb.claim = claim
-	sb.live(sweepDue(c.Engine))
-	markUsed(spec.Image)
+	if sweepDue(c.Engine) {
+		sb.goWhileAlive(sb.sweep)
+	}
+	image.MarkUsed(spec.Image)
 	c.Logger.InfoContext(ctx, "sandbox opened", "name", spec.Name, "image", spec.Image, "user", spec.User)
 	return sb, nil
 }
 
-// Attach returns a sandbox with a Lease that another process opened and left behind: its
-// files and background jobs are as they were, and go on if it was paused. Of opts, Engine,
-// StartTimeout and Logger count. Whoever is attached already loses it, with ErrLost. A
-// sandbox that does not run, or has no lease, is an error.
-func Attach(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
-	sb, err := attach(ctx, name, opts)
-	if err != nil {
-		return nil, &Error{Op: "attach", Name: name, Err: err}
-	}
-	return sb, nil
+// Adopt returns a sandbox with a Lease that another process opened and left behind. Its
+// files and background jobs are as they were. A paused one is resumed. Of opts, Engine,
+// Images.Engine, StartTimeout and Logger count. Whoever has the sandbox already loses it, with
+// ErrLost. A sandbox that does not run, or has no lease, is an error.
+func Adopt(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
+	sb, err := adopt(ctx, name, opts)
+	return sb, failure("adopt", name, err)
 }
 
-func attach(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
+func adopt(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
 	c, err := opts.resolve()
 	if err != nil {
-		return nil, err
+		return nil, invalid("%w", err)
 	}
 	if !simpleName.MatchString(name) {
-		return nil, fmt.Errorf("%q is no container's name", name)
+		return nil, invalid("%q is no container's name", name)
 	}
-	c.Lease = 1 // it has one, of a length that only it knows
-	sb, err := start(ctx, c, &Container{Name: name}, true)
-	if err != nil && c.paused(ctx, name) && c.Engine.Unpause(ctx, name) == nil {
+	try := func() (*Sandbox, error) {
+		sb := &Sandbox{config: c, spec: &engine.Container{Name: name}, leased: true}
+		return sb, sb.connect(ctx)
+	}
+	sb, err := try()
+	if err != nil && c.unpause(ctx, name) {
 		// Whoever paused it has gone.
-		sb, err = start(ctx, c, &Container{Name: name}, true)
+		sb, err = try()
 	}
 	if err != nil {
 		return nil, err
 	}
-	c.WorkDir = string(sb.hello.Dir)
-	sb.claim = claimKnown(sb.hello.UID)
-	sb.live(false)
-	c.Logger.InfoContext(ctx, "sandbox attached", "name", name)
+	c.Logger.InfoContext(ctx, "sandbox adopted", "name", name)
 	return sb, nil
 }
 
-// paused reports whether a sandbox of that name is paused.
-func (c *config) paused(ctx context.Context, name string) bool {
-	all, err := c.Engine.List(ctx, LabelKind, "sandbox")
-	return err == nil && slices.ContainsFunc(all, func(l Listed) bool { return l.Name == name && l.State == "paused" })
+// unpause lets a sandbox of that name go on, and reports false if it was not paused.
+func (c *config) unpause(ctx context.Context, name string) bool {
+	pauser, err := engine.Require[engine.Pauser](ctx, c.Engine)
+	if err != nil {
+		return false
+	}
+	all, err := c.Engine.List(ctx, engine.LabelKind, engine.KindSandbox)
+	paused := func(o engine.Object) bool { return o.Name == name && o.State == "paused" }
+	return err == nil && slices.ContainsFunc(all, paused) && pauser.Unpause(ctx, name) == nil
 }
 
-// start runs the container, unless there is one to come back to, and waits for its guest.
-func start(ctx context.Context, c *config, spec *Container, again bool) (*Sandbox, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.StartTimeout,
-		fmt.Errorf("the sandbox did not start within %v", c.StartTimeout))
+// start runs the container and waits for its guest. processes bounds those of the sandbox's
+// user, see wire.HostHello. A start that fails leaves nothing behind.
+func (sb *Sandbox) start(ctx context.Context, processes int64) error {
+	ctx, cancel := sb.config.startTimeout(ctx)
 	defer cancel()
-	sb := &Sandbox{c: c, spec: spec, over: make(chan struct{})}
-	undo := func(err error) error {
-		if !again && !errors.Is(err, ErrNoImage) {
-			// A start that failed or was cut short can leave a container that never ran.
-			sb.removeContainer()
+	e := sb.config.Engine
+	conn, err := func() (engine.Conn, error) {
+		if !sb.leased {
+			return e.Start(ctx, sb.spec)
 		}
+		if err := e.StartDetached(ctx, sb.spec); err != nil {
+			return nil, err
+		}
+		return e.Connect(ctx, sb.spec.Name)
+	}()
+	if err == nil {
+		err = sb.greet(ctx, conn, wire.HostHello{Procs: processes})
+	}
+	if err == nil {
+		sb.live()
+	} else if !errors.Is(err, ErrNoImage) {
+		// A start that failed or was cut short can leave a container that never ran.
+		sb.removeContainer()
+	}
+	return err
+}
+
+// connect comes back to a container that runs.
+func (sb *Sandbox) connect(ctx context.Context) error {
+	ctx, cancel := sb.config.startTimeout(ctx)
+	defer cancel()
+	conn, err := sb.config.Engine.Connect(ctx, sb.spec.Name)
+	if err != nil {
 		return err
 	}
-	var err error
-	switch {
-	case c.Lease == 0:
-		sb.conn, err = c.Engine.Start(ctx, spec)
-	case !again:
-		if err = c.Engine.StartDetached(ctx, spec); err != nil {
-			return nil, undo(err)
-		}
-		fallthrough
-	default:
-		sb.conn, err = c.Engine.Connect(ctx, spec.Name, "")
+	if err := sb.greet(ctx, conn, wire.HostHello{Again: true}); err != nil {
+		return err
 	}
-	if err != nil {
-		return nil, undo(err)
-	}
-	sb.ch = channel.Open(sb.conn.Stdin(), sb.conn.Stdout(),
-		wire.HostHello{Dir: []byte(c.WorkDir), Env: envBytes(sb.env()), Again: again, Procs: spec.Procs})
-	if sb.hello, err = sb.ch.Ready(ctx); err == nil {
-		return sb, nil
+	sb.workDir, sb.claim = string(sb.hello.Dir), identity.ClaimKnown(sb.hello.UID)
+	sb.live()
+	return nil
+}
+
+func (c *config) startTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, c.StartTimeout, fmt.Errorf("the sandbox did not start within %v", c.StartTimeout))
+}
+
+// greet opens the channel over a connection.
+func (sb *Sandbox) greet(ctx context.Context, conn engine.Conn, hello wire.HostHello) (err error) {
+	hello.Dir, hello.Env = []byte(sb.config.WorkDir), envBytes(sb.env())
+	sb.conn = conn
+	sb.ch, sb.hello, err = openChannel(ctx, conn, hello)
+	return err
+}
+
+// live begins the life of a sandbox that is ready. It ends with its channel, whoever ends
+// that.
+func (sb *Sandbox) live() {
+	sb.done = make(chan struct{})
+	sb.ctx, sb.cancel = context.WithCancel(context.Background())
+	go func() {
+		<-sb.ch.Done()
+		sb.end()
+	}()
+}
+
+// openChannel opens a channel over a connection, and ends both if the guest does not answer.
+func openChannel(ctx context.Context, conn engine.Conn, hello wire.HostHello) (*channel.Channel, wire.GuestHello, error) {
+	ch := channel.Open(conn.Stdin(), conn.Stdout(), hello)
+	guest, err := ch.Ready(ctx)
+	if err == nil {
+		return ch, guest, nil
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	} else {
 		// The guest's stdout ended: what the engine says of it is the better reason.
-		err = startError(sb.conn, err)
+		err = startError(conn, err)
 	}
-	sb.ch.Close()
-	sb.conn.Close()
-	sb.ch.Wait()
-	return nil, undo(err)
+	ch.Close()
+	conn.Close()
+	ch.Wait()
+	return nil, guest, err
 }
 
 // env is the environment that commands get over the image's.
 func (sb *Sandbox) env() map[string]string {
 	env := map[string]string{"HOME": Home, "USER": "sandbox", "LOGNAME": "sandbox"}
-	maps.Copy(env, sb.c.Env)
+	maps.Copy(env, sb.config.Env)
 	return env
 }
 
-// startError is why a container, or a guest in it, ended before it said hello. The error of
-// its channel is only quoted: it is none of a sandbox that runs.
-func startError(conn Conn, err error) error {
+// startError is why a container, or a guest in it, ended before it said hello. It quotes the
+// error of the channel and does not wrap it: that is no error of a sandbox that runs.
+func startError(conn engine.Conn, err error) error {
 	const patience = 5 * time.Second // the process may say hello to nobody and live on
 	select {
 	case <-conn.Done():
@@ -255,25 +313,12 @@ func startError(conn Conn, err error) error {
 	return fmt.Errorf("the guest did not answer: %v", err)
 }
 
-// live begins the life of a sandbox that is ready, and with sweep removes what others left
-// behind. It ends with its channel, whoever ends that.
-func (sb *Sandbox) live(sweep bool) {
-	sb.life, sb.endLife = context.WithCancel(context.Background())
-	if sweep {
-		sb.background.Go(sb.sweep)
-	}
-	go func() {
-		<-sb.ch.Done()
-		sb.end()
-	}()
-}
-
-// attend runs f in a goroutine that the sandbox's end waits for, and reports false where it
-// has ended.
-func (sb *Sandbox) attend(f func()) bool {
+// goWhileAlive runs f in a goroutine that the end of the sandbox waits for. It reports false
+// if the sandbox has ended.
+func (sb *Sandbox) goWhileAlive(f func()) bool {
 	sb.mu.Lock()
 	defer sb.mu.Unlock()
-	if sb.life.Err() != nil {
+	if sb.ctx.Err() != nil {
 		return false
 	}
 	sb.background.Go(f)
@@ -282,13 +327,13 @@ func (sb *Sandbox) attend(f func()) bool {
 
 // end takes the sandbox down and returns when it is gone.
 func (sb *Sandbox) end() {
-	sb.close.Do(func() {
-		defer close(sb.over)
+	sb.ending.Do(func() {
+		defer close(sb.done)
 		sb.mu.Lock()
-		sb.endLife()
+		sb.cancel()
 		sb.mu.Unlock()
 		if sb.ch.Held() {
-			sb.thaw() // a guest that is frozen does not see the end
+			sb.thaw() // a frozen guest does not see the end
 		}
 		sb.conn.Close()
 		sb.background.Wait()
@@ -301,20 +346,20 @@ func (sb *Sandbox) end() {
 			reason = fmt.Errorf("%w: %w", ErrLost, errors.Join(reason, err))
 		}
 		switch {
-		case sb.keep.Load():
+		case sb.detached.Load():
 			reason = ErrClosed
-		case sb.c.Lease > 0 && !errors.Is(reason, ErrClosed):
+		case sb.leased && !errors.Is(reason, ErrClosed):
 			// The connection is gone; whether the sandbox is, its lease decides.
-		case sb.c.Lease > 0 || err != nil:
+		case sb.leased || err != nil:
 			// Not the guest's own clean end, or one that this process does not see.
 			sb.removeContainer()
 		}
-		sb.claim.release()
-		markUsed(sb.spec.Image)
+		sb.claim.Release()
+		image.MarkUsed(sb.spec.Image)
 		sb.mu.Lock()
 		sb.err = reason
 		sb.mu.Unlock()
-		sb.c.Logger.Info("sandbox ended", "name", sb.spec.Name, "reason", reason)
+		sb.config.Logger.Info("sandbox ended", "name", sb.spec.Name, "reason", reason)
 	})
 }
 
@@ -322,23 +367,23 @@ func (sb *Sandbox) end() {
 func (sb *Sandbox) removeContainer() {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	err := sb.c.removeOwn(ctx, sb.spec)
+	err := sb.config.removeOwn(ctx, sb.spec)
 	if err != nil {
-		sb.c.Logger.Warn("a container could not be removed", "name", sb.spec.Name, "error", err)
+		sb.config.Logger.Warn("a container could not be removed", "name", sb.spec.Name, "error", err)
 	}
 	sb.mu.Lock()
 	defer sb.mu.Unlock()
-	sb.left = err
+	sb.removeErr = err
 }
 
 // removeOwn removes a container, and no other that has its name: a start that failed may
 // have failed because there is one.
-func (c *config) removeOwn(ctx context.Context, spec *Container) error {
-	id, ok := spec.Labels[LabelID]
+func (c *config) removeOwn(ctx context.Context, spec *engine.Container) error {
+	id, ok := spec.Labels[engine.LabelID]
 	if !ok {
-		return c.Engine.Remove(ctx, spec.Name) // one that was attached to
+		return c.Engine.Remove(ctx, spec.Name) // one that was adopted
 	}
-	all, err := c.Engine.List(ctx, LabelID, id)
+	all, err := c.Engine.List(ctx, engine.LabelID, id)
 	errs := []error{err}
 	for _, own := range all {
 		errs = append(errs, c.Engine.Remove(ctx, own.Name))
@@ -347,32 +392,46 @@ func (c *config) removeOwn(ctx context.Context, spec *Container) error {
 }
 
 // Close ends the sandbox: the guest and all that runs in it, the container and its tmpfs
-// mounts. It returns when they are gone, with an error only where the engine would not
-// remove the container. Operations under way fail with ErrClosed. It may be called any
-// number of times.
+// mounts. It returns when they are gone, with an error only if the engine would not remove
+// the container. Operations under way fail with ErrClosed. It may be called any number of
+// times.
 func (sb *Sandbox) Close() error {
-	if sb.c.Lease > 0 && !sb.keep.Load() {
+	if sb.leased && !sb.detached.Load() {
 		sb.ch.Bye()
 	}
+	return sb.close()
+}
+
+// Kill is Close without grace: the engine kills the container, and nothing inside is asked
+// to end. It is for a sandbox that does not answer any more.
+func (sb *Sandbox) Kill() error {
 	sb.ch.Close()
-	sb.end()
-	<-sb.over
-	sb.mu.Lock()
-	defer sb.mu.Unlock()
-	if sb.left != nil {
-		return &Error{Op: "close", Name: sb.spec.Name, Err: sb.left}
+	if !sb.detached.Load() {
+		sb.removeContainer()
 	}
-	return nil
+	return sb.close()
 }
 
 // Detach leaves a sandbox that has a Lease: it and its background jobs go on, and for the
-// time of the lease another process, or this one, can Attach to it. Operations under way
-// fail with ErrClosed here, as later ones do. Without a lease it is Close.
+// time of the lease another process, or this one, can Adopt it. Operations under way fail
+// with ErrClosed here, as later ones do. Without a lease it is Close.
 func (sb *Sandbox) Detach() error {
-	if sb.c.Lease > 0 {
-		sb.keep.Store(true)
+	if sb.leased {
+		sb.detached.Store(true)
 	}
-	return sb.Close()
+	return sb.close()
+}
+
+func (sb *Sandbox) close() error {
+	sb.ch.Close()
+	sb.end()
+	<-sb.done
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	if sb.removeErr != nil {
+		return &Error{Op: "close", Name: sb.spec.Name, Err: sb.removeErr}
+	}
+	return nil
 }
 
 // Name returns the container's name.
@@ -382,16 +441,16 @@ func (sb *Sandbox) Name() string { return sb.spec.Name }
 func (sb *Sandbox) Image() string { return sb.spec.Image }
 
 // StandIn says which image stands in for the runtime's own on this host, or is empty.
-func (sb *Sandbox) StandIn() string { return sb.c.runtime.StandIn }
+func (sb *Sandbox) StandIn() string { return sb.config.resolved.StandIn }
 
 // WorkDir returns the directory where relative paths start.
-func (sb *Sandbox) WorkDir() string { return sb.c.WorkDir }
+func (sb *Sandbox) WorkDir() string { return sb.workDir }
 
 // User returns the numeric uid and gid that commands run as.
 func (sb *Sandbox) User() (uid, gid int) { return sb.hello.UID, sb.hello.GID }
 
 // Done is closed when the sandbox has ended and its container is gone; Err then says why.
-func (sb *Sandbox) Done() <-chan struct{} { return sb.over }
+func (sb *Sandbox) Done() <-chan struct{} { return sb.done }
 
 // Err returns nil while the sandbox runs, then ErrClosed or an error that is ErrLost.
 func (sb *Sandbox) Err() error {
@@ -400,8 +459,8 @@ func (sb *Sandbox) Err() error {
 	return sb.err
 }
 
-// lose ends a sandbox whose guest does not do its part.
-func (sb *Sandbox) lose(err error) {
+// fail ends a sandbox whose guest does not do its part.
+func (sb *Sandbox) fail(err error) {
 	sb.ch.Fail(err)
 	// A guest that is stuck does not see the end of its stdin either.
 	sb.removeContainer()

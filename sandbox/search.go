@@ -3,7 +3,6 @@ package sandbox
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
@@ -168,18 +167,4 @@ func (sb *Sandbox) Grep(ctx context.Context, pattern string, opts *GrepOptions) 
 		result.Lines = append(result.Lines, Line{Path: path, Number: l.Number, Text: l.Text, Match: l.Match, Count: l.Count})
 	}
 	return result, nil
-}
-
-// eachLine decodes one JSON value a line.
-func eachLine[T any](data []byte, take func(*T) error) error {
-	for line := range bytes.Lines(data) {
-		v := new(T)
-		if err := json.Unmarshal(line, v); err != nil {
-			return &wire.ProtocolError{Reason: "listing: " + err.Error()}
-		}
-		if err := take(v); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -10,12 +10,13 @@ import (
 	"testing"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 // goSource opens a sandbox that shows a copy of the Go source tree at /src.
 func goSource(b *testing.B) *sandbox.Sandbox {
 	b.Helper()
-	engine(b) // or skip, before there is a copy
+	enginetest.Engine(b) // or skip, before there is a copy
 	// The tree itself is where system directories are, which cannot be mounted.
 	dir := b.TempDir()
 	root, err := exec.Command("go", "env", "GOROOT").Output()
@@ -25,7 +26,7 @@ func goSource(b *testing.B) *sandbox.Sandbox {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return open(b, sandbox.Options{
+	return enginetest.Open(b, sandbox.Options{
 		Image:  "localhost/drydock/debian:bookworm",
 		Mounts: []sandbox.Mount{{Source: dir, Target: "/src", ReadOnly: true}},
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 // tree is written into a sandbox by the tests of searches.
@@ -73,9 +74,9 @@ func lines(r *sandbox.GrepResult) string {
 
 // The answers are the guest's own, so they are the same whatever the image holds.
 func TestSearchOnEveryImage(t *testing.T) {
-	for _, image := range []string{"localhost/drydock/debian:bookworm", busybox, static} {
+	for _, image := range []string{"localhost/drydock/debian:bookworm", enginetest.Busybox, enginetest.Static} {
 		t.Run(image, func(t *testing.T) {
-			sb := open(t, sandbox.Options{Image: image})
+			sb := enginetest.Open(t, sandbox.Options{Image: image})
 			plant(t, sb)
 			ctx := context.Background()
 			for _, test := range []struct {
@@ -201,7 +202,7 @@ func TestSearchOnEveryImage(t *testing.T) {
 }
 
 func TestSearchRefused(t *testing.T) {
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	for _, test := range []struct {
 		name string
@@ -230,7 +231,7 @@ func TestSearchRefused(t *testing.T) {
 // One unreadable directory does not spoil the rest, and a loop of links does not end it.
 func TestSearchObstacles(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	r, err := sb.Exec(ctx, `mkdir closed a && echo x > a/f && ln -s . loop && ln -s a link && mkfifo pipe && ln -s none dangling
 		chmod 000 closed && head -c 3000000 /dev/zero | tr '\0' y > a/long && echo >> a/long && echo x2 >> a/long`)
@@ -277,7 +278,7 @@ func TestSearchObstacles(t *testing.T) {
 // Searches take no more memory than the smallest sandbox has, whatever they come across.
 func TestSearchInLittleMemory(t *testing.T) {
 	is := is.New(t)
-	engine(t)
+	enginetest.Engine(t)
 	dir := t.TempDir()
 	is.NoErr(os.Mkdir(dir+"/many", 0o755))
 	for i := range 12_000 {
@@ -286,7 +287,7 @@ func TestSearchInLittleMemory(t *testing.T) {
 	is.NoErr(os.WriteFile(dir+"/line", bytes.Repeat([]byte("long line "), 4<<20), 0o644)) // of 40 MiB
 	is.NoErr(os.WriteFile(dir+"/lines", bytes.Repeat([]byte("a short line\n"), 3<<20), 0o644))
 	is.NoErr(os.WriteFile(dir+"/.gitignore", bytes.Repeat([]byte("*x\n"), 80_000), 0o644))
-	sb := open(t, sandbox.Options{Memory: 16 << 20, Mounts: []sandbox.Mount{{Source: dir, Target: "/data", ReadOnly: true}}})
+	sb := enginetest.Open(t, sandbox.Options{Memory: 16 << 20, Mounts: []sandbox.Mount{{Source: dir, Target: "/data", ReadOnly: true}}})
 	ctx := context.Background()
 	var all errgroup
 	for range 4 {

@@ -31,6 +31,3 @@ func (s Signal) String() string {
 	}
 	return fmt.Sprintf("signal %d", int(s))
 }
-
-// Size is that of a terminal, in characters.
-type Size struct{ Rows, Cols uint16 }

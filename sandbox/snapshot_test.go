@@ -16,10 +16,12 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 // snapshotName is a name of this test's own, whose snapshot is removed after it.
-func snapshotName(t *testing.T, e sandbox.Engine) string {
+func snapshotName(t *testing.T, e engine.Engine) string {
 	name := fmt.Sprintf("test-%d-%d", os.Getpid(), time.Now().UnixNano())
 	t.Cleanup(func() {
 		if err := sandbox.RemoveSnapshot(context.Background(), e, name); err != nil {
@@ -75,33 +77,33 @@ func listing(t *testing.T, sb *sandbox.Sandbox) string {
 }
 
 func TestSnapshot(t *testing.T) {
-	e, cli := engine(t)
+	e, cli := enginetest.Engine(t)
 	ctx := context.Background()
 	for _, image := range everyImage {
 		t.Run(image, func(t *testing.T) {
 			is := is.New(t)
 			name := snapshotName(t, e)
-			sb := open(t, sandbox.Options{Image: image, Lease: time.Minute})
+			sb := enginetest.Open(t, sandbox.Options{Image: image, Lease: time.Minute})
 			fill(t, sb)
 			want := listing(t, sb)
 			is.NoErr(sb.Snapshot(ctx, name))
 			// An attached one can be saved as well, under the same name.
 			is.NoErr(sb.Detach())
-			sb, err := sandbox.Attach(ctx, sb.Name(), &sandbox.Options{Engine: e})
+			sb, err := sandbox.Adopt(ctx, sb.Name(), &sandbox.Options{Engine: e})
 			is.NoErr(err)
 			defer sb.Close()
 			is.NoErr(sb.Snapshot(ctx, name))
 			is.NoErr(sb.Close())
-			is.Equal(containers(t, cli, sb.Name()), 0)
+			is.Equal(enginetest.Containers(t, cli, sb.Name()), 0)
 
-			again := open(t, sandbox.Options{Snapshot: name})
+			again := enginetest.Open(t, sandbox.Options{Snapshot: name})
 			is.Equal(listing(t, again), want)
 			is.Equal(again.WorkDir(), sb.WorkDir())
 			_, err = again.WriteFile(ctx, "later", []byte("x"), nil)
 			is.NoErr(err)
 			second := snapshotName(t, e)
 			is.NoErr(again.Snapshot(ctx, second)) // of one that was opened from one
-			third := open(t, sandbox.Options{Snapshot: second})
+			third := enginetest.Open(t, sandbox.Options{Snapshot: second})
 			later, err := third.ReadFile(ctx, "later", nil)
 			is.NoErr(err)
 			is.Equal(string(later), "x")
@@ -125,7 +127,7 @@ func TestSnapshot(t *testing.T) {
 
 func TestSnapshotOfMounts(t *testing.T) {
 	is := is.New(t)
-	e, _ := engine(t)
+	e, _ := enginetest.Engine(t)
 	ctx := context.Background()
 	name := snapshotName(t, e)
 	mounted := func() sandbox.Mount {
@@ -133,7 +135,7 @@ func TestSnapshotOfMounts(t *testing.T) {
 		is.NoErr(os.Chmod(dir, 0o755))
 		return sandbox.Mount{Source: dir, Target: "/workspace"}
 	}
-	sb := open(t, sandbox.Options{Mounts: []sandbox.Mount{mounted()}})
+	sb := enginetest.Open(t, sandbox.Options{Mounts: []sandbox.Mount{mounted()}})
 	fill(t, sb)
 	want := listing(t, sb)
 	is.NoErr(sb.Snapshot(ctx, name))
@@ -144,13 +146,13 @@ func TestSnapshotOfMounts(t *testing.T) {
 	is.NoErr(forks[0].Close())
 
 	target := mounted()
-	again := open(t, sandbox.Options{Snapshot: name, Mounts: []sandbox.Mount{target}})
+	again := enginetest.Open(t, sandbox.Options{Snapshot: name, Mounts: []sandbox.Mount{target}})
 	is.Equal(listing(t, again), want)
 	is.NoErr(again.RemoveAll(ctx, "dir"))
 	is.NoErr(again.Close())
 	_, err = os.Stat(filepath.Join(target.Source, "a"))
 	is.NoErr(err)
-	third := open(t, sandbox.Options{Snapshot: name, Mounts: []sandbox.Mount{target}})
+	third := enginetest.Open(t, sandbox.Options{Snapshot: name, Mounts: []sandbox.Mount{target}})
 	found, err := third.Exists(ctx, "dir")
 	is.NoErr(err)
 	is.True(!found) // what the mount has is what counts
@@ -158,16 +160,16 @@ func TestSnapshotOfMounts(t *testing.T) {
 
 func TestWritableRoot(t *testing.T) {
 	is := is.New(t)
-	e, _ := engine(t)
+	e, _ := enginetest.Engine(t)
 	ctx := context.Background()
 	name := snapshotName(t, e)
-	sb := open(t, sandbox.Options{WritableRoot: true, User: "0"})
+	sb := enginetest.Open(t, sandbox.Options{WritableRoot: true, User: "0"})
 	r, err := sb.Exec(ctx, "set -e; echo kept > /usr/kept; mkdir -p /usr/x; echo here > there")
 	is.NoErr(err)
 	is.True(r.OK())
 	is.NoErr(sb.Snapshot(ctx, name))
 	is.True(sb.Alive())
-	again := open(t, sandbox.Options{Snapshot: name})
+	again := enginetest.Open(t, sandbox.Options{Snapshot: name})
 	r, err = again.Exec(ctx, "cat /usr/kept there; ls -d /usr/x; id -u; echo more > /usr/kept")
 	is.NoErr(err)
 	is.Equal(string(r.Stdout), "kept\nhere\n/usr/x\n0\n")
@@ -177,7 +179,7 @@ func TestWritableRoot(t *testing.T) {
 		is.Equal(e2.Code, sandbox.CodeUnsupported)
 	}
 	is.True(again.Alive())
-	plain := open(t, sandbox.Options{User: "0"})
+	plain := enginetest.Open(t, sandbox.Options{User: "0"})
 	r, err = plain.Exec(ctx, "echo x > /usr/kept")
 	is.NoErr(err)
 	is.True(!r.OK()) // is read-only unless asked
@@ -186,7 +188,7 @@ func TestWritableRoot(t *testing.T) {
 func TestFork(t *testing.T) {
 	is := is.New(t)
 	ctx := context.Background()
-	sb := open(t, sandbox.Options{Env: map[string]string{"SECRET": "s"}})
+	sb := enginetest.Open(t, sandbox.Options{Env: map[string]string{"SECRET": "s"}})
 	fill(t, sb)
 	want := listing(t, sb)
 	start := time.Now()
@@ -229,10 +231,10 @@ func TestFork(t *testing.T) {
 
 func TestRollbackEnds(t *testing.T) {
 	is := is.New(t)
-	e, _ := engine(t)
+	e, _ := enginetest.Engine(t)
 	ctx := context.Background()
 	name := snapshotName(t, e)
-	sb := open(t, sandbox.Options{Users: []string{"1234"}})
+	sb := enginetest.Open(t, sandbox.Options{Users: []string{"1234"}})
 	is.NoErr(sb.Snapshot(ctx, name))
 	command := sb.Command("sleep", "100")
 	is.NoErr(command.Start(ctx))
@@ -266,15 +268,15 @@ func TestRollbackEnds(t *testing.T) {
 
 func TestHibernate(t *testing.T) {
 	is := is.New(t)
-	e, cli := engine(t)
+	e, cli := enginetest.Engine(t)
 	ctx := context.Background()
 	name := snapshotName(t, e)
-	sb := open(t, sandbox.Options{Memory: 256 << 20})
+	sb := enginetest.Open(t, sandbox.Options{Memory: 256 << 20})
 	fill(t, sb)
 	want := listing(t, sb)
 	is.NoErr(sb.Hibernate(ctx, name))
 	is.True(errors.Is(sb.Err(), sandbox.ErrClosed))
-	is.Equal(containers(t, cli, sb.Name()), 0)
+	is.Equal(enginetest.Containers(t, cli, sb.Name()), 0)
 	is.NoErr(sb.Close())
 
 	_, err := sandbox.Wake(ctx, name, &sandbox.Options{Engine: e, Memory: 1}) // refused, and nothing lost
@@ -294,7 +296,7 @@ func TestHibernate(t *testing.T) {
 
 func TestSnapshotRefused(t *testing.T) {
 	is := is.New(t)
-	e, _ := engine(t)
+	e, _ := enginetest.Engine(t)
 	ctx := context.Background()
 	for name, test := range map[string]struct {
 		opts sandbox.Options
@@ -312,7 +314,7 @@ func TestSnapshotRefused(t *testing.T) {
 			is.True(errors.Is(err, test.want))
 		})
 	}
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	_, err := sb.WriteFile(ctx, "locked", []byte("x"), nil)
 	is.NoErr(err)
 	is.NoErr(sb.Chmod(ctx, "locked", 0))
@@ -328,7 +330,7 @@ func TestSnapshotRefused(t *testing.T) {
 // put the rest back.
 func TestSnapshotWithMounts(t *testing.T) {
 	is := is.New(t)
-	e, _ := engine(t)
+	e, _ := enginetest.Engine(t)
 	ctx := context.Background()
 	host := t.TempDir()
 	is.NoErr(os.Chmod(host, 0o777))
@@ -338,7 +340,7 @@ func TestSnapshotWithMounts(t *testing.T) {
 		Mounts: []sandbox.Mount{{Source: host, Target: "/workspace/in/data"}, {Source: host, Target: sandbox.Home + "/data", ReadOnly: true}},
 		Tmpfs:  map[string]int64{"/workspace/scratch": 1 << 20, "/tmp/more": 1 << 20},
 	}
-	sb := open(t, o)
+	sb := enginetest.Open(t, o)
 	there := func(sb *sandbox.Sandbox, names ...string) {
 		t.Helper()
 		is.Helper()
@@ -399,9 +401,9 @@ func TestSnapshotWithMounts(t *testing.T) {
 // Whatever is written meanwhile, a rollback that succeeds has put back what the snapshot has.
 func TestRollbackWhileWritten(t *testing.T) {
 	is := is.New(t)
-	e, _ := engine(t)
+	e, _ := enginetest.Engine(t)
 	ctx := context.Background()
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	_, err := sb.WriteFile(ctx, "one", nil, nil)
 	is.NoErr(err)
 	one, two := snapshotName(t, e), snapshotName(t, e)
@@ -446,8 +448,8 @@ func TestRollbackWhileWritten(t *testing.T) {
 // While a sandbox is saved, no file of this host is there to be left behind.
 func TestSnapshotLeavesNoFile(t *testing.T) {
 	is := is.New(t)
-	e, _ := engine(t)
-	sb := open(t, sandbox.Options{})
+	e, _ := enginetest.Engine(t)
+	sb := enginetest.Open(t, sandbox.Options{})
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	_, err := sb.Exec(context.Background(), "head -c 50000000 /dev/zero > big")
@@ -473,10 +475,10 @@ func TestSnapshotLeavesNoFile(t *testing.T) {
 // A snapshot that has files where a mount is now does not write them into it.
 func TestSnapshotIntoMount(t *testing.T) {
 	is := is.New(t)
-	e, _ := engine(t)
+	e, _ := enginetest.Engine(t)
 	ctx := context.Background()
 	name := snapshotName(t, e)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	for _, file := range []string{"data/x", "data/deep/y", "else"} {
 		_, err := sb.WriteFile(ctx, file, []byte("snapshot"), nil)
 		is.NoErr(err)
@@ -486,7 +488,7 @@ func TestSnapshotIntoMount(t *testing.T) {
 	is.NoErr(os.WriteFile(filepath.Join(host, "x"), []byte("host"), 0o644))
 	is.NoErr(os.Chmod(host, 0o777))
 	for _, readOnly := range []bool{true, false} {
-		again := open(t, sandbox.Options{Snapshot: name, Mounts: []sandbox.Mount{{Source: host, Target: "/workspace/data", ReadOnly: readOnly}}})
+		again := enginetest.Open(t, sandbox.Options{Snapshot: name, Mounts: []sandbox.Mount{{Source: host, Target: "/workspace/data", ReadOnly: readOnly}}})
 		text, err := again.ReadFile(ctx, "data/x", nil)
 		is.NoErr(err)
 		is.Equal(string(text), "host")

@@ -27,8 +27,8 @@ func (sb *Sandbox) Stats(ctx context.Context) (*Stats, error) {
 		return nil, sb.failure("stats", "", err)
 	}
 	sb.mu.Lock()
-	before := sb.last
-	sb.last = now
+	before := sb.lastStats
+	sb.lastStats = now
 	sb.mu.Unlock()
 	s := &Stats{
 		Memory: now.Memory, MemoryLimit: now.MemoryLimit, PIDs: now.PIDs, PIDsLimit: now.PIDsLimit,

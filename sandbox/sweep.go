@@ -4,117 +4,129 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/internal/keyed"
+	"github.com/drydock-go/drydock/sandbox/internal/owned"
 )
 
-// Sweep removes what processes that are no more left on an engine: containers of
-// sandboxes that never ran, are paused, or have exited, with their anonymous volumes, and
-// networks that no container uses; the locks of builds; and, after an hour, the images that a
-// Snapshot which was killed was to be made on. It returns their names. Running sandboxes end by themselves, or have
-// a lease; those of processes that live, and of other hosts that share the engine, are left
-// alone. Every Open sweeps in the background, at most once a minute for each engine.
-func Sweep(ctx context.Context, engine Engine) ([]string, error) {
-	engine = orDefault(engine)
-	var removed []string
-	var errs []error
-	sweep := func(all []Listed, remove func(context.Context, string) (bool, error)) {
-		for _, c := range all {
-			if !abandoned(c, time.Now()) {
-				continue
-			}
-			gone, err := remove(ctx, c.ref())
-			if err != nil {
-				errs = append(errs, &Error{Op: "sweep", Name: c.Name, Err: err})
-			} else if gone {
-				removed = append(removed, c.Name)
-			}
-		}
-	}
-	for _, kind := range []string{"sandbox", "build"} {
-		all, err := engine.List(ctx, LabelKind, kind)
-		if err != nil {
-			return removed, &Error{Op: "sweep", Err: errors.Join(append(errs, err)...)}
-		}
-		sweep(all, func(ctx context.Context, ref string) (bool, error) { return true, engine.Remove(ctx, ref) })
-	}
+// Sweep removes what dead processes left on an engine, nil being engine.Default:
+//
+//   - containers of sandboxes that never ran, are paused, or have exited, with their
+//     anonymous volumes;
+//   - networks that no container uses;
+//   - the locks of builds;
+//   - after an hour, the base images of interrupted snapshots.
+//
+// It returns their names. Running sandboxes end by themselves, or have a lease. Those of
+// living processes, and of other hosts that share the engine, are left alone. Every Open
+// sweeps in the background, at most once a minute for each engine.
+func Sweep(ctx context.Context, e engine.Engine) ([]string, error) {
+	s := sweeper{now: time.Now(), engine: orDefault(e)}
+	s.containers(ctx, engine.KindSandbox)
+	s.containers(ctx, engine.KindBuild)
 	// After the containers, which may have been the last in them.
-	networks, err := engine.Networks(ctx, LabelKind, "network")
+	s.networks(ctx)
+	s.roots(ctx)
+	return s.removed, errors.Join(s.errs...)
+}
+
+// sweeper is one Sweep. An error of one kind of objects does not keep the others.
+type sweeper struct {
+	engine  engine.Engine
+	now     time.Time
+	removed []string
+	errs    []error
+}
+
+// note records the removal of an object, or why it could not be removed.
+func (s *sweeper) note(name string, gone bool, err error) {
 	if err != nil {
-		return removed, &Error{Op: "sweep", Err: errors.Join(append(errs, err)...)}
+		s.errs = append(s.errs, &Error{Op: "sweep", Name: name, Err: err})
+	} else if gone {
+		s.removed = append(s.removed, name)
 	}
-	sweep(networks, engine.RemoveNetwork)
-	images, err := engine.Images(ctx, LabelKind, "sandbox")
+}
+
+func (s *sweeper) containers(ctx context.Context, kind string) {
+	all, err := s.engine.List(ctx, engine.LabelKind, kind)
+	s.note("", false, err)
+	for _, c := range all {
+		if owned.Abandoned(c, s.now) {
+			s.note(c.Name, true, s.engine.Remove(ctx, c.Ref()))
+		}
+	}
+}
+
+func (s *sweeper) networks(ctx context.Context) {
+	e, err := engine.Require[engine.Networks](ctx, s.engine)
 	if err != nil {
-		errs = append(errs, &Error{Op: "sweep", Err: err})
+		return // it has none of ours either
 	}
-	for _, image := range images {
-		if !strings.HasPrefix(image.Ref, rootRepository+":") || !staleRoot(image.ImageInfo, time.Now()) {
-			continue
-		}
-		if err := engine.RemoveImage(ctx, image.Ref); err != nil {
-			errs = append(errs, &Error{Op: "sweep", Name: image.Ref, Err: err})
-		} else {
-			removed = append(removed, image.Ref)
+	all, err := e.ListNetworks(ctx, engine.LabelKind, engine.KindNetwork)
+	s.note("", false, err)
+	for _, n := range all {
+		if owned.Abandoned(n, s.now) {
+			gone, err := e.RemoveNetwork(ctx, n.Ref())
+			s.note(n.Name, gone, err)
 		}
 	}
-	return removed, errors.Join(errs...)
+}
+
+func (s *sweeper) roots(ctx context.Context) {
+	e, err := engine.Require[engine.Images](ctx, s.engine)
+	if err != nil {
+		return
+	}
+	all, err := e.ListImages(ctx, engine.LabelKind, engine.KindSandbox)
+	s.note("", false, err)
+	for _, im := range all {
+		if strings.HasPrefix(im.Ref, rootRepository+":") && staleRoot(im.Image, s.now) {
+			s.note(im.Ref, true, e.RemoveImage(ctx, im.Ref))
+		}
+	}
 }
 
 // staleRoot reports whether no Snapshot can still be building on the image of a root.
-func staleRoot(info ImageInfo, now time.Time) bool {
-	return !info.Created.IsZero() && now.Sub(info.Created) > time.Hour
+func staleRoot(im engine.Image, now time.Time) bool {
+	return !im.Created.IsZero() && now.Sub(im.Created) > time.Hour
 }
 
-// abandoned reports whether nobody will ever use or remove the container.
-func abandoned(c Listed, now time.Time) bool {
-	if c.State == "running" || c.State == "removing" {
-		return false
-	}
-	if c.State == "paused" && c.Labels[LabelLease] != "" {
-		return false // somebody may come to wake it
-	}
-	if expires, err := time.Parse(time.RFC3339, c.Labels[LabelExpires]); err == nil && now.After(expires) {
-		return true
-	}
-	boot, process, _ := strings.Cut(c.Labels[LabelOwner], ":")
-	pid, start, _ := strings.Cut(process, ":")
-	myBoot, _, _ := strings.Cut(owner(), ":")
-	if boot != myBoot {
-		// Another host's, or this one's before it was started anew: wait a day to see.
-		created, err := time.Parse(time.RFC3339, c.Labels[LabelCreated])
-		return err == nil && now.Sub(created) > 24*time.Hour
-	}
-	n, err := strconv.Atoi(pid)
-	return err == nil && startTicks(n) != start
-}
-
-// swept is when this process last swept an engine, for a while.
+// swept is when this process last swept an engine, by keyed.Comparable, for a while.
 var swept = struct {
 	sync.Mutex
-	at map[Engine]time.Time
-}{at: make(map[Engine]time.Time)}
+	at map[any]time.Time
+}{at: make(map[any]time.Time)}
 
 const sweepPause = time.Minute
 
-// sweepDue reports whether an engine is to be swept, and takes it that it now is.
-func sweepDue(engine Engine) bool {
+// sweepDue reports whether an engine is to be swept, and assumes that it now is.
+func sweepDue(e engine.Engine) bool {
+	key := keyed.Comparable(e)
 	swept.Lock()
 	defer swept.Unlock()
-	maps.DeleteFunc(swept.at, func(_ Engine, at time.Time) bool { return time.Since(at) > sweepPause })
-	if _, recent := swept.at[engine]; recent {
+	maps.DeleteFunc(swept.at, func(_ any, at time.Time) bool { return time.Since(at) > sweepPause })
+	if _, recent := swept.at[key]; recent {
 		return false
 	}
-	swept.at[engine] = time.Now()
+	swept.at[key] = time.Now()
 	return true
 }
 
-// sweep is Sweep beside the sandbox's own work; it is given up when the sandbox ends.
+// sweep is Sweep beside the sandbox's own work. It is given up when the sandbox ends.
 func (sb *Sandbox) sweep() {
-	removed, err := Sweep(sb.life, sb.c.Engine)
-	if len(removed) > 0 || err != nil && sb.life.Err() == nil {
-		sb.c.Logger.Info("swept", "removed", removed, "error", err)
+	removed, err := Sweep(sb.ctx, sb.config.Engine)
+	if len(removed) > 0 || err != nil && sb.ctx.Err() == nil {
+		sb.config.Logger.Info("swept", "removed", removed, "error", err)
 	}
+}
+
+func orDefault(e engine.Engine) engine.Engine {
+	if e == nil {
+		return engine.Default()
+	}
+	return e
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 // screen is a command on a terminal, as a person would use it.
@@ -78,7 +79,7 @@ func (s *screen) ends() (*sandbox.Result, string) {
 }
 
 func TestTerminal(t *testing.T) {
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	on := func(size *sandbox.Size, args ...string) *sandbox.Command {
 		cmd := sb.Command(args[0], args[1:]...)

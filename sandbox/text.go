@@ -3,7 +3,6 @@ package sandbox
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
@@ -53,8 +52,7 @@ func (sb *Sandbox) ReadLines(ctx context.Context, name string, opts *LineOptions
 		o = *opts
 	}
 	if o.First < 0 || o.Count < 0 || o.MaxBytes < 0 {
-		return nil, &Error{Op: "read", Name: name, Code: CodeInvalid,
-			Err: fmt.Errorf("first %d, count %d and max bytes %d must not be negative", o.First, o.Count, o.MaxBytes)}
+		return nil, failure("read", name, invalid("first %d, count %d and max bytes %d must not be negative", o.First, o.Count, o.MaxBytes))
 	}
 	m := &wire.ReadLines{Path: []byte(name), First: max(o.First, 1), Count: o.Count, Max: o.MaxBytes}
 	if m.Max == 0 {
@@ -94,7 +92,7 @@ func (sb *Sandbox) Edit(ctx context.Context, name, old, new string, opts *EditOp
 		m.All, m.IfHash = opts.All, opts.IfHash
 	}
 	if old == "" {
-		return nil, &Error{Op: "edit", Name: name, Code: CodeInvalid, Err: errors.New("the text to replace is empty")}
+		return nil, failure("edit", name, invalid("the text to replace is empty"))
 	}
 	var r wire.Edited
 	if err := sb.do(ctx, wire.OpEdit, m, &r); err != nil {
@@ -121,36 +119,16 @@ func (sb *Sandbox) MultiEdit(ctx context.Context, name string, edits []Replaceme
 	}
 	for i, e := range edits {
 		if e.Old == "" {
-			return nil, &Error{Op: "edit", Name: name, Code: CodeInvalid,
-				Err: fmt.Errorf("the text to replace in edit %d of %d is empty", i+1, len(edits))}
+			return nil, failure("edit", name, invalid("the text to replace in edit %d of %d is empty", i+1, len(edits)))
 		}
 		m.Edits = append(m.Edits, wire.Replace{Old: []byte(e.Old), New: []byte(e.New), All: e.All || opts != nil && opts.All})
 	}
 	if len(edits) == 0 {
-		return nil, &Error{Op: "edit", Name: name, Code: CodeInvalid, Err: errors.New("no edits")}
+		return nil, failure("edit", name, invalid("no edits"))
 	}
 	var r wire.Edited
 	if err := sb.do(ctx, wire.OpMultiEdit, m, &r); err != nil {
 		return nil, sb.failure("edit", name, err)
 	}
 	return &EditResult{Count: r.Count, Line: r.Line, Hash: r.Hash, InPlace: r.InPlace}, nil
-}
-
-// Exists reports whether there is a file of that name, whatever it is. A symlink that
-// leads nowhere exists.
-func (sb *Sandbox) Exists(ctx context.Context, name string) (bool, error) {
-	_, err := sb.Lstat(ctx, name)
-	var e *Error
-	if errors.As(err, &e) && (e.Code == CodeNotExist || e.Code == CodeNotDir) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// RealPath returns the absolute path of a file with no symlink and no ".." in it. Of a
-// name that does not exist the part that does is resolved, and the rest appended.
-func (sb *Sandbox) RealPath(ctx context.Context, name string) (string, error) {
-	var r wire.Path
-	err := sb.do(ctx, wire.OpRealPath, &wire.Path{Path: []byte(name)}, &r)
-	return string(r.Path), sb.failure("realpath", name, err)
 }

@@ -12,10 +12,11 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 func TestReadLines(t *testing.T) {
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	write := func(name, text string) {
 		t.Helper()
@@ -64,7 +65,7 @@ func TestReadLines(t *testing.T) {
 }
 
 func TestEdit(t *testing.T) {
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	t.Run("one", func(t *testing.T) {
 		is := is.New(t)
@@ -129,7 +130,7 @@ func TestEdit(t *testing.T) {
 }
 
 func TestRealPath(t *testing.T) {
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	r, err := sb.Exec(ctx, "mkdir -p a/b; touch a/b/f; ln -s a/b link; ln -s /nowhere/x dangling; ln -s loop loop; ln -s ../.. a/b/up")
 	if err != nil || !r.OK() {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock/sandbox/internal/archive"
+	"github.com/drydock-go/drydock/sandbox/internal/printable"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
@@ -56,7 +57,7 @@ type TransferResult struct {
 	Changed []string
 }
 
-const mostListed = 100
+const maxListed = 100
 
 // transfer is one upload or download.
 type transfer struct {
@@ -91,10 +92,6 @@ func (sb *Sandbox) transfer(ctx context.Context, op, local, remote string, opts 
 	return t, nil
 }
 
-func invalid(format string, args ...any) error {
-	return &wire.Error{Code: wire.CodeInvalid, Text: fmt.Sprintf(format, args...)}
-}
-
 // archiveOptions are the transfer's for the end that is on this host.
 func (t *transfer) archiveOptions(ctx context.Context) *archive.Options {
 	o := &archive.Options{
@@ -122,13 +119,13 @@ func (t *transfer) archiveOptions(ctx context.Context) *archive.Options {
 // skipped notes one of count entries that were left out.
 func (t *transfer) skipped(err *wire.Error, count int) {
 	t.result.SkippedCount += count
-	if len(t.result.Skipped) < mostListed {
+	if len(t.result.Skipped) < maxListed {
 		t.result.Skipped = append(t.result.Skipped, t.error("", err))
 	}
 }
 
 func (t *transfer) changed(name string) {
-	if len(t.result.Changed) < mostListed {
+	if len(t.result.Changed) < maxListed {
 		t.result.Changed = append(t.result.Changed, name)
 	}
 }
@@ -145,10 +142,12 @@ func (t *transfer) done(total archive.Total) *TransferResult {
 // error is that of an entry, or of what name says.
 func (t *transfer) error(name string, err error) *Error {
 	e := &Error{Op: t.op, Name: name, Err: err}
-	var known *wire.Error
-	if errors.As(err, &known) {
+	if own, ok := err.(*Error); ok {
+		e.Code, e.Err = own.Code, own.Err
+	}
+	if known, ok := errors.AsType[*wire.Error](err); ok {
 		e.Code = Code(known.Code)
-		e.Err = errors.New(printable(known.Text))
+		e.Err = errors.New(printable.Text(known.Text))
 		if len(known.Name) > 0 {
 			e.Name = string(known.Name)
 		}

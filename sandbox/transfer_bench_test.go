@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 // benchTree makes a tree of 10,000 files of together 200 MB in 110 directories.
@@ -36,14 +37,14 @@ func benchTree(b *testing.B) string {
 // nothing of a tmpfs. For Drydock it is the same directory.
 func benchMounted(b *testing.B) (sb *sandbox.Sandbox, cli string, work string) {
 	b.Helper()
-	e, cli := engine(b)
+	e, cli := enginetest.Engine(b)
 	work = b.TempDir()
 	for dir := work; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			b.Fatal(err)
 		}
 	}
-	sb, err := sandbox.Open(context.Background(), &sandbox.Options{Image: busybox, Engine: e,
+	sb, err := sandbox.Open(context.Background(), &sandbox.Options{Image: enginetest.Busybox, Engine: e,
 		Mounts: []sandbox.Mount{{Source: work, Target: "/workspace"}}})
 	if err != nil {
 		b.Fatal(err)

@@ -20,6 +20,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 // oddTree makes a tree of names, modes, sizes and links that a careless copy would spoil.
@@ -92,10 +93,10 @@ func described(is *is.I, dir string) map[string]string {
 }
 
 func TestTransfer(t *testing.T) {
-	for _, image := range []string{busybox, static} {
+	for _, image := range []string{enginetest.Busybox, enginetest.Static} {
 		t.Run(image, func(t *testing.T) {
 			is := is.New(t)
-			sb := open(t, sandbox.Options{Image: image})
+			sb := enginetest.Open(t, sandbox.Options{Image: image})
 			ctx := context.Background()
 			src := oddTree(t, is)
 			want := described(is, src)
@@ -146,7 +147,7 @@ func TestTransfer(t *testing.T) {
 // does the destination end with a slash?
 func TestTransferPlaces(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	dir := t.TempDir()
 	is.NoErr(os.MkdirAll(dir+"/src/sub", 0o755))
@@ -247,7 +248,7 @@ func failed(is *is.I, err error, op string) *sandbox.Error {
 
 // A sandbox whose work dir has all that a download must not follow, open or take along.
 func TestDownloadOfAHostileTree(t *testing.T) {
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	for _, test := range []struct {
 		name, setup string // setup makes d/x
@@ -342,7 +343,7 @@ func TestDownloadOfAHostileTree(t *testing.T) {
 }
 
 func TestUploadOfFileSystemsAndArchives(t *testing.T) {
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	t.Run("file system", func(t *testing.T) {
 		is := is.New(t)
@@ -407,7 +408,7 @@ func TestUploadOfFileSystemsAndArchives(t *testing.T) {
 
 func TestTransferLimits(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	tree := fstest.MapFS{"a/b/c": {Data: make([]byte, 1000)}, "d": {Data: make([]byte, 1000)}}
 	_, err := sb.UploadFS(ctx, tree, "tree", nil)
@@ -434,7 +435,7 @@ func TestTransferLimits(t *testing.T) {
 
 func TestDiskFull(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{Tmpfs: map[string]int64{"/small": 64 << 10}})
+	sb := enginetest.Open(t, sandbox.Options{Tmpfs: map[string]int64{"/small": 64 << 10}})
 	ctx := context.Background()
 	tree := fstest.MapFS{"a": {Data: []byte("x")}, "large/file": {Data: make([]byte, 2<<20)}}
 	_, err := sb.UploadFS(ctx, tree, "/small/new", nil)
@@ -450,7 +451,7 @@ func TestDiskFull(t *testing.T) {
 
 func TestDownloadOfFilesThatChange(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	is.NoErr(sb.MkdirAll(ctx, "live", 0o755))
@@ -477,7 +478,7 @@ func TestDownloadOfFilesThatChange(t *testing.T) {
 // else: it makes the guest neither wait nor write elsewhere.
 func TestUploadRaces(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	job, err := sb.Command("sh", "-c", `mkdir -p t /tmp/elsewhere && cd t
@@ -504,7 +505,7 @@ func TestUploadRaces(t *testing.T) {
 
 func TestTransferCanceled(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	tree := fstest.MapFS{}
 	for i := range 200 {
 		tree[fmt.Sprint("f", i)] = &fstest.MapFile{Data: make([]byte, 1<<20)}
@@ -558,7 +559,7 @@ func TestTransferCanceled(t *testing.T) {
 
 func TestTransferProgress(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
 	tree := fstest.MapFS{"large": {Data: make([]byte, 100<<20)}}
 	var seen []sandbox.TransferProgress
@@ -583,7 +584,7 @@ func TestTransferProgress(t *testing.T) {
 // more.
 func TestUploadEndsOnce(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	fsys := fstest.MapFS{"a": {Data: []byte("x")}}
 	for range 1000 {
 		_, err := sb.UploadFS(context.Background(), fsys, ".", nil)

@@ -68,12 +68,12 @@ func newScripted(t *testing.T, answer scripted) *Sandbox {
 			}
 		}
 	}()
-	sb := &Sandbox{c: &config{Options: Options{WorkDir: "/workspace"}}, over: make(chan struct{})}
+	sb := &Sandbox{config: &config{}, workDir: "/workspace", done: make(chan struct{})}
 	sb.ch = channel.Open(hostW, hostR, wire.HostHello{})
 	go func() {
 		<-sb.ch.Done()
 		sb.err = ErrLost
-		close(sb.over)
+		close(sb.done)
 	}()
 	t.Cleanup(func() {
 		sb.ch.Close()
@@ -81,7 +81,7 @@ func newScripted(t *testing.T, answer scripted) *Sandbox {
 		hostR.Close()
 		sb.ch.Wait()
 		<-over
-		<-sb.over
+		<-sb.done
 	})
 	return sb
 }

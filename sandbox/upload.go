@@ -54,7 +54,7 @@ func (sb *Sandbox) UploadTar(ctx context.Context, r io.Reader, dst string, opts 
 	if err != nil {
 		return nil, err
 	}
-	return t.send(ctx, dst, func(p *archive.Packer) error { return p.Archive(&source{ctx: ctx, r: r}, true) })
+	return t.send(ctx, dst, func(p *archive.Packer) error { return p.Archive(&callerReader{ctx: ctx, r: r}, true) })
 }
 
 // send has the guest unpack at dst what pack packs.

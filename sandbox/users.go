@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/drydock-go/drydock/sandbox/engine"
 	"github.com/drydock-go/drydock/sandbox/internal/channel"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
@@ -15,17 +16,17 @@ import (
 // every capability dropped PID 1 could neither become that user nor end its processes.
 type userChannel struct {
 	ready chan struct{} // closed when ch or err is set
-	conn  Conn
+	conn  engine.Conn
 	ch    *channel.Channel
 	err   error
 }
 
-// channelOf returns the channel for a user's commands, "" being the sandbox's own.
+// channelOf returns the channel for the commands of a user; "" is the sandbox's own.
 func (sb *Sandbox) channelOf(ctx context.Context, user string) (*channel.Channel, error) {
 	if user == "" {
 		return sb.ch, nil
 	}
-	if !slices.Contains(sb.c.Users, user) {
+	if !slices.Contains(sb.config.Users, user) {
 		return nil, fmt.Errorf("%w: %q is not one of Options.Users", ErrUser, user)
 	}
 	if sb.Paused() {
@@ -68,8 +69,8 @@ func (sb *Sandbox) userChannels() (open []*channel.Channel) {
 // openUser starts the guest of a user. A failure is not remembered.
 func (sb *Sandbox) openUser(u *userChannel, user string) {
 	defer close(u.ready)
-	ctx, cancel := context.WithTimeoutCause(sb.life, sb.c.StartTimeout,
-		fmt.Errorf("the guest of user %s did not start within %v", user, sb.c.StartTimeout))
+	ctx, cancel := context.WithTimeoutCause(sb.ctx, sb.config.StartTimeout,
+		fmt.Errorf("the guest of user %s did not start within %v", user, sb.config.StartTimeout))
 	defer cancel()
 	u.ch, u.conn, u.err = sb.connectUser(ctx, user)
 	sb.mu.Lock()
@@ -82,8 +83,8 @@ func (sb *Sandbox) openUser(u *userChannel, user string) {
 		select {
 		case <-u.ch.Done():
 			// Only that user's processes can have ended it, and its commands are lost.
-			go sb.lose(fmt.Errorf("%w: of user %s: %w", errGuestGone, user, u.ch.Err()))
-		case <-sb.life.Done():
+			go sb.fail(fmt.Errorf("%w: of user %s: %w", errGuestGone, user, u.ch.Err()))
+		case <-sb.ctx.Done():
 			u.ch.Fail(sb.ch.Err()) // what ended the sandbox ended its commands
 		}
 		u.ch.Close()
@@ -94,26 +95,19 @@ func (sb *Sandbox) openUser(u *userChannel, user string) {
 
 var errGuestGone = errors.New("a guest is gone")
 
-func (sb *Sandbox) connectUser(ctx context.Context, user string) (*channel.Channel, Conn, error) {
-	conn, err := sb.c.Engine.Connect(ctx, sb.spec.Name, user)
+func (sb *Sandbox) connectUser(ctx context.Context, user string) (*channel.Channel, engine.Conn, error) {
+	e, err := engine.Require[engine.UserConnector](ctx, sb.config.Engine)
 	if err != nil {
 		return nil, nil, err
 	}
-	ch := channel.Open(conn.Stdin(), conn.Stdout(), wire.HostHello{Dir: []byte(sb.c.WorkDir), Env: envBytes(sb.env())})
-	if _, err = ch.Ready(ctx); err == nil {
-		return ch, conn, nil
+	conn, err := e.ConnectUser(ctx, sb.spec.Name, user)
+	if err != nil {
+		return nil, nil, err
 	}
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause
-	} else {
-		err = startError(conn, err)
-		// docker 20.10 says so on the command's own stdout.
-		if !errors.Is(err, ErrUser) && strings.Contains(err.Error(), "unable to find user") {
-			err = fmt.Errorf("%w: %w", ErrUser, err)
-		}
+	ch, _, err := openChannel(ctx, conn, wire.HostHello{Dir: []byte(sb.workDir), Env: envBytes(sb.env())})
+	// docker 20.10 says so on the command's own stdout.
+	if err != nil && !errors.Is(err, ErrUser) && strings.Contains(err.Error(), "unable to find user") {
+		err = fmt.Errorf("%w: %w", ErrUser, err)
 	}
-	ch.Close()
-	conn.Close()
-	ch.Wait()
-	return nil, nil, err
+	return ch, conn, err
 }

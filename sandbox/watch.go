@@ -64,7 +64,7 @@ func (sb *Sandbox) Watch(ctx context.Context, dir string, opts *WatchOptions) (*
 			m.Exclude = append(m.Exclude, []byte(glob))
 		}
 		if opts.Delay < 0 {
-			return nil, &Error{Op: "watch", Name: dir, Code: CodeInvalid, Err: fmt.Errorf("delay %v is negative", opts.Delay)}
+			return nil, failure("watch", dir, invalid("delay %v is negative", opts.Delay))
 		}
 		if opts.Delay > 0 {
 			m.Delay = int64(opts.Delay)

@@ -12,6 +12,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
 // next are the changes of one batch in words.
@@ -105,7 +106,7 @@ func testWatch(t *testing.T, sb *sandbox.Sandbox) {
 
 func TestWatchOverflow(t *testing.T) {
 	is := is.New(t)
-	sb := open(t, sandbox.Options{})
+	sb := enginetest.Open(t, sandbox.Options{})
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	w, err := sb.Watch(ctx, "", nil)

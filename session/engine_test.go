@@ -22,6 +22,8 @@ import (
 
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/image"
 	"github.com/drydock-go/drydock/session"
 )
 
@@ -74,8 +76,8 @@ func waitFor(cond func() bool) error {
 	return errors.New("did not happen within 10 s")
 }
 
-var engines = sync.OnceValue(func() sandbox.Engine {
-	return sandbox.Docker(&dockercli.Client{Path: os.Getenv("DRYDOCK_TEST_ENGINE")})
+var engines = sync.OnceValue(func() engine.Engine {
+	return engine.Docker(&dockercli.Client{Path: os.Getenv("DRYDOCK_TEST_ENGINE")})
 })
 
 // users is a manager whose containers have names that begin with a prefix of the test's own.
@@ -513,7 +515,7 @@ func TestFailedOpenLeavesNothing(t *testing.T) {
 	is := is.New(t)
 	root := t.TempDir()
 	u := manage(t, session.Options{WorkspaceRoot: root, Max: 1,
-		Sandbox: sandbox.Options{Image: "localhost/drydock/no-such-image:1", Offline: true}})
+		Sandbox: sandbox.Options{Image: "localhost/drydock/no-such-image:1", Images: &image.Builder{Offline: true}}})
 	for range 2 {
 		_, err := u.get("a")
 		is.True(errors.Is(err, sandbox.ErrOffline) || errors.Is(err, sandbox.ErrNoImage))

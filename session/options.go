@@ -102,14 +102,12 @@ func (o *Options) resolve() (*config, error) {
 	case c.Max < 0:
 		return nil, fmt.Errorf("max of %d sessions is negative; 0 is as many as are asked for", c.Max)
 	}
-	if c.Sandbox.Catalog == nil {
-		// Once for all sessions: it may read files.
-		catalog, err := drydock.Default()
-		if err != nil {
-			return nil, err
-		}
-		c.Sandbox.Catalog = catalog
+	// Once for all sessions: the default catalogue is read from files.
+	images, err := c.Sandbox.Images.Resolve()
+	if err != nil {
+		return nil, err
 	}
+	c.Sandbox.Images = images
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, DefaultIdleTimeout)
 	if c.SweepInterval == 0 {
 		c.SweepInterval = DefaultSweepInterval
@@ -166,9 +164,9 @@ func (c *config) sandbox(w what, configure func(*sandbox.Options), workspace str
 		var r drydock.Runtime
 		var err error
 		if w.image != "" {
-			r, err = o.Catalog.Resolve(drydock.Runtime{Image: w.image})
+			r, err = o.Images.Catalog.Resolve(drydock.Runtime{Image: w.image})
 		} else {
-			r, err = o.Catalog.Runtime(w.runtime)
+			r, err = o.Images.Catalog.Runtime(w.runtime)
 		}
 		if err != nil {
 			return nil, err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
 	"github.com/drydock-go/drydock/tools"
 )
 
@@ -28,7 +29,7 @@ func openOn(t *testing.T, opts *sandbox.Options) *sandbox.Sandbox {
 	if cli == "" {
 		t.Skip("DRYDOCK_TEST_ENGINE names no engine: run scripts/test")
 	}
-	opts.Engine = sandbox.Docker(&dockercli.Client{Path: cli})
+	opts.Engine = engine.Docker(&dockercli.Client{Path: cli})
 	sb, err := sandbox.Open(context.Background(), opts)
 	if err != nil {
 		t.Fatal(err)

@@ -13,12 +13,12 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock/dockercli"
-	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
 	"github.com/matryer/is"
 )
 
-// engine returns the engine to test on, or skips the test where none is named.
-func engine(t *testing.T) string {
+// testEngine returns the engine to test on, or skips the test where none is named.
+func testEngine(t *testing.T) string {
 	t.Helper()
 	name := os.Getenv("DRYDOCK_TEST_ENGINE")
 	if name == "" {
@@ -31,7 +31,7 @@ func engine(t *testing.T) string {
 func converse(t *testing.T, stdin string, args ...string) (code int, stdout, stderr, dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"-engine", engine(t)}, args...)...)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"-engine", testEngine(t)}, args...)...)
 	for _, entry := range os.Environ() {
 		if !strings.HasPrefix(entry, "ANTHROPIC_") {
 			cmd.Env = append(cmd.Env, entry)
@@ -47,13 +47,13 @@ func converse(t *testing.T, stdin string, args ...string) (code int, stdout, std
 		t.Fatal(err)
 	}
 	t.Logf("exit %d\n%s\n%s", cmd.ProcessState.ExitCode(), out.String(), errs.String())
-	client := &dockercli.Client{Path: engine(t)}
-	all, err := client.List(t.Context(), map[string]string{sandbox.LabelOwner: ""})
+	client := &dockercli.Client{Path: testEngine(t)}
+	all, err := client.List(t.Context(), map[string]string{engine.LabelOwner: ""})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range all {
-		if strings.Contains(c.Labels[sandbox.LabelOwner], fmt.Sprintf(":%d:", cmd.ProcessState.Pid())) {
+		if strings.Contains(c.Labels[engine.LabelOwner], fmt.Sprintf(":%d:", cmd.ProcessState.Pid())) {
 			t.Errorf("%s was left behind", c.Name)
 		}
 	}

@@ -28,6 +28,8 @@ import (
 	"github.com/anthropics/anthropic-sdk-go"
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/image"
 	"github.com/drydock-go/drydock/tools"
 )
 
@@ -121,9 +123,11 @@ func (s *settings) run(ctx context.Context, key string, stdin *os.File, stdout, 
 	defer closeModel()
 	begin := time.Now()
 	sb, err := sandbox.Open(ctx, &sandbox.Options{
-		Runtime:  s.runtime,
-		Engine:   sandbox.Docker(&dockercli.Client{Path: s.engine}),
-		Progress: printProgress(stderr),
+		Runtime: s.runtime,
+		Images: &image.Builder{
+			Engine:   engine.Docker(&dockercli.Client{Path: s.engine}),
+			Progress: printProgress(stderr),
+		},
 	})
 	if err != nil {
 		return err
@@ -211,9 +215,9 @@ func repl(ctx context.Context, a *agent, in *lines, stdout, stderr io.Writer) er
 }
 
 // printProgress returns what prints one line for each step of a build.
-func printProgress(w io.Writer) func(sandbox.Progress) {
-	var last sandbox.Progress
-	return func(p sandbox.Progress) {
+func printProgress(w io.Writer) func(image.Progress) {
+	var last image.Progress
+	return func(p image.Progress) {
 		switch {
 		case p.Done && p.Err == nil:
 			fmt.Fprintf(w, "%s is ready\n", p.Image)

@@ -14,7 +14,8 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock/dockercli"
-	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/image"
 )
 
 const buildUsage = `usage: drydock build [FLAG...] NAME... | --all
@@ -64,30 +65,29 @@ func parseOnImages(f *flag.FlagSet, args []string, others int, names bool) (*onI
 	return o, nil
 }
 
-// options are those of the library.
-func (o *onImages) options() (*sandbox.Options, error) {
-	c, err := catalog(o.lists)
-	return &sandbox.Options{Catalog: c, Engine: sandbox.Docker(&dockercli.Client{Path: o.engine})}, err
+// onEngine gives a builder the engine and the catalogue that the flags name.
+func (o *onImages) onEngine(b *image.Builder) (err error) {
+	b.Engine = engine.Docker(&dockercli.Client{Path: o.engine})
+	b.Catalog, err = catalog(o.lists)
+	return err
 }
 
 // build is the command of that name; it returns the exit code.
 func build(args []string) int {
 	f := newFlags("build")
-	how := buildFlags(f)
+	images := buildFlags(f)
 	verbose := f.Bool("verbose", false, "")
 	o, err := parseOnImages(f, args, 0, true)
-	if code, over := parsed("build", buildUsage, err); over {
+	if code, done := parsed("build", buildUsage, err); done {
 		return code
 	}
 	ctx, stop := untilSignal(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	opts, err := o.options()
-	if err == nil {
-		opts.Build = how
+	if err = o.onEngine(images); err == nil {
 		d := newBuildDisplay(os.Stderr, *verbose)
-		opts.Progress = d.show
-		var ready []sandbox.Prebuilt
-		ready, err = sandbox.Prebuild(ctx, opts, o.rest...)
+		images.Progress = d.show
+		var ready []image.Prebuilt
+		ready, err = images.Prebuild(ctx, o.rest...)
 		d.close()
 		if len(ready) > 0 {
 			err = errors.Join(err, listPrebuilt(os.Stdout, ready))
@@ -97,7 +97,7 @@ func build(args []string) int {
 }
 
 // parsed deals with what the arguments of a command were, and reports whether that was all.
-func parsed(command, usage string, err error) (code int, over bool) {
+func parsed(command, usage string, err error) (code int, done bool) {
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Print(usage)
 		return 0, true
@@ -121,7 +121,7 @@ func failure(err error) int {
 }
 
 // listPrebuilt marks what is built on an image that stands in for another, and explains it below.
-func listPrebuilt(w io.Writer, all []sandbox.Prebuilt) error {
+func listPrebuilt(w io.Writer, all []image.Prebuilt) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tRESULT\tTIME\tSIZE")
 	var standIns []string

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock/dockercli"
-	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
 	"github.com/matryer/is"
 )
 
@@ -43,8 +43,8 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// engine returns the engine to test on, or skips the test where none is named.
-func engine(t *testing.T) string {
+// testEngine returns the engine to test on, or skips the test where none is named.
+func testEngine(t *testing.T) string {
 	t.Helper()
 	name := os.Getenv("DRYDOCK_TEST_ENGINE")
 	if name == "" {
@@ -56,7 +56,7 @@ func engine(t *testing.T) string {
 // sandboxed is drydock run with args on the engine and image of the tests.
 func sandboxed(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	return program(t, append([]string{"run", "--engine", engine(t), "--image", busybox}, args...)...)
+	return program(t, append([]string{"run", "--engine", testEngine(t), "--image", busybox}, args...)...)
 }
 
 // end is how a run of the program ended.
@@ -80,13 +80,13 @@ func finish(t *testing.T, cmd *exec.Cmd) end {
 // left returns the containers that the process pid opened.
 func left(t *testing.T, pid int) (names []string) {
 	t.Helper()
-	client := &dockercli.Client{Path: engine(t)}
-	all, err := client.List(t.Context(), map[string]string{sandbox.LabelOwner: ""})
+	client := &dockercli.Client{Path: testEngine(t)}
+	all, err := client.List(t.Context(), map[string]string{engine.LabelOwner: ""})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range all {
-		if strings.Contains(c.Labels[sandbox.LabelOwner], fmt.Sprintf(":%d:", pid)) {
+		if strings.Contains(c.Labels[engine.LabelOwner], fmt.Sprintf(":%d:", pid)) {
 			names = append(names, c.Name)
 		}
 	}
@@ -489,7 +489,7 @@ func TestPythonScripts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			cmd := program(t, append([]string{"python", "--engine", engine(t)}, c.args...)...)
+			cmd := program(t, append([]string{"python", "--engine", testEngine(t)}, c.args...)...)
 			cmd.Dir = dir
 			cmd.Stdin = strings.NewReader(c.stdin)
 			got := finish(t, cmd)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
 	"github.com/matryer/is"
 )
 
@@ -125,10 +126,10 @@ func TestSnapshots(t *testing.T) {
 	is := is.New(t)
 	name := fmt.Sprintf("cli-%d", time.Now().UnixNano())
 	snapshots := func(args ...string) end {
-		return finish(t, program(t, append([]string{"snapshots", "--engine", engine(t)}, args...)...))
+		return finish(t, program(t, append([]string{"snapshots", "--engine", testEngine(t)}, args...)...))
 	}
 	t.Cleanup(func() {
-		on := sandbox.Docker(&dockercli.Client{Path: engine(t)})
+		on := engine.Docker(&dockercli.Client{Path: testEngine(t)})
 		if err := sandbox.RemoveSnapshot(context.Background(), on, name); err != nil {
 			t.Error(err)
 		}
@@ -138,10 +139,10 @@ func TestSnapshots(t *testing.T) {
 	got = snapshots()
 	is.Equal(got.code, 0)
 	is.True(strings.Contains(got.stdout, name))
-	got = finish(t, program(t, "run", "--engine", engine(t), "--from-snapshot", name, "--", "cat", "file"))
+	got = finish(t, program(t, "run", "--engine", testEngine(t), "--from-snapshot", name, "--", "cat", "file"))
 	is.Equal(got.stdout, "kept\n")
 	is.Equal(snapshots("--remove", name).code, 0)
-	got = finish(t, program(t, "run", "--engine", engine(t), "--from-snapshot", name, "--", "cat", "file"))
+	got = finish(t, program(t, "run", "--engine", testEngine(t), "--from-snapshot", name, "--", "cat", "file"))
 	is.Equal(got.code, exitEngine)
 	is.True(strings.Contains(got.stderr, "no snapshot "+name))
 	is.Equal(snapshots("stray").code, exitUsage)

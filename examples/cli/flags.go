@@ -17,6 +17,7 @@ import (
 
 	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/image"
 )
 
 // newFlags is a flag set that leaves it to parse to speak.
@@ -56,11 +57,11 @@ const buildFlagsUsage = `  --pull POLICY         fetch base images when they are
 `
 
 // buildFlags adds the flags that say how images are built.
-func buildFlags(f *flag.FlagSet) *sandbox.BuildOptions {
-	o := &sandbox.BuildOptions{}
+func buildFlags(f *flag.FlagSet) *image.Builder {
+	o := &image.Builder{}
 	f.Func("pull", "", func(s string) error {
-		o.Pull = sandbox.PullPolicy(s)
-		if o.Pull != sandbox.PullMissing && o.Pull != sandbox.PullNever && o.Pull != sandbox.PullAlways {
+		o.Pull = image.PullPolicy(s)
+		if o.Pull != image.PullMissing && o.Pull != image.PullNever && o.Pull != image.PullAlways {
 			return errors.New("write missing, never or always")
 		}
 		return nil
@@ -100,8 +101,8 @@ func newCommon(f *flag.FlagSet) *common {
 	runtimeFiles(f, &c.lists)
 	f.StringVar(&c.lock, "lock", "", "")
 	f.StringVar(&c.engine, "engine", "docker", "")
-	f.BoolVar(&o.Offline, "offline", false, "")
-	o.Build = buildFlags(f)
+	o.Images = buildFlags(f)
+	f.BoolVar(&o.Images.Offline, "offline", false, "")
 	f.StringVar(&o.User, "user", "", "")
 	f.StringVar(&o.WorkDir, "workdir", "", "")
 	f.Func("timeout", "", into(&c.timeout, parseTimeout))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/image"
 	"github.com/matryer/is"
 )
 
@@ -34,7 +35,7 @@ func TestParseRun(t *testing.T) {
 		{Source: "cache", Target: "/cache"},
 	}) // mounts
 	is.Equal(in.engine, "podman")                        // engine
-	is.True(o.Offline)                                   // offline
+	is.True(o.Images.Offline)                            // offline
 	is.True(in.json)                                     // json
 	is.Equal(in.command, []string{"sh", "-c", "--json"}) // what follows the command is its own
 }
@@ -43,7 +44,7 @@ func TestParseRunDefaults(t *testing.T) {
 	is := is.New(t)
 	in, err := parseRun([]string{"true"})
 	is.NoErr(err)
-	is.Equal(in, &invocation{common: &common{engine: "docker", options: sandbox.Options{Build: &sandbox.BuildOptions{}}}, command: []string{"true"}}) // all else is the library's to choose
+	is.Equal(in, &invocation{common: &common{engine: "docker", options: sandbox.Options{Images: &image.Builder{}}}, command: []string{"true"}}) // all else is the library's to choose
 }
 
 func TestParseRunTerminal(t *testing.T) {
@@ -69,8 +70,8 @@ func TestParsePython(t *testing.T) {
 	is.True(in.interactive && in.goesOn())       // then a prompt
 	in, err = parsePython(nil)
 	is.NoErr(err)
-	is.Equal(in, &pythonInvocation{common: &common{engine: "docker", options: sandbox.Options{Build: &sandbox.BuildOptions{}}}, out: "out"}) // all else is the library's to choose
-	is.True(in.goesOn())                                                                                                                     // there is nothing else to do
+	is.Equal(in, &pythonInvocation{common: &common{engine: "docker", options: sandbox.Options{Images: &image.Builder{}}}, out: "out"}) // all else is the library's to choose
+	is.True(in.goesOn())                                                                                                               // there is nothing else to do
 	in, err = parsePython([]string{"a.py"})
 	is.NoErr(err)
 	is.True(!in.goesOn()) // as for python3
@@ -180,7 +181,7 @@ func TestBuildFlags(t *testing.T) {
 	in, err := parseRun([]string{"--pull", "never", "--pip-index", "env:CLI_TEST_INDEX", "--npm-registry=https://npm.example.com",
 		"--go-proxy=https://go.example.com", "--system-mirror=https://os.example.com", "true"})
 	is.NoErr(err)
-	is.Equal(in.options.Build, &sandbox.BuildOptions{Pull: sandbox.PullNever, PipIndex: "https://user:secret@index.example.com/simple",
+	is.Equal(in.options.Images, &image.Builder{Pull: image.PullNever, PipIndex: "https://user:secret@index.example.com/simple",
 		NPMRegistry: "https://npm.example.com", GoProxy: "https://go.example.com", SystemMirror: "https://os.example.com"})
 	for _, args := range [][]string{{"--pull", "sometimes", "true"}, {"--pip-index", "env:CLI_TEST_NONE", "true"}} {
 		_, err := parseRun(args)

@@ -13,7 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/image"
 	"golang.org/x/term"
 )
 
@@ -30,22 +30,22 @@ yield, which drydock prune removes.
 // listing is the command images; it returns the exit code.
 func listing(args []string) int {
 	o, err := parseOnImages(newFlags("images"), args, 0, false)
-	if code, over := parsed("images", imagesUsage, err); over {
+	if code, done := parsed("images", imagesUsage, err); done {
 		return code
 	}
 	ctx, stop := untilSignal(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	opts, err := o.options()
-	if err == nil {
-		var all []sandbox.RuntimeImage
-		if all, err = sandbox.RuntimeImages(ctx, opts.Engine, opts.Catalog); err == nil {
+	images := &image.Builder{}
+	if err = o.onEngine(images); err == nil {
+		var all []image.RuntimeImage
+		if all, err = images.Images(ctx); err == nil {
 			err = listImages(os.Stdout, all)
 		}
 	}
 	return failure(err)
 }
 
-func listImages(w io.Writer, all []sandbox.RuntimeImage) error {
+func listImages(w io.Writer, all []image.RuntimeImage) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "RUNTIME\tTAG\tBASE\tCREATED\tUSED\tSIZE\tSTATE")
 	var sum int64
@@ -91,20 +91,19 @@ What was removed is built again when it is needed.
 // prune is the command of that name; it returns the exit code.
 func prune(args []string) int {
 	f := newFlags("prune")
-	p := sandbox.PruneOptions{}
+	p := image.PruneOptions{}
 	f.BoolVar(&p.DryRun, "dry-run", false, "")
 	f.Func("unused-for", "", into(&p.UnusedFor, parseAge))
 	o, err := parseOnImages(f, args, 0, false)
-	if code, over := parsed("prune", pruneUsage, err); over {
+	if code, done := parsed("prune", pruneUsage, err); done {
 		return code
 	}
 	ctx, stop := untilSignal(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	opts, err := o.options()
-	if err == nil {
-		p.Catalog = opts.Catalog
-		var removed []sandbox.RuntimeImage
-		removed, err = sandbox.Prune(ctx, opts.Engine, &p)
+	images := &image.Builder{}
+	if err = o.onEngine(images); err == nil {
+		var removed []image.RuntimeImage
+		removed, err = images.Prune(ctx, &p)
 		switch {
 		case len(removed) > 0:
 			err = errors.Join(err, listImages(os.Stdout, removed))
@@ -154,16 +153,16 @@ func export(args []string) int {
 	case err == nil && o.rest[0] == "-" && term.IsTerminal(int(os.Stdout.Fd())):
 		err = errors.New("stdout is a terminal; write the name of a file")
 	}
-	if code, over := parsed("export", exportUsage, err); over {
+	if code, done := parsed("export", exportUsage, err); done {
 		return code
 	}
 	ctx, stop := untilSignal(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	opts, err := o.options()
-	if err == nil {
+	images := &image.Builder{}
+	if err = o.onEngine(images); err == nil {
 		d := newBuildDisplay(os.Stderr, false)
-		opts.Progress = d.show
-		err = toFile(o.rest[0], func(w io.Writer) error { return sandbox.Export(ctx, w, opts, o.rest[1:]...) })
+		images.Progress = d.show
+		err = toFile(o.rest[0], func(w io.Writer) error { return images.Export(ctx, w, o.rest[1:]...) })
 		d.close()
 	}
 	return failure(err)
@@ -206,20 +205,20 @@ func imports(args []string) int {
 	if err == nil && len(o.rest) == 0 {
 		err = errors.New("from which file?")
 	}
-	if code, over := parsed("import", importUsage, err); over {
+	if code, done := parsed("import", importUsage, err); done {
 		return code
 	}
 	ctx, stop := untilSignal(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	in := os.Stdin
-	opts, err := o.options()
-	if err == nil && o.rest[0] != "-" {
+	images := &image.Builder{}
+	if err = o.onEngine(images); err == nil && o.rest[0] != "-" {
 		in, err = os.Open(o.rest[0])
 	}
 	if err == nil {
 		defer in.Close()
-		var all []sandbox.RuntimeImage
-		all, err = sandbox.Import(ctx, in, opts)
+		var all []image.RuntimeImage
+		all, err = images.Import(ctx, in)
 		if len(all) > 0 {
 			err = errors.Join(err, listImages(os.Stdout, all))
 		}

@@ -11,15 +11,16 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock/dockercli"
-	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/image"
 	"github.com/matryer/is"
 )
 
 // removeImages removes the images of a runtime when the test ends.
 func removeImages(t *testing.T, runtime string) {
 	t.Helper()
-	client := &dockercli.Client{Path: engine(t)}
-	on := sandbox.Docker(client)
+	client := &dockercli.Client{Path: testEngine(t)}
+	on := engine.Docker(client)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Cleanup(func() {
 		for _, ref := range imagesOf(t, client, runtime) {
@@ -32,7 +33,7 @@ func removeImages(t *testing.T, runtime string) {
 
 func imagesOf(t *testing.T, client *dockercli.Client, runtime string) (refs []string) {
 	t.Helper()
-	all, err := client.Images(context.Background(), map[string]string{sandbox.LabelRuntime: runtime})
+	all, err := client.Images(context.Background(), map[string]string{engine.LabelRuntime: runtime})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +46,8 @@ func imagesOf(t *testing.T, client *dockercli.Client, runtime string) (refs []st
 func TestBuildExportImport(t *testing.T) {
 	is := is.New(t)
 	name, file := slowRuntime(t, "echo from the builder; echo built > /built")
-	client := &dockercli.Client{Path: engine(t)}
-	on := []string{"--engine", engine(t), "--runtimes", file}
+	client := &dockercli.Client{Path: testEngine(t)}
+	on := []string{"--engine", testEngine(t), "--runtimes", file}
 	cli := func(command string, args ...string) end {
 		t.Helper()
 		return finish(t, program(t, append(append([]string{command}, on...), args...)...))
@@ -107,7 +108,7 @@ func TestListImages(t *testing.T) {
 	is := is.New(t)
 	var b strings.Builder
 	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.Local)
-	is.NoErr(listImages(&b, []sandbox.RuntimeImage{
+	is.NoErr(listImages(&b, []image.RuntimeImage{
 		{Ref: "localhost/drydock/runtime/lab:0123456789abcdef0123", Runtime: "lab", Base: "debian:12", Created: at, Used: at, Size: 3 << 20, InUse: true, Superseded: true},
 		{ID: "sha256:1", Base: "a\x1bb", Created: at, Used: at.AddDate(0, 0, 1), Size: 1 << 19},
 	}))
@@ -121,7 +122,7 @@ func TestListImages(t *testing.T) {
 func TestListPrebuilt(t *testing.T) {
 	is := is.New(t)
 	var b strings.Builder
-	is.NoErr(listPrebuilt(&b, []sandbox.Prebuilt{
+	is.NoErr(listPrebuilt(&b, []image.Prebuilt{
 		{Runtime: "lab", Built: true, Size: 3 << 20, Duration: 1234 * time.Millisecond, StandIn: "mirror/a in place of a"},
 		{Runtime: "there", Size: 1 << 19, Duration: 14 * time.Millisecond, StandIn: "mirror/a in place of a"},
 		{Runtime: "bad", Err: os.ErrInvalid, Duration: time.Minute},

@@ -12,6 +12,8 @@ import (
 	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/image"
 )
 
 const lockUsage = `usage: drydock lock [FLAG...] NAME...
@@ -35,10 +37,10 @@ func lock(args []string) int {
 	f := newFlags("lock")
 	file := f.String("file", "runtimes.lock", "")
 	check := f.Bool("check", false, "")
-	engine := f.String("engine", "docker", "")
+	cli := f.String("engine", "docker", "")
 	var lists []string
 	runtimeFiles(f, &lists)
-	indexes := buildFlags(f)
+	images := buildFlags(f)
 	err := f.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -52,13 +54,13 @@ func lock(args []string) int {
 	}
 	ctx, stop := untilSignal(context.Background(), os.Interrupt)
 	defer stop()
-	c, err := catalog(lists)
-	if err == nil {
-		on := sandbox.Docker(&dockercli.Client{Path: *engine})
+	if images.Catalog, err = catalog(lists); err == nil {
+		docker := engine.Docker(&dockercli.Client{Path: *cli})
 		if *check {
-			err = checkLock(ctx, on, c, *file, f.Args())
+			err = checkLock(ctx, docker, images.Catalog, *file, f.Args())
 		} else {
-			err = writeLock(ctx, on, c, indexes, *file, f.Args())
+			images.Engine = docker
+			err = writeLock(ctx, images, *file, f.Args())
 		}
 	}
 	var changed lockChanged
@@ -73,7 +75,7 @@ func lock(args []string) int {
 	return 0
 }
 
-func writeLock(ctx context.Context, on sandbox.Engine, c *drydock.Catalog, build *sandbox.BuildOptions, file string, names []string) error {
+func writeLock(ctx context.Context, images *image.Builder, file string, names []string) error {
 	all, err := drydock.ReadLock(file)
 	if errors.Is(err, os.ErrNotExist) {
 		all, err = &drydock.Lock{Runtimes: map[string]drydock.Locked{}}, nil
@@ -82,7 +84,8 @@ func writeLock(ctx context.Context, on sandbox.Engine, c *drydock.Catalog, build
 		return err
 	}
 	d := newBuildDisplay(os.Stderr, false)
-	made, err := sandbox.Lock(ctx, &sandbox.Options{Engine: on, Catalog: c, Build: build, Progress: d.show}, names...)
+	images.Progress = d.show
+	made, err := sandbox.Pin(ctx, images, names...)
 	d.close()
 	if err != nil {
 		return err
@@ -106,7 +109,7 @@ func writeLock(ctx context.Context, on sandbox.Engine, c *drydock.Catalog, build
 type lockChanged struct{ error }
 
 // checkLock looks for definitions and images that have changed.
-func checkLock(ctx context.Context, on sandbox.Engine, c *drydock.Catalog, file string, names []string) error {
+func checkLock(ctx context.Context, docker *engine.CLI, c *drydock.Catalog, file string, names []string) error {
 	all, err := drydock.ReadLock(file)
 	if err != nil {
 		return err
@@ -129,13 +132,13 @@ func checkLock(ctx context.Context, on sandbox.Engine, c *drydock.Catalog, file 
 		if err != nil {
 			return err
 		}
-		image, err := on.Image(ctx, r.Base())
+		now, err := docker.InspectImage(ctx, r.Base())
 		switch {
 		case errors.Is(err, sandbox.ErrNoImage):
 			// It will be fetched by its digest.
 		case err != nil:
 			return err
-		case image.ID != pins.ImageID:
+		case now.ID != pins.ImageID:
 			found = append(found, fmt.Errorf("runtime %q: %s is another image than it was locked with", name, r.Base()))
 		}
 	}

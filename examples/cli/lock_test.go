@@ -14,7 +14,7 @@ import (
 
 func TestLock(t *testing.T) {
 	is := is.New(t)
-	e, dir := engine(t), t.TempDir()
+	e, dir := testEngine(t), t.TempDir()
 	list, file := filepath.Join(dir, "runtimes.yaml"), filepath.Join(dir, "runtimes.lock")
 	write := func(more string) {
 		text := fmt.Sprintf("runtimes:\n  cli-lock:\n    base_image: %s\n    setup_commands: [echo %d%s]\n", busybox, time.Now().UnixNano(), more)

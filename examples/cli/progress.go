@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/image"
 	"golang.org/x/term"
 )
 
@@ -21,7 +22,7 @@ type buildDisplay struct {
 	verbose bool       // all lines of the builder, one below the other
 
 	mu    sync.Mutex
-	now   sandbox.Progress
+	now   image.Progress
 	begin time.Time     // of the step
 	stop  chan struct{} // ends the clock; nil while nothing is under way
 	clock sync.WaitGroup
@@ -41,8 +42,8 @@ func newBuildDisplay(f *os.File, verbose bool) *buildDisplay {
 	return d
 }
 
-// show is what sandbox.Options.Progress is set to.
-func (d *buildDisplay) show(p sandbox.Progress) {
+// show is for image.Builder.Progress.
+func (d *buildDisplay) show(p image.Progress) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	fresh := d.stop == nil || p.Image != d.now.Image
@@ -131,7 +132,7 @@ func (d *buildDisplay) draw() {
 }
 
 // headline is "drydock: runtime lab: [3/11] apt: install git".
-func headline(p sandbox.Progress) string {
+func headline(p image.Progress) string {
 	text := "drydock: " + oneLine(p.Image)
 	if p.Text != "" {
 		text += ": "

@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/image"
 	"github.com/matryer/is"
 )
 
 // someBuild shows a build that ends so.
 func someBuild(d *buildDisplay, err error) {
-	p := sandbox.Progress{Image: "runtime lab", Text: "pull debian:12"}
+	p := image.Progress{Image: "runtime lab", Text: "pull debian:12"}
 	d.show(p)
 	p.Line = "Pulling from library/debian"
 	d.show(p)
@@ -110,7 +110,7 @@ func TestDrawnProgress(t *testing.T) {
 	is := is.New(t)
 	var b strings.Builder
 	d := &buildDisplay{w: &b, width: func() int { return 60 }}
-	p := sandbox.Progress{Image: "runtime lab", Step: 2, Steps: 11, Text: "apt: install " + strings.Repeat("git ", 30)}
+	p := image.Progress{Image: "runtime lab", Step: 2, Steps: 11, Text: "apt: install " + strings.Repeat("git ", 30)}
 	d.show(p)
 	p.Line = "Get:1 \x1b[2Jhttp://mirror/debian " + strings.Repeat("é", 80)
 	d.show(p)
@@ -134,7 +134,7 @@ func TestDrawnProgress(t *testing.T) {
 	is.Equal(shown(t, b.String()), []string{"drydock: runtime lab is ready", ""})
 
 	b.Reset()
-	d.show(sandbox.Progress{Image: "runtime lab", Text: "pull debian:12"})
+	d.show(image.Progress{Image: "runtime lab", Text: "pull debian:12"})
 	d.close()
 	d.close()
 	is.Equal(shown(t, b.String()), []string{""})              // as it was, though the pull said no end

@@ -172,7 +172,7 @@ func TestTerminalPrograms(t *testing.T) {
 
 func TestTerminalPython(t *testing.T) {
 	is := is.New(t)
-	s := onTerminal(t, program(t, "run", "-t", "--engine", engine(t), "--", "python3", "-i"))
+	s := onTerminal(t, program(t, "run", "-t", "--engine", testEngine(t), "--", "python3", "-i"))
 	s.see(`>>> $`)
 	s.send("x = 40\rx + 2\r")
 	s.see(`\n42\r\n`)
@@ -232,7 +232,7 @@ func TestTerminalSignals(t *testing.T) {
 func TestTerminalBuild(t *testing.T) {
 	is := is.New(t)
 	name, file := slowRuntime(t, "echo the last line; sleep 2")
-	s := onTerminal(t, program(t, "build", "--engine", engine(t), "--runtimes", file, name))
+	s := onTerminal(t, program(t, "build", "--engine", testEngine(t), "--runtimes", file, name))
 	s.see(`\[5/9\] setup: echo the.*\.\.\. \(0s\)`)
 	s.see(`\x1b\[2m  the last line`) // the builder's, dimmed
 	s.see(`\([1-9]s\)`)              // the time goes on
@@ -244,7 +244,7 @@ func TestTerminalBuild(t *testing.T) {
 	is.Equal(screen[0], "drydock: runtime "+name+" is ready")
 
 	name, file = slowRuntime(t, "echo why not; sleep 1; false")
-	cmd := program(t, "build", "--engine", engine(t), "--runtimes", file, name)
+	cmd := program(t, "build", "--engine", testEngine(t), "--runtimes", file, name)
 	cmd.Env = append(cmd.Env, "NO_COLOR=1")
 	s = onTerminal(t, cmd)
 	s.see(`  why not`)
@@ -264,7 +264,7 @@ func TestTerminalRefused(t *testing.T) {
 // pythonOn is drydock python with args on the engine of the tests.
 func pythonOn(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := program(t, append([]string{"python", "--engine", engine(t)}, args...)...)
+	cmd := program(t, append([]string{"python", "--engine", testEngine(t)}, args...)...)
 	cmd.Dir = t.TempDir()
 	return cmd
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
 	"golang.org/x/term"
 )
 
@@ -203,23 +204,25 @@ func warnLeft(name string, r *sandbox.TransferResult) {
 // open opens the sandbox that the flags describe.
 func (c *common) open(ctx context.Context) (*sandbox.Sandbox, error) {
 	opts := c.options
+	images := *opts.Images
 	var err error
-	if opts.Catalog, err = catalog(c.lists); err != nil {
+	if images.Catalog, err = catalog(c.lists); err != nil {
 		return nil, err
 	}
 	if c.lock != "" {
 		pins, err := drydock.ReadLock(c.lock)
 		if err == nil {
-			opts.Catalog, err = opts.Catalog.Locked(pins)
+			images.Catalog, err = images.Catalog.Locked(pins)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	opts.Engine = sandbox.Docker(&dockercli.Client{Path: c.engine})
+	images.Engine = engine.Docker(&dockercli.Client{Path: c.engine})
 	d := newBuildDisplay(os.Stderr, false)
 	defer d.close()
-	opts.Progress = d.show
+	images.Progress = d.show
+	opts.Images = &images
 	return sandbox.Open(ctx, &opts)
 }
 

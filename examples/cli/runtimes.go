@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock"
-	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/image"
 )
 
 const runtimesUsage = `usage: drydock runtimes [FLAG...]
@@ -44,13 +44,13 @@ func runtimes(args []string) int {
 	}
 	ctx, stop := untilSignal(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	opts, err := o.options()
-	if err == nil {
+	images := &image.Builder{}
+	if err = o.onEngine(images); err == nil {
 		list := listTable
 		if *asJSON {
 			list = listJSON
 		}
-		err = list(os.Stdout, opts.Catalog.All(), built(ctx, opts))
+		err = list(os.Stdout, images.Catalog.All(), built(ctx, images))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "drydock:", err)
@@ -60,22 +60,22 @@ func runtimes(args []string) int {
 }
 
 // built returns the images of runtimes by name, or nil where the engine does not answer.
-func built(ctx context.Context, opts *sandbox.Options) map[string]sandbox.RuntimeImage {
+func built(ctx context.Context, images *image.Builder) map[string]image.RuntimeImage {
 	const patience = 20 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	all, err := sandbox.RuntimeImages(ctx, opts.Engine, opts.Catalog)
+	all, err := images.Images(ctx)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "drydock: which images are built is not known:", err)
 		return nil
 	}
-	images := make(map[string]sandbox.RuntimeImage)
+	byName := make(map[string]image.RuntimeImage)
 	for _, im := range all {
 		if !im.Superseded {
-			images[im.Runtime] = im
+			byName[im.Runtime] = im
 		}
 	}
-	return images
+	return byName
 }
 
 type runtimeJSON struct {
@@ -96,7 +96,7 @@ type builtJSON struct {
 	Used    time.Time `json:"used"`
 }
 
-func listJSON(w io.Writer, all []drydock.Runtime, built map[string]sandbox.RuntimeImage) error {
+func listJSON(w io.Writer, all []drydock.Runtime, built map[string]image.RuntimeImage) error {
 	list := []runtimeJSON{}
 	for _, r := range all {
 		packages := make(map[string][]string)
@@ -117,7 +117,7 @@ func listJSON(w io.Writer, all []drydock.Runtime, built map[string]sandbox.Runti
 
 // listTable marks images that stand in for others and explains them below. It has a column of
 // what is built, unless that is nil.
-func listTable(w io.Writer, all []drydock.Runtime, built map[string]sandbox.RuntimeImage) error {
+func listTable(w io.Writer, all []drydock.Runtime, built map[string]image.RuntimeImage) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(size string, columns ...string) {
 		if built != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock"
-	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/image"
 	"github.com/matryer/is"
 )
 
@@ -21,7 +21,7 @@ var someRuntimes = []drydock.Runtime{
 
 var (
 	builtAt   = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	someBuilt = map[string]sandbox.RuntimeImage{"a": {Ref: "localhost/drydock/runtime/a:1", Runtime: "a", Size: 3 << 19, Created: builtAt, Used: builtAt}}
+	someBuilt = map[string]image.RuntimeImage{"a": {Ref: "localhost/drydock/runtime/a:1", Runtime: "a", Size: 3 << 19, Created: builtAt, Used: builtAt}}
 )
 
 func TestListTable(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
 )
 
 const snapshotsUsage = `usage: drydock snapshots [FLAG...] [--remove NAME...]
@@ -26,7 +27,7 @@ Lists the snapshots that an engine has, or removes those that are named.
 // snapshots is the command of that name; it returns the exit code.
 func snapshots(args []string) int {
 	f := newFlags("snapshots")
-	engine := f.String("engine", "docker", "")
+	cli := f.String("engine", "docker", "")
 	remove := f.Bool("remove", false, "")
 	err := f.Parse(args)
 	switch {
@@ -43,7 +44,7 @@ func snapshots(args []string) int {
 	}
 	ctx, stop := untilSignal(context.Background(), os.Interrupt)
 	defer stop()
-	on := sandbox.Docker(&dockercli.Client{Path: *engine})
+	on := engine.Docker(&dockercli.Client{Path: *cli})
 	if *remove {
 		var all []sandbox.SnapshotInfo
 		all, err = sandbox.Snapshots(ctx, on)

@@ -23,6 +23,7 @@ import (
 
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
 	"github.com/drydock-go/drydock/session"
 	"github.com/matryer/is"
 )
@@ -50,8 +51,8 @@ func TestMain(m *testing.M) {
 // busybox is an image that scripts/setup makes.
 const busybox = "localhost/drydock/busybox:1"
 
-// engine returns the engine to test on, or skips the test where none is named.
-func engine(t *testing.T) string {
+// testEngine returns the engine to test on, or skips the test where none is named.
+func testEngine(t *testing.T) string {
 	t.Helper()
 	name := os.Getenv("DRYDOCK_TEST_ENGINE")
 	if name == "" {
@@ -72,7 +73,7 @@ func serve(t *testing.T, change func(*config)) *api {
 	t.Helper()
 	c := &config{timeout: 20 * time.Second}
 	c.sessions.Sandbox = sandbox.Options{
-		Engine: sandbox.Docker(&dockercli.Client{Path: engine(t)}), Image: busybox, Memory: memory, PIDs: pids,
+		Engine: engine.Docker(&dockercli.Client{Path: testEngine(t)}), Image: busybox, Memory: memory, PIDs: pids,
 	}
 	if change != nil {
 		change(c)
@@ -424,13 +425,13 @@ func TestFull(t *testing.T) {
 // left returns the containers that the process pid opened.
 func left(t *testing.T, pid int) (names []string) {
 	t.Helper()
-	client := &dockercli.Client{Path: engine(t)}
-	all, err := client.List(context.Background(), map[string]string{sandbox.LabelOwner: ""})
+	client := &dockercli.Client{Path: testEngine(t)}
+	all, err := client.List(context.Background(), map[string]string{engine.LabelOwner: ""})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range all {
-		if strings.Contains(c.Labels[sandbox.LabelOwner], fmt.Sprintf(":%d:", pid)) {
+		if strings.Contains(c.Labels[engine.LabelOwner], fmt.Sprintf(":%d:", pid)) {
 			names = append(names, c.Name)
 		}
 	}
@@ -445,7 +446,7 @@ func TestShutdown(t *testing.T) {
 	for name, sig := range map[string]os.Signal{"SIGINT": os.Interrupt, "SIGTERM": syscall.SIGTERM} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "--addr", "127.0.0.1:0", "--engine", engine(t),
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "--addr", "127.0.0.1:0", "--engine", testEngine(t),
 				"--image", busybox, "--workspaces", filepath.Join(t.TempDir(), "w"))
 			cmd.Env = append(os.Environ(), actAsService+"=1")
 			cmd.WaitDelay = 10 * time.Second

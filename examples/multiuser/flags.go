@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock/dockercli"
-	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
 	"github.com/drydock-go/drydock/session"
 )
 
@@ -68,7 +68,7 @@ func parse(args []string) (*config, error) {
 	})
 	f.StringVar(&o.Sandbox.Runtime, "runtime", "", "")
 	f.StringVar(&o.Sandbox.Image, "image", "", "")
-	engine := f.String("engine", "docker", "")
+	cli := f.String("engine", "docker", "")
 	f.StringVar(&o.WorkspaceRoot, "workspaces", defaultWorkspaces(), "")
 	f.IntVar(&o.Max, "max", 20, "")
 	f.DurationVar(&o.IdleTimeout, "idle", 10*time.Minute, "")
@@ -81,7 +81,7 @@ func parse(args []string) (*config, error) {
 		return nil, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	case o.Sandbox.Runtime != "" && o.Sandbox.Image != "":
 		return nil, errors.New("both --runtime and --image; write one of them")
-	case *engine == "":
+	case *cli == "":
 		return nil, errors.New("--engine is empty; write docker, podman or a path")
 	case o.Max <= 0:
 		return nil, errors.New("--max: write how many users, such as 20")
@@ -93,7 +93,7 @@ func parse(args []string) (*config, error) {
 	if err := c.resolve(*public); err != nil {
 		return nil, err
 	}
-	o.Sandbox.Engine = sandbox.Docker(&dockercli.Client{Path: *engine})
+	o.Sandbox.Engine = engine.Docker(&dockercli.Client{Path: *cli})
 	o.Sandbox.Memory, o.Sandbox.PIDs = memory, pids
 	o.SweepInterval = min(o.IdleTimeout, time.Minute)
 	return c, nil

@@ -42,6 +42,7 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/image"
 	"github.com/drydock-go/drydock/session"
 )
 
@@ -127,7 +128,7 @@ func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) (err error
 // that has to be pulled or built is, before the first user waits for it.
 func (c *config) warmUp(ctx context.Context, stderr io.Writer) error {
 	opts := c.sessions.Sandbox
-	opts.Progress = printProgress(stderr)
+	opts.Images = &image.Builder{Progress: printProgress(stderr)}
 	sb, err := sandbox.Open(ctx, &opts)
 	if err != nil {
 		return err
@@ -136,9 +137,9 @@ func (c *config) warmUp(ctx context.Context, stderr io.Writer) error {
 }
 
 // printProgress returns what prints one line for each step of a pull or build.
-func printProgress(w io.Writer) func(sandbox.Progress) {
-	var last sandbox.Progress
-	return func(p sandbox.Progress) {
+func printProgress(w io.Writer) func(image.Progress) {
+	var last image.Progress
+	return func(p image.Progress) {
 		switch {
 		case p.Done && p.Err == nil:
 			fmt.Fprintf(w, "multiuser: %s is ready\n", p.Image)

@@ -16,7 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
 	"github.com/drydock-go/drydock/session"
 )
@@ -222,7 +221,7 @@ func describe(err error) *refusal {
 		return &refusal{status: http.StatusConflict, text: "the user was released meanwhile"}
 	case errors.Is(err, sandbox.ErrLost), errors.Is(err, sandbox.ErrClosed):
 		return &refusal{status: http.StatusServiceUnavailable, text: "the sandbox ended; the next request opens another", retry: 1}
-	case errors.Is(err, dockercli.ErrUnreachable):
+	case errors.Is(err, sandbox.ErrEngine):
 		return &refusal{status: http.StatusServiceUnavailable, text: "the container engine cannot be reached", retry: 30}
 	case errors.As(err, &inside):
 		// A failure inside is the user's own to read.

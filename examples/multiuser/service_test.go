@@ -14,6 +14,7 @@ import (
 
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
 	"github.com/drydock-go/drydock/session"
 	"github.com/matryer/is"
 )
@@ -22,7 +23,7 @@ import (
 func offline(t *testing.T) *service {
 	t.Helper()
 	c := &config{timeout: time.Second, hosts: []string{"box.example.org"}}
-	c.sessions.Sandbox.Engine = sandbox.Docker(&dockercli.Client{Path: "/nonexistent"})
+	c.sessions.Sandbox.Engine = engine.Docker(&dockercli.Client{Path: "/nonexistent"})
 	c.sessions.Logger = slog.New(slog.DiscardHandler)
 	m, err := session.New(&c.sessions)
 	if err != nil {

@@ -27,7 +27,8 @@ import (
 
 	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/dockercli"
-	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/image"
 )
 
 func main() {
@@ -37,7 +38,7 @@ func main() {
 			files = append(files, filepath.SplitList(list)...)
 			return nil
 		})
-	engine := flag.String("engine", "docker", "docker, podman, or the path of such a command line")
+	cli := flag.String("engine", "docker", "docker, podman, or the path of such a command line")
 	only := flag.Bool("only", false, "leave out the runtimes that come with Drydock")
 	out := flag.String("o", "", "`FILE` to write the images to")
 	flag.Parse()
@@ -45,41 +46,41 @@ func main() {
 	// The first Ctrl-C ends the build under way and then this process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	opts := &sandbox.Options{
-		Engine:   sandbox.Docker(&dockercli.Client{Path: *engine}),
+	images := &image.Builder{
+		Engine:   engine.Docker(&dockercli.Client{Path: *cli}),
 		Progress: printSteps(os.Stderr),
 	}
-	if err := run(ctx, opts, files, *only, *out, flag.Args()); err != nil {
+	if err := run(ctx, images, files, *only, *out, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
 // run makes the images of the named runtimes ready, or of all that there are.
-func run(ctx context.Context, opts *sandbox.Options, files []string, only bool, out string, names []string) error {
+func run(ctx context.Context, images *image.Builder, files []string, only bool, out string, names []string) error {
 	var err error
 	if len(files) > 0 {
-		opts.Catalog, err = drydock.Load(files...)
+		images.Catalog, err = drydock.Load(files...)
 	} else {
-		opts.Catalog, err = drydock.Default()
+		images.Catalog, err = drydock.Default()
 	}
 	if err != nil {
 		return err
 	}
 	if only && len(names) == 0 {
-		if names = own(opts.Catalog); len(names) == 0 {
+		if names = own(images.Catalog); len(names) == 0 {
 			return errors.New("the files define no runtime that does not come with Drydock")
 		}
 	}
 	begin := time.Now()
-	ready, err := sandbox.Prebuild(ctx, opts, names...)
+	ready, err := images.Prebuild(ctx, names...)
 	if len(ready) > 0 {
 		summary(os.Stdout, ready, time.Since(begin))
 	}
 	if err != nil || out == "" {
 		return err
 	}
-	return export(ctx, opts, out, ready)
+	return export(ctx, images, out, ready)
 }
 
 // own are the runtimes that are not, or not as they are, among the presets.
@@ -97,7 +98,7 @@ func own(c *drydock.Catalog) (names []string) {
 }
 
 // summary is a line for each runtime, and what stands in for what.
-func summary(w io.Writer, all []sandbox.Prebuilt, took time.Duration) {
+func summary(w io.Writer, all []image.Prebuilt, took time.Duration) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "RUNTIME\tRESULT\tTIME\tSIZE")
 	var standIns []string
@@ -126,7 +127,7 @@ func summary(w io.Writer, all []sandbox.Prebuilt, took time.Duration) {
 }
 
 // export writes the images to a file, which has its name when it is whole.
-func export(ctx context.Context, opts *sandbox.Options, name string, ready []sandbox.Prebuilt) error {
+func export(ctx context.Context, images *image.Builder, name string, ready []image.Prebuilt) error {
 	var names []string
 	for _, p := range ready {
 		names = append(names, p.Runtime)
@@ -136,7 +137,7 @@ func export(ctx context.Context, opts *sandbox.Options, name string, ready []san
 	if err != nil {
 		return err
 	}
-	err = errors.Join(sandbox.Export(ctx, f, opts, names...), f.Close())
+	err = errors.Join(images.Export(ctx, f, names...), f.Close())
 	if err == nil {
 		err = os.Rename(part, name)
 	}
@@ -149,9 +150,9 @@ func export(ctx context.Context, opts *sandbox.Options, name string, ready []san
 }
 
 // printSteps returns what prints one line for each step of a build.
-func printSteps(w io.Writer) func(sandbox.Progress) {
-	var last sandbox.Progress
-	return func(p sandbox.Progress) {
+func printSteps(w io.Writer) func(image.Progress) {
+	var last image.Progress
+	return func(p image.Progress) {
 		// Commands may span lines, and hold what a terminal would obey.
 		text := strings.Map(func(r rune) rune {
 			if r < ' ' || r == 0x7f {

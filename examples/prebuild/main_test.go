@@ -12,14 +12,15 @@ import (
 
 	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/dockercli"
-	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/image"
 	"github.com/matryer/is"
 )
 
 func TestSummary(t *testing.T) {
 	is := is.New(t)
 	var b strings.Builder
-	summary(&b, []sandbox.Prebuilt{
+	summary(&b, []image.Prebuilt{
 		{Runtime: "lab", Built: true, Size: 3 << 20, Duration: 1234 * time.Millisecond, StandIn: "mirror/a in place of a"},
 		{Runtime: "there", Size: 1 << 19, StandIn: "mirror/a in place of a"},
 		{Runtime: "bad", Err: errors.New("no"), Duration: time.Minute},
@@ -50,7 +51,7 @@ func TestPrintSteps(t *testing.T) {
 	is := is.New(t)
 	var b strings.Builder
 	show := printSteps(&b)
-	p := sandbox.Progress{Image: "runtime lab", Text: "pull debian:12"}
+	p := image.Progress{Image: "runtime lab", Text: "pull debian:12"}
 	show(p)
 	p.Line = "Pulling"
 	show(p)
@@ -63,8 +64,8 @@ func TestPrintSteps(t *testing.T) {
 
 func TestRun(t *testing.T) {
 	is := is.New(t)
-	engine := os.Getenv("DRYDOCK_TEST_ENGINE")
-	if engine == "" {
+	cli := os.Getenv("DRYDOCK_TEST_ENGINE")
+	if cli == "" {
 		t.Skip("DRYDOCK_TEST_ENGINE names no engine")
 	}
 	ctx := context.Background()
@@ -77,34 +78,35 @@ func TestRun(t *testing.T) {
 		is.NoErr(os.WriteFile(file, []byte("runtimes:\n  "+name+
 			":\n    base_image: localhost/drydock/busybox:1\n    setup_commands: ['echo "+name+"']\n"+more), 0o644))
 	}
-	opts := &sandbox.Options{Engine: sandbox.Docker(&dockercli.Client{Path: engine})}
+	docker := engine.Docker(&dockercli.Client{Path: cli})
+	images := &image.Builder{Engine: docker}
 	t.Cleanup(func() {
-		all, err := opts.Engine.Images(ctx, sandbox.LabelRuntime, name)
+		all, err := docker.ListImages(ctx, engine.LabelRuntime, name)
 		if err != nil {
 			t.Error(err)
 		}
 		for _, im := range all {
-			if err := opts.Engine.RemoveImage(ctx, im.Ref); err != nil {
+			if err := docker.RemoveImage(ctx, im.Ref); err != nil {
 				t.Error(err)
 			}
 		}
 	})
 	define("  bad:\n    base_image: localhost/drydock/busybox:1\n    setup_commands: ['false']\n")
-	err := run(ctx, opts, []string{file}, true, archive, nil)
-	var failed *sandbox.BuildError
+	err := run(ctx, images, []string{file}, true, archive, nil)
+	var failed *image.BuildError
 	is.True(errors.As(err, &failed)) // bad fails
 	_, err = os.Stat(archive)
 	is.True(errors.Is(err, os.ErrNotExist)) // no file of a part of them
 	define("")
-	is.NoErr(run(ctx, opts, []string{file}, true, archive, nil))
-	ready, err := sandbox.Prebuild(ctx, opts, name)
+	is.NoErr(run(ctx, images, []string{file}, true, archive, nil))
+	ready, err := images.Prebuild(ctx, name)
 	is.NoErr(err)
 	is.True(!ready[0].Built) // it is there
-	is.NoErr(opts.Engine.RemoveImage(ctx, ready[0].Image))
+	is.NoErr(docker.RemoveImage(ctx, ready[0].Image))
 	f, err := os.Open(archive)
 	is.NoErr(err)
 	defer f.Close()
-	loaded, err := sandbox.Import(ctx, f, opts)
+	loaded, err := images.Import(ctx, f)
 	is.NoErr(err)
 	is.Equal(loaded[0].Ref, ready[0].Image) // what was written
 }

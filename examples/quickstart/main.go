@@ -16,6 +16,8 @@ import (
 	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/image"
 )
 
 //go:embed analyse.py
@@ -28,7 +30,7 @@ func main() {
 			files = append(files, filepath.SplitList(list)...)
 			return nil
 		})
-	engine := flag.String("engine", "docker", "docker, podman, or the path of such a command line")
+	cli := flag.String("engine", "docker", "docker, podman, or the path of such a command line")
 	timeout := flag.Duration("timeout", time.Minute, "how long the program may run")
 	asTools := flag.Bool("tools", false, "do it by the tool calls of an agent, which here follows a script")
 	out := flag.String("o", filepath.Join("out", "iris.png"), "`FILE` to write the figure to")
@@ -37,35 +39,32 @@ func main() {
 	// The first Ctrl-C ends the program, the sandbox and then this process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	display := newDisplay(os.Stderr)
-	opts := &sandbox.Options{
-		Runtime:  "python-datascience",
-		Engine:   sandbox.Docker(&dockercli.Client{Path: *engine}),
-		Progress: display.show,
+	images := &image.Builder{
+		Engine:   engine.Docker(&dockercli.Client{Path: *cli}),
+		Progress: printSteps(os.Stderr),
 	}
 	job := analyse
 	if *asTools {
 		job = throughTools
 	}
-	err := run(ctx, opts, files, *out, func(ctx context.Context, sb *sandbox.Sandbox) ([]byte, error) {
+	err := run(ctx, images, files, *out, func(ctx context.Context, sb *sandbox.Sandbox) ([]byte, error) {
 		return job(ctx, sb, *timeout)
 	})
-	display.close()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, opts *sandbox.Options, files []string, out string,
+func run(ctx context.Context, images *image.Builder, files []string, out string,
 	job func(context.Context, *sandbox.Sandbox) ([]byte, error)) (err error) {
 	if len(files) > 0 {
-		if opts.Catalog, err = drydock.Load(files...); err != nil {
+		if images.Catalog, err = drydock.Load(files...); err != nil {
 			return err
 		}
 	}
 	begin := time.Now()
-	sb, err := sandbox.Open(ctx, opts)
+	sb, err := sandbox.Open(ctx, &sandbox.Options{Runtime: "python-datascience", Images: images})
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
 	"github.com/drydock-go/drydock/sandbox/sandboxtest"
 )
 
@@ -114,7 +115,7 @@ func buildImage(t *testing.T, page string) string {
 	t.Cleanup(func() {
 		ctx := context.Background()
 		// And what Run has built on it.
-		images, err := docker.Images(ctx, map[string]string{sandbox.LabelBase: tag})
+		images, err := docker.Images(ctx, map[string]string{engine.LabelBase: tag})
 		is.NoErr(err)
 		for _, im := range append(images, dockercli.Image{Ref: tag}) {
 			_ = docker.RemoveImage(ctx, im.Ref) // it may be there no more

@@ -15,33 +15,34 @@ import (
 
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
 )
 
 // EnvEngine is the environment variable that names the engine's command line, such as
-// "podman". Where it is set a test that finds no engine fails, as with Options.Require.
+// "podman". If it is set, a test that finds no engine fails, as with Options.Require.
 const EnvEngine = "DRYDOCK_TEST_ENGINE"
 
 // Options are those of New and NewNetwork; nil is all defaults.
 type Options struct {
-	// Options are the sandbox's. Name is the test's name and random letters by default,
-	// Engine the one that EnvEngine names, else the docker found in PATH, and Logger writes
-	// to the test's log.
+	// Options are the sandbox's. By default Name is the test's name and random letters, Engine
+	// is the one that EnvEngine names, else the docker found in PATH, and Logger writes to
+	// the test's log.
 	sandbox.Options
-	// Require fails the test where there is no engine. Default: it is skipped.
+	// Require fails the test if there is no engine. Default: the test is skipped.
 	Require bool
 }
 
-// New opens a sandbox that ends with the test. Where that is not possible the test fails.
+// New opens a sandbox that ends with the test. If that is not possible the test fails.
 func New(t testing.TB, opts *Options) *sandbox.Sandbox {
 	t.Helper()
 	var o Options
 	if opts != nil {
 		o = *opts
 	}
-	return open(t, o.Options, engine(t, o.Engine, o.Require))
+	return open(t, o.Options, find(t, &o.Options, o.Require))
 }
 
-func open(t testing.TB, o sandbox.Options, e sandbox.Engine) *sandbox.Sandbox {
+func open(t testing.TB, o sandbox.Options, e engine.Engine) *sandbox.Sandbox {
 	t.Helper()
 	o.Engine = e
 	o.Name = cmp.Or(o.Name, nameFor(t))
@@ -69,7 +70,7 @@ func open(t testing.TB, o sandbox.Options, e sandbox.Engine) *sandbox.Sandbox {
 
 // NewNetwork makes a private network that ends with the test, after the sandboxes that
 // were opened since, and returns its name for their Options.Network. Of the options Engine,
-// Name and Require count.
+// Images.Engine, Name and Require count.
 func NewNetwork(t testing.TB, opts *Options) string {
 	t.Helper()
 	var o Options
@@ -77,7 +78,7 @@ func NewNetwork(t testing.TB, opts *Options) string {
 		o = *opts
 	}
 	n, err := sandbox.CreateNetwork(t.Context(), &sandbox.NetworkOptions{
-		Name: cmp.Or(o.Name, nameFor(t)), Engine: engine(t, o.Engine, o.Require)})
+		Name: cmp.Or(o.Name, nameFor(t)), Engine: find(t, &o.Options, o.Require)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,13 +91,17 @@ func NewNetwork(t testing.TB, opts *Options) string {
 }
 
 // fromEnv is one engine for the whole process, so that it is probed once.
-var fromEnv = sync.OnceValue(func() sandbox.Engine {
-	return sandbox.Docker(&dockercli.Client{Path: os.Getenv(EnvEngine)})
+var fromEnv = sync.OnceValue(func() *engine.CLI {
+	return engine.Docker(&dockercli.Client{Path: os.Getenv(EnvEngine)})
 })
 
-// engine returns the engine to use, or ends the test where there is none.
-func engine(t testing.TB, e sandbox.Engine, require bool) sandbox.Engine {
+// find returns the engine to use, or ends the test if there is none.
+func find(t testing.TB, o *sandbox.Options, require bool) engine.Engine {
 	t.Helper()
+	e := o.Engine
+	if e == nil && o.Images != nil {
+		e = o.Images.Engine
+	}
 	if e == nil {
 		e = fromEnv()
 	}
@@ -113,14 +118,14 @@ func engine(t testing.TB, e sandbox.Engine, require bool) sandbox.Engine {
 
 // nameFor is a name for a container of the test, which is a label of a host name as well.
 func nameFor(t testing.TB) string {
-	const longest = 40
+	const maxName = 40
 	clean := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
 			return r
 		}
 		return '-'
 	}, strings.ToLower(t.Name()))
-	clean = strings.Trim(clean[:min(len(clean), longest)], "-")
+	clean = strings.Trim(clean[:min(len(clean), maxName)], "-")
 	return cmp.Or(clean, "test") + "-" + strings.ToLower(rand.Text()[:10])
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
 )
 
 const busybox = "localhost/drydock/busybox:1"
@@ -70,7 +71,7 @@ func (p *probe) Fatalf(f string, a ...any) { p.Fatal(fmt.Sprintf(f, a...)) }
 func (p *probe) Skip(a ...any)             { fmt.Fprintln(p, a...); p.skipped = true; runtime.Goexit() }
 
 func TestWithoutEngine(t *testing.T) {
-	nowhere := sandbox.Docker(&dockercli.Client{Path: "/nowhere/docker"})
+	nowhere := engine.Docker(&dockercli.Client{Path: "/nowhere/docker"})
 	for _, test := range []struct {
 		name, env     string
 		require, fail bool

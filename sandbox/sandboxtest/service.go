@@ -17,6 +17,8 @@ import (
 
 	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/image"
 )
 
 // DefaultWaitTimeout is how long a service may take to be ready.
@@ -47,7 +49,7 @@ type Service struct {
 	Job *sandbox.Job
 
 	t     testing.TB
-	image sandbox.ImageInfo
+	image engine.Image // of the service
 
 	mu    sync.Mutex
 	addrs map[int]string // of the ports that are exposed
@@ -57,19 +59,19 @@ type Service struct {
 // Where that is not possible, or the program ends meanwhile, the test fails with what was
 // waited for and the last that it printed. An image that exposes no port is not waited for
 // unless ServiceOptions.Wait says how.
-func Run(t testing.TB, image string, opts *ServiceOptions) *Service {
+func Run(t testing.TB, ref string, opts *ServiceOptions) *Service {
 	t.Helper()
 	var o ServiceOptions
 	if opts != nil {
 		o = *opts
 	}
 	if o.Runtime != "" || o.Image != "" || o.Snapshot != "" {
-		t.Fatalf("service %s: Options has a Runtime, Image or Snapshot as well: a service is of the image that Run is given", image)
+		t.Fatalf("service %s: Options has a Runtime, Image or Snapshot as well: a service is of the image that Run is given", ref)
 	}
-	e := engine(t, o.Engine, o.Require)
-	info, err := choose(t.Context(), e, image, &o.Options)
+	e := find(t, &o.Options, o.Require)
+	info, err := choose(t.Context(), e, ref, &o.Options)
 	if err != nil {
-		t.Fatalf("service %s: %v", image, err)
+		t.Fatalf("service %s: %v", ref, err)
 	}
 	args := o.Args
 	if args == nil {
@@ -77,7 +79,7 @@ func Run(t testing.TB, image string, opts *ServiceOptions) *Service {
 	}
 	args = slices.Concat(info.Entrypoint, args)
 	if len(args) == 0 {
-		t.Fatalf("service %s: the image has neither ENTRYPOINT nor CMD: give Args", image)
+		t.Fatalf("service %s: the image has neither ENTRYPOINT nor CMD: give Args", ref)
 	}
 	o.WritableRoot = true
 	o.User = cmp.Or(o.User, info.User, "0:0")
@@ -87,8 +89,8 @@ func Run(t testing.TB, image string, opts *ServiceOptions) *Service {
 	s.Sandbox = open(t, o.Options, e)
 	cmd := s.Command(args[0], args[1:]...)
 	cmd.Dir = cmp.Or(info.WorkDir, "/")
-	if s.Job, err = cmd.Background(t.Context(), &sandbox.JobOptions{Name: image}); err != nil {
-		t.Fatalf("service %s: %v", image, err)
+	if s.Job, err = cmd.Background(t.Context(), &sandbox.JobOptions{Name: ref}); err != nil {
+		t.Fatalf("service %s: %v", ref, err)
 	}
 	wait := o.Wait
 	if wait == nil {
@@ -98,39 +100,47 @@ func Run(t testing.TB, image string, opts *ServiceOptions) *Service {
 		const lastWords = 4 << 10
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		t.Fatalf("service %s: %v; it printed:\n%s", image, err, tail(ctx, s.Job, lastWords))
+		t.Fatalf("service %s: %v; it printed:\n%s", ref, err, tail(ctx, s.Job, lastWords))
 	}
 	return s
 }
 
-// choose makes o those of a sandbox on an image, which it pulls where it has to, and returns
-// what the image says of itself.
-func choose(ctx context.Context, e sandbox.Engine, image string, o *sandbox.Options) (info sandbox.ImageInfo, err error) {
-	catalog := o.Catalog
-	if catalog == nil {
-		if catalog, err = drydock.Default(); err != nil {
-			return info, err
+// choose changes o to the options of a sandbox on an image, which it pulls if it has to, and
+// describes that image.
+func choose(ctx context.Context, e engine.Engine, ref string, o *sandbox.Options) (im engine.Image, err error) {
+	images := image.Builder{}
+	if o.Images != nil {
+		images = *o.Images
+	}
+	images.Engine = e
+	full, err := images.Resolve()
+	if err != nil {
+		return im, err
+	}
+	r, err := full.Catalog.Resolve(drydock.Runtime{Image: ref})
+	if err != nil {
+		return im, err
+	}
+	puller, err := engine.Require[engine.ImageBuilder](ctx, e)
+	if err != nil {
+		return im, err
+	}
+	im, err = puller.InspectImage(ctx, r.Base())
+	if errors.Is(err, engine.ErrNoImage) && !full.Offline {
+		if err = puller.Pull(ctx, r.Base(), io.Discard); err == nil {
+			im, err = puller.InspectImage(ctx, r.Base())
 		}
 	}
-	r, err := catalog.Resolve(drydock.Runtime{Image: image})
 	if err != nil {
-		return info, err
+		return im, err
 	}
-	info, err = e.Image(ctx, r.Base())
-	if errors.Is(err, sandbox.ErrNoImage) && !o.Offline {
-		if err = e.Pull(ctx, r.Base(), io.Discard); err == nil {
-			info, err = e.Image(ctx, r.Base())
-		}
-	}
-	if err != nil {
-		return info, err
-	}
-	// Images that are tested change under their names. The name of a runtime is one of what
-	// is there now, so that nothing older is run.
-	_, digest, _ := strings.Cut(info.ID, ":")
+	// Images that are tested change under their names. The runtime is named after the digest
+	// that is there now, so that nothing older is run.
+	_, digest, _ := strings.Cut(im.ID, ":")
 	o.Runtime = "service-" + digest[:min(len(digest), 12)]
-	o.Catalog, err = catalog.With(drydock.Runtime{Name: o.Runtime, Image: image})
-	return info, err
+	full.Catalog, err = full.Catalog.With(drydock.Runtime{Name: o.Runtime, Image: ref})
+	o.Images = full
+	return im, err
 }
 
 // forPorts are the TCP ports of an image, such as "80/tcp" or "80".
@@ -149,19 +159,19 @@ func forPorts(exposed []string) []Wait {
 func (s *Service) await(wait []Wait, limit time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(s.t.Context(), limit, fmt.Errorf("not within %v", limit))
 	defer cancel()
-	ctx, over := context.WithCancelCause(ctx)
+	ctx, cancelCause := context.WithCancelCause(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() {
 		r, err := s.Job.Wait(ctx)
 		switch {
 		case err == nil:
-			over(fmt.Errorf("the service %s", ending(r)))
+			cancelCause(fmt.Errorf("the service %s", ending(r)))
 		case ctx.Err() == nil:
-			over(err) // such as that its container was killed
+			cancelCause(err) // such as that its container was killed
 		}
 	})
 	defer watch.Wait()
-	defer over(nil)
+	defer cancelCause(nil)
 	for _, w := range wait {
 		if err := w.until(ctx, s); err != nil {
 			return fmt.Errorf("waiting for %s: %w", w, err)

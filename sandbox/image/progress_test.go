@@ -1,0 +1,66 @@
+package image
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+func TestProgress(t *testing.T) {
+	for name, test := range map[string]struct{ in, want string }{
+		"legacy":   {"Step 1/2 : FROM x\n ---> abc\nStep 2/2 : RUN y\nok\n", "1/2 FROM x:|1/2 FROM x: ---> abc|2/2 why:|2/2 why:ok"},
+		"podman":   {"STEP 1/2: FROM x\nSTEP 2/2: RUN y\n", "1/2 FROM x:|2/2 why:"},
+		"BuildKit": {"#1 [internal] load\n#5 [1/2] FROM x\n#6 [2/2] RUN y\n#6 0.1 ok\n", "0/0 :#1 [internal] load|1/2 FROM x:|2/2 why:|2/2 why:#6 0.1 ok"},
+		"bars":     {"a 10%\ra 20%\r\x1b[31mred\x1b[0m\n\n", "0/0 :a 10%|0/0 :a 20%|0/0 :red"},
+		"no end":   {"tail", "0/0 :tail"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			for _, size := range []int{1, 3, 1000} { // however the output is cut
+				var got []string
+				p := newProgress("image x", func(e Progress) {
+					if !e.Done {
+						got = append(got, fmt.Sprintf("%d/%d %s:%s", e.Step, e.Steps, e.Text, e.Line))
+					}
+				})
+				p.steps = []Step{{"RUN y", "why"}}
+				for part := range slices.Chunk([]byte(test.in), size) {
+					n, err := p.Write(part)
+					is.NoErr(err)
+					is.Equal(n, len(part))
+				}
+				p.done(nil)
+				is.Equal(strings.Join(got, "|"), test.want)
+			}
+		})
+	}
+}
+
+func TestPullProgress(t *testing.T) {
+	for name, test := range map[string]struct{ in, want string }{
+		"docker": {"12-slim: Pulling from library/python\naaaaaaaaaaaa: Pulling fs layer\nbbbbbbbbbbbb: Pulling fs layer\n" +
+			"aaaaaaaaaaaa: Verifying Checksum\naaaaaaaaaaaa: Download complete\naaaaaaaaaaaa: Pull complete\nbbbbbbbbbbbb: Already exists\nDigest: sha256:1\n",
+			"0/0 pull x|0/0 pull x:12-slim: Pulling from library/python|0/1 pull x|0/2 pull x|0/2 pull x:aaaaaaaaaaaa: Verifying Checksum|1/2 pull x|2/2 pull x|2/2 pull x:Digest: sha256:1"},
+		"podman": {"Trying to pull x...\nCopying blob sha256:aaaaaaaaaaaaaaaa\nCopying blob sha256:bbbbbbbbbbbbbbbb\nCopying blob sha256:bbbbbbbbbbbbbbbb skipped: already exists\nCopying config sha256:c\n",
+			"0/0 pull x|0/0 pull x:Trying to pull x...|0/1 pull x|0/2 pull x|1/2 pull x|2/2 pull x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			var got []string
+			p := newProgress("image x", func(e Progress) {
+				line := fmt.Sprintf("%d/%d %s", e.Step, e.Steps, e.Text)
+				if e.Line != "" {
+					line += ":" + e.Line
+				}
+				got = append(got, line)
+			})
+			p.pull("x")
+			_, err := p.Write([]byte(test.in))
+			is.NoErr(err)
+			is.Equal(strings.Join(got, "|"), test.want)
+		})
+	}
+}

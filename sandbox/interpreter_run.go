@@ -1,0 +1,275 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/drydock-go/drydock/sandbox/internal/interpreter"
+	"github.com/drydock-go/drydock/sandbox/internal/printable"
+)
+
+// execution is a run under way.
+type execution struct {
+	id          uint32
+	x           *Execution
+	size        int           // of the displays
+	shown       int           // how many of them ExecutionOptions.Display knows
+	more        chan struct{} // there are more
+	sent        bool          // the code has been sent
+	prompted    bool          // a prompt came before that
+	begun       bool          // the code can be interrupted
+	interrupted bool
+	reported    bool
+	marked      [2]bool // its marks on stdout and stderr have come
+	done        chan struct{}
+}
+
+// report takes what came of the run. As all methods of execution it needs the lock of the
+// process.
+func (r *execution) report(m *interpreter.Message) {
+	r.reported = true
+	r.x.ExitCode = m.Exit
+	if m.Asked && m.Exit == 0 {
+		// Not every shell tells the code of what it gave up. These are POSIX's for a syntax
+		// error and, with the usual 128, for SIGINT.
+		r.x.ExitCode = 2
+		if r.interrupted {
+			r.x.ExitCode = 128 + int(SIGINT)
+		}
+	}
+	r.x.UserTime, r.x.SystemTime = seconds(m.User), seconds(m.System)
+	if e := m.Exception; e != nil {
+		r.x.Exception = &Exception{Name: e.Name, Value: e.Value, Text: e.Text}
+		for _, f := range e.Traceback {
+			r.x.Exception.Traceback = append(r.x.Exception.Traceback, Frame(f))
+		}
+	}
+	r.endIfComplete()
+}
+
+// keep keeps a display, unless there are too many.
+func (r *execution) keep(d Display) {
+	for _, data := range d.Data {
+		r.size += len(data)
+	}
+	if r.size > maxDisplays || len(r.x.Displays) >= maxDisplayCount {
+		r.x.DisplaysDropped++
+		return
+	}
+	r.x.Displays = append(r.x.Displays, d)
+	select {
+	case r.more <- struct{}{}:
+	default: // it is known that there are
+	}
+}
+
+// What an Execution keeps of displays, in bytes and how many.
+const (
+	maxDisplays     = 64 << 20
+	maxDisplayCount = 1000
+)
+
+// markPatience is how long the marks may take after the report of a run's end, and
+// promptPatience a prompt after an interrupt.
+const (
+	markPatience   = time.Second
+	promptPatience = 100 * time.Millisecond
+)
+
+// seconds is a time that the interpreter tells, which may be anything.
+func seconds(s float64) time.Duration {
+	if s > 0 && s < 1e9 {
+		return time.Duration(s * float64(time.Second))
+	}
+	return 0
+}
+
+// endIfComplete ends the run if the report and both marks have come.
+func (r *execution) endIfComplete() {
+	if r.reported && r.marked == [2]bool{true, true} {
+		r.end()
+	}
+}
+
+func (r *execution) end() {
+	select {
+	case <-r.done:
+	default:
+		close(r.done)
+	}
+}
+
+// run runs code. There is one at a time.
+func (p *interpreterProcess) run(ctx context.Context, code string, o *ExecutionOptions) (*Execution, error) {
+	r := &execution{x: &Execution{Result: Result{Outcome: Exited, Rung: RungNone}},
+		more: make(chan struct{}, 1), done: make(chan struct{})}
+	p.mu.Lock()
+	if p.last > 0 {
+		select {
+		case <-p.interrupts: // of a run that ended before it was heard
+		default:
+		}
+	}
+	p.last++
+	r.id = p.last
+	p.current = r
+	p.mu.Unlock()
+	p.cmd.call.Quiet(false)
+	limit := o.Capture
+	if limit == 0 {
+		limit = DefaultCapture
+	}
+	kept := [2]*capture{newCapture(limit), newCapture(limit)}
+	p.out.begin(o.Stdout, kept[0])
+	p.err.begin(o.Stderr, kept[1])
+	start := time.Now()
+	sent := p.send(p.lang.Run(p.mark, r.id, code))
+	p.mu.Lock()
+	r.sent = true
+	ask := r.prompted
+	p.mu.Unlock()
+	if ask {
+		p.ask(r)
+	}
+	err := p.watch(ctx, r, o)
+	p.show(r, o)
+	x := r.x
+	x.Duration = time.Since(start)
+	p.mu.Lock()
+	p.current = nil
+	p.mu.Unlock()
+	failed := errors.Join(p.out.end(), p.err.end())
+	p.cmd.call.Quiet(true)
+	x.Stdout, x.StdoutDropped = kept[0].bytes()
+	x.Stderr, x.StderrDropped = kept[1].bytes()
+	if err == nil && failed != nil {
+		// These are the caller's, and say nothing of the sandbox.
+		err = &Error{Op: "run code", Name: p.cmd.name(), Err: failed}
+	}
+	if err == nil && sent != nil && !x.StateLost {
+		err = sent
+	}
+	return x, err
+}
+
+// watch waits for the end of a run, and brings it about where it is time.
+func (p *interpreterProcess) watch(ctx context.Context, r *execution, o *ExecutionOptions) error {
+	grace := (&Command{Grace: o.Grace}).grace()
+	var limit, enough <-chan time.Time
+	if o.Timeout > 0 {
+		t := time.NewTimer(o.Timeout)
+		defer t.Stop()
+		limit = t.C
+	}
+	canceled, x := ctx.Done(), r.x
+	stop := func(why Outcome) {
+		if x.Outcome == Exited {
+			x.Outcome = why
+		}
+		limit, canceled = nil, nil
+		if enough == nil {
+			x.Rung = RungInterrupt
+			p.interrupt(r)
+			t := time.NewTimer(grace)
+			enough = t.C
+		}
+	}
+	for {
+		select {
+		case <-r.more:
+			p.show(r, o)
+		case <-r.done:
+			return p.cancellation(ctx, x)
+		case <-p.ended:
+			return p.lost(ctx, r)
+		case <-limit:
+			stop(TimedOut)
+		case <-p.interrupts:
+			stop(Canceled)
+		case <-canceled:
+			stop(Canceled)
+		case <-enough:
+			x.Rung = RungKill
+			p.cmd.cancel(true)
+			enough = nil
+		}
+	}
+}
+
+// show tells of the displays that have come.
+func (p *interpreterProcess) show(r *execution, o *ExecutionOptions) {
+	if o.Display == nil {
+		return
+	}
+	p.mu.Lock()
+	all := r.x.Displays
+	p.mu.Unlock()
+	for ; r.shown < len(all); r.shown++ {
+		o.Display(all[r.shown])
+	}
+}
+
+// cancellation is the error of a run that the end of its context stopped.
+func (p *interpreterProcess) cancellation(ctx context.Context, x *Execution) error {
+	cause := context.Cause(ctx)
+	if cause == nil || x.Outcome != Canceled {
+		return nil
+	}
+	if errors.Is(cause, context.DeadlineExceeded) {
+		x.Outcome = TimedOut
+	}
+	return cause
+}
+
+// interrupt does what Ctrl-C does.
+func (p *interpreterProcess) interrupt(r *execution) {
+	p.mu.Lock()
+	r.interrupted = true
+	early := p.lang.Begins && !r.begun
+	p.mu.Unlock()
+	if !early {
+		// Where the channel is gone the process has ended.
+		_ = p.cmd.Signal(SIGINT)
+	}
+	if p.lang.Interrupt != nil {
+		_ = p.send(p.lang.Interrupt(r.id))
+	}
+	if p.lang.Ask != nil {
+		// Code that has sent the shell's streams elsewhere has taken the prompt with them.
+		time.AfterFunc(promptPatience, func() { p.ask(r) })
+	}
+}
+
+// lost completes a run whose process has ended.
+func (p *interpreterProcess) lost(ctx context.Context, r *execution) error {
+	x := r.x
+	x.StateLost = true
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gone = true
+	if p.result == nil {
+		return p.cause
+	}
+	by, rung := x.Outcome, x.Rung
+	reported := r.reported
+	exit := x.ExitCode
+	x.Result = *p.result
+	switch {
+	case p.cause != nil:
+		return p.cause
+	case by != Exited: // it was stopped
+		x.Outcome, x.Rung = by, rung
+		return p.cancellation(ctx, x)
+	case p.killed:
+		x.Outcome = Canceled
+	case p.broken != nil:
+		x.Outcome, x.Rung, x.Signal = Signaled, RungKill, SIGKILL.String()
+		x.Exception = &Exception{Name: "InterpreterError",
+			Value: "the code wrote to the interpreter's own socket: " + printable.Text(p.broken.Error())}
+		x.Exception.Text = x.Exception.Name + ": " + x.Exception.Value
+	case reported && x.Outcome == Exited:
+		x.ExitCode = exit // it ended after the code did
+	}
+	return nil
+}

@@ -1,8 +1,0 @@
-//go:build !linux
-
-package sandbox
-
-import "github.com/drydock-go/drydock/dockercli"
-
-// inheritedLimits are none: the engine's virtual machine has its own.
-func inheritedLimits() map[string]dockercli.Ulimit { return nil }

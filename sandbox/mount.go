@@ -1,0 +1,76 @@
+package sandbox
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/drydock-go/drydock/sandbox/engine"
+)
+
+// Mount shows a host directory, a host file or a named volume inside the sandbox.
+type Mount = engine.Mount
+
+var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}$`)
+
+// systemDirs are host directories whose contents must not be reachable from a sandbox.
+var systemDirs = []string{"/proc", "/sys", "/dev", "/etc", "/boot", "/run", "/var/run",
+	"/var/lib/docker", "/var/lib/containers", "/var/lib/containerd",
+	"/bin", "/sbin", "/lib", "/lib64", "/usr"}
+
+// holders are host directories that hold system directories or everybody's homes.
+var holders = []string{"/", "/var", "/var/lib", "/home", "/root", "/Users"}
+
+// checkTarget checks where something is mounted; kind names it in the message.
+func checkTarget(kind, target string) error {
+	if !path.IsAbs(target) || path.Clean(target) != target || target == "/" || strings.ContainsAny(target, ":,\x00\r\n") {
+		return fmt.Errorf("%s target %q: write an absolute path without '..', ':' or ',', and not /", kind, target)
+	}
+	if r := within(target, reserved); r != "" {
+		return fmt.Errorf("%s target %q is in %s, which belongs to the system", kind, target, r)
+	}
+	return nil
+}
+
+// resolveMount checks a mount and returns it with the path that its source leads to, which is
+// the one that the engine mounts.
+func resolveMount(m Mount) (Mount, error) {
+	if err := checkTarget("mount", m.Target); err != nil {
+		return m, err
+	}
+	if m.IsVolume() {
+		if !volumeName.MatchString(m.Source) {
+			return m, fmt.Errorf("mount source %q: write an absolute path or the name of a volume (letters, digits, '.', '_', '-')", m.Source)
+		}
+		return m, nil
+	}
+	if !filepath.IsAbs(m.Source) || strings.ContainsAny(m.Source, "\x00\r\n") {
+		return m, fmt.Errorf("mount source %q is not an absolute path", m.Source)
+	}
+	// The engine mounts what the path leads to, so that is judged.
+	real, err := filepath.EvalSymlinks(m.Source)
+	if err != nil {
+		return m, fmt.Errorf("mount source: %w (make the directory first)", err)
+	}
+	info, err := os.Stat(real)
+	if err != nil {
+		return m, fmt.Errorf("mount source: %w", err)
+	}
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return m, fmt.Errorf("mount source %q is a %s, such as an engine's socket: only directories and regular files can be mounted", m.Source, info.Mode().Type())
+	}
+	slashed := filepath.ToSlash(real)
+	for _, d := range holders {
+		if slashed == d {
+			return m, fmt.Errorf("mount source %q is %s, which is refused: mount a directory below it", m.Source, d)
+		}
+	}
+	if d := within(slashed, systemDirs); d != "" {
+		return m, fmt.Errorf("mount source %q is in %s, a system directory, which is refused", m.Source, d)
+	}
+	m.Source = real
+	return m, nil
+}
