@@ -13,7 +13,6 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/drydock-go/drydock/sandbox"
-	"github.com/drydock-go/drydock/sandbox/engine"
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
@@ -161,128 +160,6 @@ func TestConnectFromInside(t *testing.T) {
 		is.NoErr(err)                                      // the true host's connection goes on
 		is.Equal(strings.TrimSpace(string(r.Stdout)), "0") // and the false one hears nothing
 	}
-}
-
-func TestSweep(t *testing.T) {
-	is := is.New(t)
-	e, cli := enginetest.Engine(t)
-	ctx := context.Background()
-	id := time.Now().UnixNano()
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	is.NoErr(err)
-	dead := strings.TrimSpace(string(boot)) + ":999999999:1"
-	make := func(name, owner, created string, args ...string) string {
-		name = fmt.Sprintf("drydock-test-sweep-%d-%s", id, name)
-		args = append(args, "--name="+name, "--label="+engine.LabelKind+"=sandbox", "--label="+engine.LabelOwner+"="+owner,
-			"--label="+engine.LabelCreated+"="+created, enginetest.Busybox, "sleep", "600")
-		out, err := exec.Command(cli, args...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		t.Cleanup(func() { _ = e.Remove(context.Background(), name) })
-		return name
-	}
-	now, old := time.Now().UTC().Format(time.RFC3339), "2020-01-01T00:00:00Z"
-	live := enginetest.Open(t, sandbox.Options{})
-	raw, err := exec.Command(cli, "inspect", "--format={{index .Config.Labels \""+engine.LabelOwner+"\"}}", live.Name()).Output()
-	is.NoErr(err)
-	mine := strings.TrimSpace(string(raw))
-
-	gone := []string{
-		make("created", dead, now, "create"),
-		make("created-volume", dead, now, "create", "--volume=/data"),
-		make("paused", dead, now, "run", "--detach"),
-		make("exited", dead, now, "run", "--detach"),
-		make("other-boot-old", "another-boot:1:1", old, "create"),
-	}
-	stays := []string{
-		make("mine", mine, now, "create"),
-		make("other-boot", "another-boot:1:1", now, "create"),
-		make("running", dead, now, "run", "--detach"),
-		make("leased-paused", dead, now, "run", "--detach", "--label="+engine.LabelLease+"=1h0m0s"),
-		make("strange", "nonsense", now, "create"),
-		live.Name(),
-	}
-	for _, name := range []string{gone[2], stays[3]} {
-		is.NoErr(exec.Command(cli, "pause", name).Run())
-	}
-	is.NoErr(exec.Command(cli, "kill", gone[3]).Run())
-	volumes := func() int {
-		out, err := exec.Command(cli, "volume", "ls", "--quiet").Output()
-		is.NoErr(err)
-		return strings.Count(string(out), "\n")
-	}
-	before := volumes()
-	removed, err := sandbox.Sweep(ctx, e)
-	is.NoErr(err)
-	for _, name := range gone {
-		is.True(strings.Contains(strings.Join(removed, " "), name))
-		is.Equal(enginetest.Containers(t, cli, name), 0)
-	}
-	for _, name := range stays {
-		is.Equal(enginetest.Containers(t, cli, name), 1)
-	}
-	is.Equal(volumes(), before-1)
-	_, err = live.Exec(ctx, "true")
-	is.NoErr(err)
-}
-
-func TestStats(t *testing.T) {
-	is := is.New(t)
-	_, cli := enginetest.Engine(t)
-	ctx := context.Background()
-	sb := enginetest.Open(t, sandbox.Options{Memory: 256 << 20, PIDs: 64})
-	_, err := sb.Stats(ctx)
-	is.NoErr(err)
-	r, err := sb.Exec(ctx, "head -c 30000000 /dev/zero > blob; timeout 1 sh -c 'while :; do :; done'; sleep 100 >/dev/null 2>&1 &")
-	is.NoErr(err)
-	_ = r
-	is.NoErr(waitFor(func() bool { i, err := sb.Stat(ctx, "blob"); return err == nil && i.Size() == 30000000 }))
-	cmd := sb.Command("timeout", "1", "sh", "-c", "while :; do :; done")
-	_, err = sb.Stats(ctx)
-	is.NoErr(err)
-	_, err = cmd.Run(ctx)
-	is.NoErr(err)
-	start := time.Now()
-	s, err := sb.Stats(ctx)
-	took := time.Since(start)
-	is.NoErr(err)
-	t.Logf("%+v in %v", *s, took)
-	is.Equal(s.MemoryLimit, int64(256<<20))
-	is.Equal(s.PIDsLimit, int64(64+32))              // with the guest's room
-	is.True(s.Memory > 30<<20 && s.Memory < 256<<20) // the tmpfs counts
-	is.True(s.PIDs >= 2)
-	is.True(s.CPUPercent > 10 && s.CPUPercent < 250) // one cpu was busy, as far as others let it
-	is.True(s.DiskUsed >= 30000000 && s.DiskSize == 96<<20)
-	out, err := exec.Command(cli, "stats", "--no-stream", "--format={{.PIDs}} {{.MemUsage}}", sb.Name()).Output()
-	is.NoErr(err)
-	after, err := sb.Stats(ctx)
-	is.NoErr(err)
-	// Such as "5 33.1MiB / 256MiB", and "MB" of podman.
-	var pids, used float64
-	var unit string
-	_, err = fmt.Sscanf(string(out), "%f %f%s", &pids, &used, &unit)
-	is.NoErr(err)
-	used *= map[string]float64{"MiB": 1 << 20, "MB": 1e6}[unit]
-	is.Equal(int64(pids), after.PIDs) // as the engine counts
-	is.True(used > 0.9*float64(after.Memory) && used < 1.1*float64(after.Memory)+1<<20)
-}
-
-func TestIdle(t *testing.T) {
-	is := is.New(t)
-	sb := enginetest.Open(t, sandbox.Options{})
-	ctx := context.Background()
-	is.True(sb.Alive())
-	cmd := sb.Command("sleep", "0.3")
-	is.NoErr(cmd.Start(ctx))
-	is.Equal(sb.Idle(), time.Duration(0)) // a command runs
-	_, err := cmd.Wait()
-	is.NoErr(err)
-	time.Sleep(20 * time.Millisecond)
-	idle := sb.Idle()
-	is.True(idle >= 20*time.Millisecond && idle < 10*time.Second)
-	is.NoErr(sb.Close())
-	is.True(!sb.Alive())
 }
 
 // With a lease the channel runs through a second process of the guest, which is as closed

@@ -1,122 +1,128 @@
-package sandbox
+package sandbox_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
-	"io/fs"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/matryer/is"
 
+	"github.com/drydock-go/drydock/sandbox"
+	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/image"
+	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
+	"github.com/drydock-go/drydock/sandbox/internal/fakeengine"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// A guest that ends its stream and never replies keeps nobody longer than the context, or Close.
-func TestEndWithoutReply(t *testing.T) {
-	silent := func(_ *wire.Mux, _ uint32, s *wire.Stream) {
-		_, _ = s.Write([]byte("{}\n"))
-		_ = s.CloseWrite()
-	}
-	mine := errors.New("mine")
-	for name, call := range map[string]func(context.Context, *Sandbox) error{
-		"walk": func(ctx context.Context, sb *Sandbox) (err error) {
-			for _, err = range sb.Walk(ctx, "top", nil) {
-			}
-			return err
-		},
-		"watch": func(ctx context.Context, sb *Sandbox) error {
-			w, err := sb.Watch(ctx, "top", nil)
-			if err == nil {
-				_, err = w.Next()
-			}
-			return err
-		},
-		"pack": func(ctx context.Context, sb *Sandbox) error {
-			return sb.failure("pack", "", sb.packTo(ctx, "/workspace", io.Discard))
-		},
-		"job": func(ctx context.Context, sb *Sandbox) error {
-			_, _, err := sb.Job(1).Output(ctx)
-			return err
-		},
-		"open file": func(ctx context.Context, sb *Sandbox) error {
-			_, err := io.ReadAll(&openFile{fs: &sandboxFS{ctx: ctx, sb: sb}})
-			return err
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			is := is.New(t)
-			ctx, cancel := context.WithCancelCause(t.Context())
-			time.AfterFunc(50*time.Millisecond, func() { cancel(mine) })
-			err := call(ctx, newScripted(t, silent))
-			var e *Error
-			is.True(errors.As(err, &e))
-			is.True(errors.Is(err, mine))
-		})
-	}
-	t.Run("close", func(t *testing.T) {
-		is := is.New(t)
-		w, err := newScripted(t, silent).Watch(t.Context(), "top", nil)
-		is.NoErr(err)
-		time.AfterFunc(50*time.Millisecond, func() { w.Close() })
-		_, err = w.Next()
-		is.True(errors.Is(err, fs.ErrClosed))
-	})
+// liar is an engine whose guest answers each call with the same bytes.
+type liar struct {
+	fakeengine.Engine
+	answer []byte
 }
 
-// What makes no sense is the end of the sandbox, and no name that leads elsewhere gets out.
-func TestListingLeadsElsewhere(t *testing.T) {
-	ctx := context.Background()
-	walk := func(sb *Sandbox) (err error) {
-		for m, err := range sb.Walk(ctx, "top", nil) {
+func (l *liar) Info(context.Context) (engine.Info, error) {
+	return engine.Info{Name: "docker", Version: "1", Arch: "amd64", CPUs: 1}, nil
+}
+
+func (l *liar) List(context.Context, string, string) ([]engine.Object, error) { return nil, nil }
+func (l *liar) ListNetworks(context.Context, string, string) ([]engine.Object, error) {
+	return nil, nil
+}
+func (l *liar) ListImages(context.Context, string, string) ([]engine.TaggedImage, error) {
+	return nil, nil
+}
+func (l *liar) Remove(context.Context, string) error { return nil }
+
+func (l *liar) Start(context.Context, *engine.Container) (engine.Conn, error) {
+	guestIn, hostOut, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	hostIn, guestOut, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	conn := &lyingConn{in: hostOut, out: hostIn, done: make(chan struct{})}
+	go func() {
+		defer close(conn.done)
+		defer guestIn.Close()
+		defer guestOut.Close()
+		_ = l.serve(guestIn, guestOut) // until the host has gone
+	}()
+	return conn, nil
+}
+
+func (l *liar) serve(r io.Reader, w io.Writer) error {
+	frames := wire.NewReader(r)
+	for {
+		h, err := frames.Next()
+		if err != nil {
+			return err
+		}
+		payload, err := frames.Payload(h)
+		if err != nil {
+			return err
+		}
+		var b []byte
+		switch h.Kind {
+		case wire.KindHello:
+			var hello wire.HostHello
+			if err := json.Unmarshal(payload, &hello); err != nil {
+				return err
+			}
+			answer, err := json.Marshal(wire.GuestHello{Major: wire.Major, Nonce: hello.Nonce})
 			if err != nil {
 				return err
 			}
-			if m.Path != "top" && m.Path != "top/a/..b" {
-				return errors.New("got " + m.Path)
-			}
+			b = wire.AppendFrame(nil, wire.KindHello, 0, answer)
+		case wire.KindCall:
+			b = wire.AppendFrame(nil, wire.KindEnd, h.Stream, l.answer)
+			b = wire.AppendFrame(b, wire.KindReply, h.Stream, []byte{wire.StatusOK, '{', '}'})
 		}
-		return nil
-	}
-	watch := func(sb *Sandbox) error {
-		w, err := sb.Watch(ctx, "top", nil)
-		if err == nil {
-			_, err = w.Next()
+		if _, err := w.Write(b); err != nil {
+			return err
 		}
-		return err
 	}
-	hash := func(sb *Sandbox) error { _, err := sb.Hash(ctx, "x"); return err }
-	for _, test := range []struct {
-		name, lines string
-		reply       any
-		call        func(*Sandbox) error
-		ok          bool
-	}{
-		{"walk", `{}` + "\n" + `{"Name":"YS8uLmI="}` + "\n", nil, walk, true},              // a/..b
-		{"walk up", `{"Name":"Li4vYQ=="}` + "\n", nil, walk, false},                        // ../a
-		{"walk up inside", `{"Name":"YS8uLi8uLi9i"}` + "\n", nil, walk, false},             // a/../../b
-		{"walk absolute", `{"Name":"L2V0Yw=="}` + "\n", nil, walk, false},                  // /etc
-		{"walk NUL", `{"Name":"YQBi"}` + "\n", nil, walk, false},                           // a\x00b
-		{"watch", "{}\n" + `{"Path":"YQ==","Last":true}` + "\n", nil, watch, true},         // a
-		{"watch up", "{}\n" + `{"Path":"Li4vYQ==","Last":true}` + "\n", nil, watch, false}, // ../a
-		{"watch ends before it began", "", nil, watch, false},
-		{"no hash", "", wire.Hashed{}, hash, false},
-		{"bad hash", "", wire.Hashed{Hash: "\x1b[2J"}, hash, false},
+}
+
+// lyingConn is the connection to it.
+type lyingConn struct {
+	in, out *os.File
+	done    chan struct{}
+}
+
+func (c *lyingConn) Stdin() io.WriteCloser { return c.in }
+func (c *lyingConn) Stdout() *os.File      { return c.out }
+func (c *lyingConn) Done() <-chan struct{} { return c.done }
+func (c *lyingConn) Wait() error           { <-c.done; return nil }
+func (c *lyingConn) Close()                { c.in.Close(); <-c.done; c.out.Close() }
+
+// A guest whose answer makes no sense is the end of its sandbox, and keeps nobody waiting.
+func TestListingMakesNoSense(t *testing.T) {
+	ctx := context.Background()
+	for name, call := range map[string]func(*sandbox.Sandbox) error{
+		"glob": func(sb *sandbox.Sandbox) error { _, err := sb.Glob(ctx, "*", nil); return err },
+		"grep": func(sb *sandbox.Sandbox) error { _, err := sb.Grep(ctx, "x", nil); return err },
+		"list": func(sb *sandbox.Sandbox) error { _, err := sb.ReadDir(ctx, "."); return err },
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			sb := newScripted(t, func(m *wire.Mux, id uint32, s *wire.Stream) {
-				_, _ = s.Write([]byte(test.lines))
-				_ = s.CloseWrite()
-				reply(m, id, wire.StatusOK, test.reply)
-			})
-			err := test.call(sb)
-			if test.ok {
-				is.NoErr(err)
-				return
+			sb, err := sandbox.Open(ctx, &sandbox.Options{Image: enginetest.Busybox, Images: &image.Builder{Engine: &liar{answer: []byte("\xff\xff")}, Offline: true}})
+			is.NoErr(err)
+			defer sb.Close()
+			answer := make(chan error, 1)
+			go func() { answer <- call(sb) }()
+			select {
+			case err = <-answer:
+			case <-time.After(20 * time.Second):
+				t.Fatal("no answer")
 			}
-			is.True(errors.Is(err, ErrLost))
+			is.True(errors.Is(err, sandbox.ErrLost))
 		})
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -185,115 +184,6 @@ func TestWritableRoot(t *testing.T) {
 	is.True(!r.OK()) // is read-only unless asked
 }
 
-func TestFork(t *testing.T) {
-	is := is.New(t)
-	ctx := context.Background()
-	sb := enginetest.Open(t, sandbox.Options{Env: map[string]string{"SECRET": "s"}})
-	fill(t, sb)
-	want := listing(t, sb)
-	start := time.Now()
-	forks, err := sb.Fork(ctx, 5)
-	is.NoErr(err)
-	t.Logf("5 forks in %v", time.Since(start))
-	for i, fork := range forks {
-		defer fork.Close()
-		is.Equal(listing(t, fork), want)
-		_, err := fork.WriteFile(ctx, "mine", fmt.Append(nil, i), nil)
-		is.NoErr(err)
-	}
-	names, users := map[string]bool{}, map[int]bool{}
-	for i, fork := range append(forks, sb) {
-		names[fork.Name()] = true
-		uid, _ := fork.User()
-		users[uid] = true
-		if fork == sb {
-			break
-		}
-		r, err := fork.Exec(ctx, "cat mine; echo $SECRET")
-		is.NoErr(err)
-		is.Equal(string(r.Stdout), fmt.Sprint(i, "s\n"))
-	}
-	is.Equal(len(names), 6)
-	is.True(len(users) == 6 || os.Getuid() != 0)
-	found, err := sb.Exists(ctx, "mine")
-	is.NoErr(err)
-	is.True(!found)
-	is.NoErr(forks[0].Close())
-	is.True(forks[1].Alive())
-
-	canceled, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
-	defer cancel()
-	_, err = sb.Fork(canceled, 8)
-	is.True(errors.Is(err, context.DeadlineExceeded))
-	_, err = sb.Fork(ctx, 0)
-	is.True(errors.Is(err, fs.ErrInvalid))
-}
-
-func TestRollbackEnds(t *testing.T) {
-	is := is.New(t)
-	e, _ := enginetest.Engine(t)
-	ctx := context.Background()
-	name := snapshotName(t, e)
-	sb := enginetest.Open(t, sandbox.Options{Users: []string{"1234"}})
-	is.NoErr(sb.Snapshot(ctx, name))
-	command := sb.Command("sleep", "100")
-	is.NoErr(command.Start(ctx))
-	other := sb.Command("sleep", "100")
-	other.User = "1234"
-	is.NoErr(other.Start(ctx))
-	job, err := sb.Command("sh", "-c", "setsid sleep 200 & echo begun; wait").Background(ctx, nil)
-	is.NoErr(err)
-	_, err = job.WaitLine(ctx, "begun", 0)
-	is.NoErr(err)
-	r, err := sb.Exec(ctx, "mkdir -p locked/in; touch locked/in/f /tmp/t; chmod 0 locked/in locked; (sleep 300 &) ")
-	is.NoErr(err)
-	is.True(r.OK())
-
-	is.NoErr(sb.Rollback(ctx, name))
-	r, err = command.Wait()
-	is.NoErr(err)
-	is.Equal(r.Outcome, sandbox.Canceled)
-	r, err = other.Wait()
-	is.NoErr(err)
-	is.Equal(r.Outcome, sandbox.Canceled)
-	r, err = job.Wait(ctx)
-	is.NoErr(err)
-	is.Equal(r.Outcome, sandbox.Canceled)
-	r, err = sb.Exec(ctx, "ls -A . /tmp; ps | grep [s]leep")
-	is.NoErr(err)
-	is.Equal(string(r.Stdout), ".:\n\n/tmp:\n") // no file and no process
-	is.True(errors.Is(sb.Rollback(ctx, "no-such"), sandbox.ErrNoImage))
-	is.True(errors.Is(sb.Rollback(ctx, "no such"), fs.ErrInvalid))
-}
-
-func TestHibernate(t *testing.T) {
-	is := is.New(t)
-	e, cli := enginetest.Engine(t)
-	ctx := context.Background()
-	name := snapshotName(t, e)
-	sb := enginetest.Open(t, sandbox.Options{Memory: 256 << 20})
-	fill(t, sb)
-	want := listing(t, sb)
-	is.NoErr(sb.Hibernate(ctx, name))
-	is.True(errors.Is(sb.Err(), sandbox.ErrClosed))
-	is.Equal(enginetest.Containers(t, cli, sb.Name()), 0)
-	is.NoErr(sb.Close())
-
-	_, err := sandbox.Wake(ctx, name, &sandbox.Options{Engine: e, Memory: 1}) // refused, and nothing lost
-	is.True(errors.Is(err, fs.ErrInvalid))
-	woken, err := sandbox.Wake(ctx, name, &sandbox.Options{Engine: e, Memory: 256 << 20})
-	is.NoErr(err)
-	defer woken.Close()
-	is.Equal(listing(t, woken), want)
-	is.Equal(woken.Image(), sb.Image())
-	all, err := sandbox.Snapshots(ctx, e)
-	is.NoErr(err)
-	is.True(!slices.ContainsFunc(all, func(s sandbox.SnapshotInfo) bool { return s.Name == name })) // it is used up
-	_, err = sandbox.Wake(ctx, name, &sandbox.Options{Engine: e})
-	is.True(errors.Is(err, sandbox.ErrNoImage))
-	is.NoErr(woken.Hibernate(ctx, name)) // and again
-}
-
 func TestSnapshotRefused(t *testing.T) {
 	is := is.New(t)
 	e, _ := enginetest.Engine(t)
@@ -396,53 +286,6 @@ func TestSnapshotWithMounts(t *testing.T) {
 	is.NoErr(err)
 	defer woken.Close()
 	there(woken, all...)
-}
-
-// Whatever is written meanwhile, a rollback that succeeds has put back what the snapshot has.
-func TestRollbackWhileWritten(t *testing.T) {
-	is := is.New(t)
-	e, _ := enginetest.Engine(t)
-	ctx := context.Background()
-	sb := enginetest.Open(t, sandbox.Options{})
-	_, err := sb.WriteFile(ctx, "one", nil, nil)
-	is.NoErr(err)
-	one, two := snapshotName(t, e), snapshotName(t, e)
-	is.NoErr(sb.Snapshot(ctx, one))
-	is.NoErr(sb.Rename(ctx, "one", "two"))
-	is.NoErr(sb.Snapshot(ctx, two))
-
-	var both sync.WaitGroup
-	for _, name := range []string{one, two} {
-		both.Go(func() {
-			if err := sb.Rollback(ctx, name); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	both.Wait()
-	entries, err := sb.ReadDir(ctx, ".")
-	is.NoErr(err)
-	is.Equal(len(entries), 1) // the files of one of them
-
-	ended := make(chan struct{})
-	var writer sync.WaitGroup
-	writer.Go(func() {
-		for {
-			select {
-			case <-ended:
-				return
-			default:
-				_, _ = sb.WriteFile(ctx, "meanwhile", nil, nil)
-			}
-		}
-	})
-	err = sb.Rollback(ctx, one)
-	close(ended)
-	writer.Wait()
-	is.NoErr(err)
-	exists, err := sb.Exists(ctx, "one")
-	is.NoErr(err)
-	is.True(exists)
 }
 
 // While a sandbox is saved, no file of this host is there to be left behind.

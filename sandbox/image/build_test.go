@@ -470,3 +470,86 @@ func TestBuildFromEverywhere(t *testing.T) {
 		is.True(found.Matches[0].Size() > 100_000) // React is in it
 	})
 }
+
+func TestBuild(t *testing.T) {
+	e, cli := enginetest.Engine(t)
+	// A runtime nobody has built: the text of a setup command is part of its definition.
+	unique := fmt.Sprint("echo ", time.Now().UnixNano(), " > /made-by-setup")
+	catalog, err := drydock.Presets().With(
+		drydock.Runtime{Name: "test-build", BaseImage: enginetest.Busybox, SetupCommands: []string{unique, "echo a\necho \"$B\" >> /made-by-setup"},
+			Env: map[string]string{"B": `two "words" $HOME \ #`}, WorkDir: "/data"},
+		drydock.Runtime{Name: "test-broken", BaseImage: enginetest.Busybox, SetupCommands: []string{"echo before; echo the reason >&2; exit 9"}},
+		drydock.Runtime{Name: "test-no-manager", BaseImage: enginetest.Busybox, Packages: drydock.Packages{drydock.Apt: {"no-such-package"}}},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("once for many", func(t *testing.T) {
+		is := is.New(t)
+		var mu sync.Mutex
+		var steps []image.Progress
+		var wg sync.WaitGroup
+		boxes := make([]*sandbox.Sandbox, 4)
+		for i := range boxes {
+			wg.Go(func() {
+				boxes[i], _ = sandbox.Open(context.Background(), &sandbox.Options{Runtime: "test-build", Images: &image.Builder{Engine: e, Catalog: catalog,
+					Progress: func(p image.Progress) {
+						mu.Lock()
+						defer mu.Unlock()
+						steps = append(steps, p)
+					}}})
+			})
+		}
+		wg.Wait()
+		for _, sb := range boxes {
+			is.True(sb != nil)
+			defer sb.Close()
+		}
+		t.Cleanup(func() { exec.Command(cli, "rmi", boxes[0].Image()).Run() })
+		done, last := 0, image.Progress{}
+		for _, p := range steps {
+			if p.Done {
+				done++
+			}
+			last = p
+		}
+		is.Equal(done, 1) // one build
+		is.NoErr(last.Err)
+		is.Equal(last.Image, "runtime test-build")
+		is.True(last.Steps > 5 && last.Step == last.Steps)
+		r, err := boxes[0].Exec(context.Background(), `pwd; tail -n1 /made-by-setup; echo "$B"`)
+		is.NoErr(err)
+		is.Equal(string(r.Stdout), "/data\ntwo \"words\" $HOME \\ #\ntwo \"words\" $HOME \\ #\n")
+	})
+	for _, test := range []struct{ runtime, text string }{
+		{"test-broken", "the reason"},
+		{"test-no-manager", "apt-get"},
+	} {
+		t.Run(test.runtime, func(t *testing.T) {
+			is := is.New(t)
+			var last image.Progress
+			_, err := sandbox.Open(context.Background(), &sandbox.Options{Runtime: test.runtime, Images: &image.Builder{Engine: e, Catalog: catalog,
+				Progress: func(p image.Progress) { last = p }}})
+			is.True(errors.Is(err, dockercli.ErrBuild))
+			is.True(strings.Contains(err.Error(), test.text)) // the failing step's last lines
+			is.True(last.Done && last.Err != nil)
+			t.Log(err)
+		})
+	}
+	t.Run("canceled", func(t *testing.T) {
+		is := is.New(t)
+		why := errors.New("no longer")
+		slow, err := catalog.With(drydock.Runtime{Name: "test-slow", BaseImage: enginetest.Busybox, SetupCommands: []string{unique, "sleep 30"}})
+		is.NoErr(err)
+		ctx, cancel := context.WithCancelCause(context.Background())
+		defer cancel(nil)
+		start := time.Now()
+		_, err = sandbox.Open(ctx, &sandbox.Options{Runtime: "test-slow", Images: &image.Builder{Engine: e, Catalog: slow, Progress: func(p image.Progress) {
+			if strings.Contains(p.Text, "sleep 30") {
+				cancel(why)
+			}
+		}}})
+		is.True(errors.Is(err, why))
+		is.True(time.Since(start) < 20*time.Second)
+	})
+}
