@@ -131,15 +131,12 @@ func (c *Catalog) All() []Runtime {
 	return all
 }
 
-// inPlaceOf is what Runtime.StandIn has between what stands in and the image itself.
-const inPlaceOf = " in place of "
-
 func (c *Catalog) resolve(r Runtime) Runtime {
 	r = r.clone()
 	r.WorkDir = cmp.Or(r.WorkDir, DefaultWorkDir)
 	// A copy of a runtime that was on a stand-in still is, unless it was given another image.
-	if !strings.HasPrefix(r.StandIn, r.Base()+inPlaceOf) {
-		r.StandIn = ""
+	if r.StandIn.Image != r.Base() {
+		r.StandIn = StandIn{}
 	}
 	image := r.Base()
 	local, ok := c.standIns[image]
@@ -149,7 +146,7 @@ func (c *Catalog) resolve(r Runtime) Runtime {
 	if local == image {
 		return r
 	}
-	r.StandIn = local + inPlaceOf + image
+	r.StandIn = StandIn{Image: local, For: image}
 	if r.Image != "" {
 		r.Image = local
 	} else {

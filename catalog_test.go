@@ -37,8 +37,8 @@ func TestPresets(t *testing.T) {
 	is := is.New(t)
 	for _, r := range Presets().All() {
 		is.NoErr(r.Validate())
-		is.True(r.Description != "") // described
-		is.Equal(r.StandIn, "")      // as in the file
+		is.True(r.Description != "")   // described
+		is.Equal(r.StandIn, StandIn{}) // as in the file
 	}
 	is.Equal(get(is, Presets(), "coding").Packages, Packages{
 		Apt: {"git", "curl", "ca-certificates", "ripgrep", "fd-find", "jq", "less", "procps"},
@@ -232,11 +232,11 @@ runtimes:
 `)
 	x := get(is, c, "x")
 	is.Equal(x.Image, "mirror/a:1") // replaced once
-	is.Equal(x.StandIn, "mirror/a:1 in place of a:1")
+	is.Equal(x.StandIn, StandIn{Image: "mirror/a:1", For: "a:1"})
 	web := get(is, c, "python-web") // a preset, from an earlier file
 	is.Equal(web.BaseImage, "localhost/py")
-	is.Equal(web.StandIn, "localhost/py in place of python:3.12-slim")
-	is.Equal(get(is, c, "bun").StandIn, "")
+	is.Equal(web.StandIn, StandIn{Image: "localhost/py", For: "python:3.12-slim"})
+	is.Equal(get(is, c, "bun").StandIn, StandIn{})
 	is.True(web.Hash() != get(is, Presets(), "python-web").Hash()) // another image is another result
 
 	lab := web
@@ -248,19 +248,19 @@ runtimes:
 	lab.BaseImage = "b"
 	lab, err = c.Resolve(lab)
 	is.NoErr(err)
-	is.Equal(lab.StandIn, "") // on another image it is not
+	is.Equal(lab.StandIn, StandIn{}) // on another image it is not
 
 	lab, err = c.Resolve(Runtime{Image: "a:1"})
 	is.NoErr(err)
-	is.Equal(lab.StandIn, "mirror/a:1 in place of a:1")
+	is.Equal(lab.StandIn, StandIn{Image: "mirror/a:1", For: "a:1"})
 
 	later, err := c.overlay("g.yaml", []byte("stand_ins: {python:3.12-slim: python:3.12-slim, a:1: b}\n"+
 		"runtimes:\n  y: {extends: x}"))
 	is.NoErr(err)
-	is.Equal(get(is, later, "python-web").StandIn, "")              // undone
-	is.Equal(get(is, later, "x").StandIn, "b in place of a:1")      // overruled
-	is.Equal(get(is, later, "y").StandIn, "b in place of a:1")      // inherited is the image, not what stands in for it
-	is.Equal(get(is, c, "x").StandIn, "mirror/a:1 in place of a:1") // the other catalogue is as it was
+	is.Equal(get(is, later, "python-web").StandIn, StandIn{})                   // undone
+	is.Equal(get(is, later, "x").StandIn, StandIn{Image: "b", For: "a:1"})      // overruled
+	is.Equal(get(is, later, "y").StandIn, StandIn{Image: "b", For: "a:1"})      // inherited is the image, not what stands in for it
+	is.Equal(get(is, c, "x").StandIn, StandIn{Image: "mirror/a:1", For: "a:1"}) // the other catalogue is as it was
 }
 
 func TestUnknownRuntime(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // Lock pins what the definitions of runtimes leave open, so that they yield the same images
@@ -121,14 +120,13 @@ func (c *Catalog) Locked(l *Lock) (*Catalog, error) {
 
 // apply returns the runtime with the pins.
 func (l Locked) apply(r Runtime) Runtime {
-	_, original, stoodIn := strings.Cut(r.StandIn, inPlaceOf)
 	if r.Image != "" {
 		r.Image = l.Image
 	} else {
 		r.BaseImage = l.Image
 	}
-	if stoodIn {
-		r.StandIn = l.Image + inPlaceOf + original
+	if r.StandIn.Image != "" {
+		r.StandIn.Image = l.Image
 	}
 	if r.Packages = maps.Clone(r.Packages); r.Packages == nil {
 		r.Packages = Packages{}

@@ -31,9 +31,9 @@ stand_ins: {node:20-slim: localhost/x/node:1}
 		is.NoErr(err)
 		is.Equal(r.Image, want)
 		if want == image {
-			is.Equal(r.StandIn, "")
+			is.Equal(r.StandIn, StandIn{})
 		} else {
-			is.Equal(r.StandIn, want+" in place of "+image) // and it is said
+			is.Equal(r.StandIn, StandIn{Image: want, For: image}) // and it is said
 		}
 	}
 }
@@ -76,7 +76,7 @@ runtimes:
 	is.NoErr(err)
 	is.NoErr(pinned.Validate())
 	is.Equal(pinned.BaseImage, "localhost/x/python@sha256:"+zeros)
-	is.Equal(pinned.StandIn, "localhost/x/python@sha256:"+zeros+" in place of python:3.12-slim")
+	is.Equal(pinned.StandIn, StandIn{Image: "localhost/x/python@sha256:" + zeros, For: "python:3.12-slim"})
 	is.Equal(pinned.Packages, Packages{Pip: {"numpy==2.1", "pandas==2.2.3"}, Apt: {"git=1:2.39.5-0"}})
 	is.Equal(len(pinned.Requirements[NPM]), 2)
 	is.Equal(pinned.Env, map[string]string{"A": "b"})

@@ -55,10 +55,25 @@ type Runtime struct {
 	// user that the sandbox chooses.
 	User string
 
-	// StandIn is set by a Catalog that replaced the image by one of its stand-ins, and says so
-	// for people: "localhost/drydock/python:bookworm in place of python:3.12-slim". Reports of
+	// StandIn is set by a Catalog that replaced the image by one of its stand-ins. Reports of
 	// what ran have to carry it. It does not count for Hash: the replacement itself does.
-	StandIn string
+	StandIn StandIn
+}
+
+// StandIn says that an image is used in place of the one that a definition names. The zero
+// value says that none is.
+type StandIn struct {
+	Image string // the image that is used
+	For   string // the image that it replaces
+}
+
+// String returns a sentence for people, such as "localhost/drydock/python:bookworm in place of
+// python:3.12-slim", and nothing for the zero value.
+func (s StandIn) String() string {
+	if s == (StandIn{}) {
+		return ""
+	}
+	return s.Image + " in place of " + s.For
 }
 
 // Manager is a package manager.

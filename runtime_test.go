@@ -24,7 +24,7 @@ func TestHashGolden(t *testing.T) {
 
 func full() Runtime {
 	return Runtime{
-		Name: "x", Description: "d", BaseImage: "a", StandIn: "a in place of b",
+		Name: "x", Description: "d", BaseImage: "a", StandIn: StandIn{Image: "a", For: "b"},
 		Packages:      Packages{Apt: {"git", "curl"}, Pip: {"pandas>=2,<3"}},
 		SetupCommands: []string{"one", "two"},
 		Env:           map[string]string{"A": "1", "B": "2"},
@@ -39,7 +39,7 @@ func TestHash(t *testing.T) {
 	}{
 		"name":                     {func(r *Runtime) { r.Name = "y" }, true},
 		"description":              {func(r *Runtime) { r.Description = "e" }, true},
-		"stand-in text":            {func(r *Runtime) { r.StandIn = "" }, true},
+		"stand-in":                 {func(r *Runtime) { r.StandIn = StandIn{} }, true},
 		"order of packages":        {func(r *Runtime) { slices.Reverse(r.Packages[Apt]) }, true},
 		"a package twice":          {func(r *Runtime) { r.Packages[Apt] = []string{"git", "curl", "git"} }, true},
 		"a manager without any":    {func(r *Runtime) { r.Packages[Go] = nil }, true},
@@ -86,5 +86,21 @@ func TestPackagesAll(t *testing.T) {
 	for m := range p.All() {
 		is.Equal(m, Apt)
 		break
+	}
+}
+
+func TestStandInString(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		standIn StandIn
+		want    string
+	}{
+		{"none", StandIn{}, ""},
+		{"one", StandIn{Image: "mirror/a:1", For: "a:1"}, "mirror/a:1 in place of a:1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			is := is.New(t)
+			is.Equal(tt.standIn.String(), tt.want)
+		})
 	}
 }

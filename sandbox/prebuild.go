@@ -55,7 +55,7 @@ func Prebuild(ctx context.Context, opts *Options, names ...string) ([]Prebuilt, 
 	}
 	var all []Prebuilt
 	for _, c := range configs {
-		p := Prebuilt{Runtime: c.runtime.Name, StandIn: c.runtime.StandIn}
+		p := Prebuilt{Runtime: c.runtime.Name, StandIn: c.runtime.StandIn.String()}
 		begin := time.Now()
 		if err := c.prebuild(ctx, &p); err != nil {
 			p.Err = &Error{Op: "prebuild", Name: p.Runtime, Err: err}

@@ -382,7 +382,7 @@ func (sb *Sandbox) Name() string { return sb.spec.Name }
 func (sb *Sandbox) Image() string { return sb.spec.Image }
 
 // StandIn says which image stands in for the runtime's own on this host, or is empty.
-func (sb *Sandbox) StandIn() string { return sb.c.runtime.StandIn }
+func (sb *Sandbox) StandIn() string { return sb.c.runtime.StandIn.String() }
 
 // WorkDir returns the directory where relative paths start.
 func (sb *Sandbox) WorkDir() string { return sb.c.WorkDir }
