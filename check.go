@@ -76,13 +76,6 @@ const (
 	part     = `[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*`
 )
 
-// systemDirs are those on which nothing may be mounted, the work dir included; below the ones
-// that end in '/', nothing either.
-var systemDirs = []string{
-	"/.drydock/", "/bin/", "/boot/", "/dev/", "/etc/", "/lib/", "/lib64/", "/proc/", "/sbin/",
-	"/sys/", "/usr/bin/", "/usr/lib/", "/usr/sbin/", "/run", "/tmp", "/usr", "/usr/local", "/var",
-}
-
 func form(re string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + re + `)$`) }
 
 // Validate reports everything that is wrong with the runtime, each as an [*Error], joined.
@@ -272,23 +265,27 @@ func checkText(s, controls string) string {
 }
 
 func checkWorkDir(s string) string {
+	_, system := SystemDir(s)
 	switch {
 	case !path.IsAbs(s):
 		return quote(s) + " is relative; write an absolute path, such as " + DefaultWorkDir
 	case path.Clean(s) != s:
 		return quote(s) + " is not clean; write " + quote(path.Clean(s))
-	case s == "/":
-		return `"/" is a system directory; write one of its own, such as ` + DefaultWorkDir
+	case system || slices.Contains(sharedDirs, s):
+		return quote(s) + " is a system directory; write another, such as " + DefaultWorkDir
 	case len(s) > 255 || !dirForm.MatchString(s):
 		return quote(s) + " does not fit a mount; write letters, digits and . _ + @ - between slashes"
 	}
-	for _, dir := range systemDirs {
-		top := strings.TrimSuffix(dir, "/")
-		if s == top || top != dir && strings.HasPrefix(s, dir) {
-			return quote(s) + " is a system directory; write one of its own, such as " + DefaultWorkDir
-		}
-	}
 	return ""
+}
+
+// CheckUser reports, as an [*Error], that s is no user: neither a uid, nor uid:gid, nor a name
+// that a user of an image can have. Whether the image has that user is not checked.
+func CheckUser(s string) error {
+	if message := checkUser(s); message != "" {
+		return &Error{Field: "user", Message: message}
+	}
+	return nil
 }
 
 func checkUser(s string) string {

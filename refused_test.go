@@ -98,7 +98,7 @@ func TestRefusedRuntimes(t *testing.T) {
 	const (
 		wantText  = "found %s; write text"
 		wantQuote = "found %s; write it in quotes"
-		system    = "%q is a system directory; write one of its own, such as /workspace"
+		system    = "%q is a system directory; write another, such as /workspace"
 		noUser    = "%q is no user; write a uid such as 1000, uid:gid such as 1000:1000, " +
 			"or the name of a user of the image"
 		noName = "not a name of a runtime; write 1 to 63 of a-z, 0-9, '.', '_' and '-', " +
@@ -179,6 +179,7 @@ func TestRefusedRuntimes(t *testing.T) {
 		{"image: a\nwork_dir: /proc/self", `4: work_dir: ` + said(system, "/proc/self")},
 		{"image: a\nwork_dir: /.drydock/x", `4: work_dir: ` + said(system, "/.drydock/x")},
 		{"image: a\nwork_dir: /usr", `4: work_dir: ` + said(system, "/usr")},
+		{"image: a\nwork_dir: /tmp", `4: work_dir: ` + said(system, "/tmp")},
 		{"image: a\nwork_dir: /a,b", `4: work_dir: "/a,b" does not fit a mount; ` +
 			`write letters, digits and . _ + @ - between slashes`},
 		{"image: a\nwork_dir: \"/a\\0\"", `4: work_dir: "/a\x00" does not fit a mount; ` +
@@ -286,5 +287,20 @@ func TestImageForms(t *testing.T) {
 		if (Runtime{Image: image}).Validate() == nil {
 			t.Errorf("%q is accepted", image)
 		}
+	}
+}
+
+func TestCheckUser(t *testing.T) {
+	for _, user := range []string{"1000", "1000:1000", "0", "node", "_apt", "www-data"} {
+		t.Run(user, func(t *testing.T) { is.New(t).NoErr(CheckUser(user)) })
+	}
+	for _, user := range []string{"", "-1", "node:node", "1000:node", "01", "2147483648", "a b", "a\x00"} {
+		t.Run(fmt.Sprintf("%q refused", user), func(t *testing.T) {
+			is := is.New(t)
+			err := CheckUser(user)
+			is.True(err != nil) // refused
+			is.Equal(err.Error(), fmt.Sprintf("user: %q is no user; write a uid such as 1000, uid:gid such as "+
+				"1000:1000, or the name of a user of the image", user)) // says so
+		})
 	}
 }
