@@ -31,7 +31,7 @@ type Catalog struct {
 	runtimes map[string]Runtime // before stand-ins, which a later file may add
 	standIns map[string]string
 	mirrors  map[string]string // of registries
-	locks    map[string]Locked
+	pins     map[string]Pins   // by runtime, of its definition today
 }
 
 var presets = sync.OnceValue(func() *Catalog {
@@ -104,10 +104,10 @@ func (c *Catalog) Runtime(name string) (Runtime, error) {
 	return c.pinned(r), nil
 }
 
-// pinned returns a runtime of the catalogue as its lock has it.
+// pinned returns a runtime of the catalogue, resolved and with the pins it has, if any.
 func (c *Catalog) pinned(r Runtime) Runtime {
 	out := c.resolve(r)
-	if pins, ok := c.locks[r.Name]; ok {
+	if pins, ok := c.pins[r.Name]; ok {
 		out = pins.apply(out)
 	}
 	return out
@@ -173,11 +173,11 @@ func (c *Catalog) mirrored(image string) string {
 
 func (c *Catalog) clone() *Catalog {
 	next := &Catalog{names: slices.Clone(c.names), runtimes: map[string]Runtime{},
-		standIns: map[string]string{}, mirrors: map[string]string{}, locks: map[string]Locked{}}
+		standIns: map[string]string{}, mirrors: map[string]string{}, pins: map[string]Pins{}}
 	maps.Copy(next.runtimes, c.runtimes)
 	maps.Copy(next.standIns, c.standIns)
 	maps.Copy(next.mirrors, c.mirrors)
-	maps.Copy(next.locks, c.locks)
+	maps.Copy(next.pins, c.pins)
 	return next
 }
 
@@ -187,7 +187,7 @@ func (c *Catalog) put(r Runtime) {
 		c.names = append(c.names, r.Name)
 	}
 	c.runtimes[r.Name] = r
-	delete(c.locks, r.Name)
+	delete(c.pins, r.Name)
 }
 
 // overlay returns the catalogue with the runtimes, stand-ins and mirrors of a file.
@@ -208,15 +208,16 @@ func (c *Catalog) overlay(file string, data []byte) (*Catalog, error) {
 	return next, nil
 }
 
-func readFile(path string, most int64) ([]byte, error) {
+// readFile reads a file of at most limit bytes.
+func readFile(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(data)) > most {
-		err = fmt.Errorf("more than %d bytes; split it", most)
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("more than %d bytes", limit)
 	}
 	return data, err
 }

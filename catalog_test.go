@@ -263,6 +263,33 @@ runtimes:
 	is.Equal(get(is, c, "x").StandIn, StandIn{Image: "mirror/a:1", For: "a:1"}) // the other catalogue is as it was
 }
 
+func TestMirrors(t *testing.T) {
+	is := is.New(t)
+	c, err := Presets().overlay("f.yaml", []byte(`
+mirrors: {docker.io: registry.example.com:5000/hub, ghcr.io: other.example.com}
+stand_ins: {node:20-slim: localhost/x/node:1}
+`))
+	is.NoErr(err)
+	for image, want := range map[string]string{
+		"python:3.12-slim":            "registry.example.com:5000/hub/library/python:3.12-slim",
+		"oven/bun:1-slim":             "registry.example.com:5000/hub/oven/bun:1-slim",
+		"docker.io/library/python:3":  "registry.example.com:5000/hub/library/python:3",
+		"ghcr.io/a/b@sha256:" + zeros: "other.example.com/a/b@sha256:" + zeros,
+		"quay.io/a/b:1":               "quay.io/a/b:1",
+		"localhost/a:1":               "localhost/a:1",
+		"node:20-slim":                "localhost/x/node:1", // a stand-in is asked first
+	} {
+		r, err := c.Resolve(Runtime{Image: image})
+		is.NoErr(err)
+		is.Equal(r.Image, want)
+		if want == image {
+			is.Equal(r.StandIn, StandIn{})
+		} else {
+			is.Equal(r.StandIn, StandIn{Image: want, For: image}) // and it is said
+		}
+	}
+}
+
 func TestUnknownRuntime(t *testing.T) {
 	is := is.New(t)
 	_, err := Presets().Runtime("pyhton-web")
@@ -365,7 +392,7 @@ func TestLoadAndDefault(t *testing.T) {
 	is.NoErr(err) // as large as may be
 	large := write("large.yaml", "#"+strings.Repeat("x", maxFile))
 	_, err = Load(large)
-	is.Equal(err.Error(), large+": cannot be read: more than 1048576 bytes; split it")
+	is.Equal(err.Error(), large+": cannot be read: more than 1048576 bytes")
 }
 
 // Whatever a file holds, it is refused or yields runtimes that are valid; nothing panics.

@@ -42,7 +42,7 @@
 // another prefix: {docker.io: registry.example.com/hub} makes of python:3.12-slim the image
 // registry.example.com/hub/library/python:3.12-slim, which stands in for it in the same way.
 //
-// A [Lock] pins what a definition leaves open: the digest of its image and the versions of its
+// A [LockFile] pins what a definition leaves open: the digest of its image and the versions of its
 // packages. It is made by the sandbox package, which builds them, and used by [Catalog.Locked].
 //
 // The comment at the top of runtimes.yaml, where the presets are, describes every key.

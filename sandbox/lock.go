@@ -19,12 +19,12 @@ import (
 //
 // Each runtime is opened, and its base image beside it, to ask the package managers for what is
 // there: what the base had is not pinned, its digest does that.
-func Lock(ctx context.Context, opts *Options, names ...string) (*drydock.Lock, error) {
+func Lock(ctx context.Context, opts *Options, names ...string) (*drydock.LockFile, error) {
 	o, names, err := ofRuntimes(opts, names)
 	if err != nil {
 		return nil, &Error{Op: "lock", Code: CodeInvalid, Err: err}
 	}
-	lock := &drydock.Lock{Version: 1, Runtimes: make(map[string]drydock.Locked)}
+	lock := &drydock.LockFile{Version: 1, Runtimes: make(map[string]drydock.Pins)}
 	for _, name := range names {
 		r, err := o.Catalog.Runtime(name)
 		if err == nil {
@@ -37,8 +37,8 @@ func Lock(ctx context.Context, opts *Options, names ...string) (*drydock.Lock, e
 	return lock, nil
 }
 
-func pin(ctx context.Context, o Options, r drydock.Runtime) (drydock.Locked, error) {
-	pins := drydock.Locked{Definition: r.Hash(), Packages: drydock.Packages{}, Requirements: map[drydock.Manager]drydock.Requirements{}}
+func pin(ctx context.Context, o Options, r drydock.Runtime) (drydock.Pins, error) {
+	pins := drydock.Pins{Definition: r.Hash(), Packages: drydock.Packages{}, Requirements: map[drydock.Manager]drydock.Requirements{}}
 	o.Runtime = r.Name
 	sb, err := Open(ctx, &o)
 	if err != nil {

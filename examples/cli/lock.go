@@ -74,9 +74,9 @@ func lock(args []string) int {
 }
 
 func writeLock(ctx context.Context, on sandbox.Engine, c *drydock.Catalog, build *sandbox.BuildOptions, file string, names []string) error {
-	all, err := drydock.ReadLock(file)
+	all, err := drydock.ReadLockFile(file)
 	if errors.Is(err, os.ErrNotExist) {
-		all, err = &drydock.Lock{Runtimes: map[string]drydock.Locked{}}, nil
+		all, err = &drydock.LockFile{Runtimes: map[string]drydock.Pins{}}, nil
 	}
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ type lockChanged struct{ error }
 
 // checkLock looks for definitions and images that have changed.
 func checkLock(ctx context.Context, on sandbox.Engine, c *drydock.Catalog, file string, names []string) error {
-	all, err := drydock.ReadLock(file)
+	all, err := drydock.ReadLockFile(file)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func checkLock(ctx context.Context, on sandbox.Engine, c *drydock.Catalog, file 
 			found = append(found, fmt.Errorf("runtime %q is not locked", name))
 			continue
 		}
-		if _, err := c.Locked(&drydock.Lock{Runtimes: map[string]drydock.Locked{name: pins}}); err != nil {
+		if _, err := c.Locked(&drydock.LockFile{Runtimes: map[string]drydock.Pins{name: pins}}); err != nil {
 			found = append(found, err)
 			continue
 		}

@@ -208,7 +208,7 @@ func (c *common) open(ctx context.Context) (*sandbox.Sandbox, error) {
 		return nil, err
 	}
 	if c.lock != "" {
-		pins, err := drydock.ReadLock(c.lock)
+		pins, err := drydock.ReadLockFile(c.lock)
 		if err == nil {
 			opts.Catalog, err = opts.Catalog.Locked(pins)
 		}
