@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// Limits that keep a hostile or mistaken file from costing memory: with extends, a runtime can be
-// many times the text that defines it.
+// Limits that keep a hostile or mistaken file from taking memory: by extends, a runtime can be many
+// times as long as the text that defines it.
 const (
 	maxEntries = 1000      // packages, setup commands and variables of one runtime together
 	maxText    = 32 * 1024 // bytes of one value; a line of a Dockerfile holds 64 KiB
@@ -22,41 +22,9 @@ const (
 	maxRequirements = 4 << 20 // bytes of one file
 )
 
-// manager is a package manager with the form of its packages and an example of it.
-type manager struct {
-	name Manager
-	form *regexp.Regexp
-	hint string
-}
-
-// managers are the package managers in install order. The
-// forms admit names and versions from the manager's registry only: no options, paths or URLs.
-var managers = []manager{
-	// A trailing '-' would have apt remove the package.
-	{Apt, form(`[a-z0-9][a-z0-9+.-]*[a-z0-9+.](:[a-z0-9]+(-[a-z0-9]+)*)?` +
-		`([=/][A-Za-z0-9]([A-Za-z0-9.+~:_-]*[A-Za-z0-9+~])?)?`), "git or git=1:2.39.5-0"},
-	{Apk, form(`[A-Za-z0-9][A-Za-z0-9+._-]*((=|~=?|[<>]=?)[0-9][A-Za-z0-9._-]*)?(@[a-z0-9]+)?`),
-		"git or nodejs~20"},
-	// https://packaging.python.org/specifications/dependency-specifiers, without markers and URLs.
-	{Pip, form(`[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(\[` + extra + `(,` + extra + `)*\])?` +
-		`(` + pin + `(,` + pin + `)*)?`), "pandas>=2,<3 or httpx[http2]==0.27, without spaces"},
-	// Without a scope there is no '/': npm takes a/b for a repository on GitHub.
-	{NPM, form(`(@[A-Za-z0-9][A-Za-z0-9._~-]*/)?[A-Za-z0-9][A-Za-z0-9._~-]*` +
-		`(@([~^=]|[<>]=?)?[A-Za-z0-9*][A-Za-z0-9.*+_-]*)?`), "react or @types/react@18"},
-	{Cargo, form(`[A-Za-z][A-Za-z0-9_-]*(@([~^=]|[<>]=?)?[0-9][A-Za-z0-9.*+-]*)?`),
-		"ripgrep or ripgrep@14.1.0"},
-	{Go, form(`[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+(/[A-Za-z0-9_~][A-Za-z0-9._~-]*)+` +
-		`@[A-Za-z0-9][A-Za-z0-9.+_-]*`), "golang.org/x/tools/gopls@latest, with a version"},
-}
-
-const (
-	extra = `[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?`
-	pin   = `(===?|~=|!=|[<>]=?)[A-Za-z0-9][A-Za-z0-9.!+_*-]*`
-)
-
 var (
 	nameForm = form(`[a-z0-9][a-z0-9._-]{0,62}`)
-	// What a file is called in the build context, where it must not be a flag.
+	// The name of a file in the build context. It must not look like a flag.
 	requirementForm = form(`[A-Za-z0-9][A-Za-z0-9._-]{0,99}`)
 
 	envForm      = form(`[A-Za-z_][A-Za-z0-9_]*`)
@@ -65,7 +33,7 @@ var (
 	numberForm   = form(`(0|[1-9][0-9]*)(:(0|[1-9][0-9]*))?`)
 	registryForm = form(registry)
 	mirrorForm   = form(registry + `(/` + part + `)*`)
-	// The grammar of github.com/distribution/reference with the two digests that are in use.
+	// The grammar of github.com/distribution/reference with the two digests in use.
 	imageForm = form(`(` + registry + `/)?` +
 		part + `(/` + part + `)*(:\w[\w.-]{0,127})?(@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?`)
 )
@@ -78,13 +46,13 @@ const (
 
 func form(re string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + re + `)$`) }
 
-// Validate reports everything that is wrong with the runtime, each as an [*Error], joined.
+// Validate returns everything that is wrong with the runtime, each as an [*Error], joined.
 func (r Runtime) Validate() error {
 	return join(append(r.checkFields(), r.checkWhole()...))
 }
 
-// checkFields looks at each value for itself, so that it can judge half a runtime as well: one
-// that takes the rest from another.
+// checkFields checks each field by itself, so a runtime that inherits the rest can be checked as
+// well.
 func (r Runtime) checkFields() (errs []*Error) {
 	check := func(field, message string) {
 		if message != "" {
@@ -117,7 +85,7 @@ func (r Runtime) checkFields() (errs []*Error) {
 		}
 		for n, name := range r.Packages[m] {
 			if len(name) > 255 || !managers[i].form.MatchString(name) {
-				check(fmt.Sprintf("%s[%d]", field, n), fmt.Sprintf("%s is no %s package; write one such as %s",
+				check(fmt.Sprintf("%s[%d]", field, n), fmt.Sprintf("%s is not a package of %s; write one such as %s",
 					quote(name), m, managers[i].hint))
 			}
 		}
@@ -134,8 +102,8 @@ func (r Runtime) checkFields() (errs []*Error) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.Env)) {
 		if len(key) > 255 || !envForm.MatchString(key) {
-			check(at("env", key), "no name of a variable; write letters, digits and _, "+
-				"the first no digit")
+			check(at("env", key), "not a name of a variable; write letters, digits and _, "+
+				"the first not a digit")
 			continue
 		}
 		check(at("env", key), checkText(r.Env[key], "\t"))
@@ -149,7 +117,7 @@ func (r Runtime) checkFields() (errs []*Error) {
 	return errs
 }
 
-// checkWhole looks at how the fields go together, once nothing more is to be inherited.
+// checkWhole checks how the fields go together, once everything is inherited.
 func (r Runtime) checkWhole() (errs []*Error) {
 	check := func(field, format string, args ...any) {
 		errs = append(errs, &Error{Runtime: r.Name, Field: field, Message: fmt.Sprintf(format, args...)})
@@ -160,7 +128,7 @@ func (r Runtime) checkWhole() (errs []*Error) {
 			"or base_image to build on one")
 	case r.Base() == "":
 		check("", "no image; write image to use one as it is, base_image to build on one, "+
-			"or extends to take over a runtime")
+			"or extends to inherit from a runtime")
 	case r.Image != "" && r.installs():
 		check("image", "is used as it is, without packages and setup commands; "+
 			"write base_image to build on %s", quote(r.Image))
@@ -171,7 +139,8 @@ func (r Runtime) checkWhole() (errs []*Error) {
 	return errs
 }
 
-// checkSize is asked of a definition and again after it was laid over another.
+// checkSize checks a definition, and again after it inherited from another, which may have grown
+// it.
 func (r Runtime) checkSize() string {
 	n := len(r.SetupCommands) + len(r.Env) + len(r.Packages)
 	for _, names := range r.Packages {
@@ -182,55 +151,6 @@ func (r Runtime) checkSize() string {
 	}
 	return ""
 }
-
-// requirementManagers are those that take requirement files.
-var requirementManagers = []string{string(Pip), string(NPM)}
-
-func checkRequirements(m Manager, files Requirements) string {
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		text := files[name]
-		switch {
-		case !requirementForm.MatchString(name):
-			return quote(name) + " is no name of a requirement file; write letters, digits and . _ -"
-		case len(text) > maxRequirements:
-			return fmt.Sprintf("%s has %d bytes; at most %d", name, len(text), maxRequirements)
-		case !utf8.ValidString(text) || strings.Contains(text, "\x00"):
-			return name + " is not UTF-8 text"
-		case strings.TrimSpace(text) == "":
-			return name + " is empty; write what to install, or leave it out"
-		}
-	}
-	switch m {
-	case Pip:
-		for _, text := range files {
-			for line := range strings.Lines(text) {
-				if m := otherFile.FindString(line); m != "" {
-					return quote(strings.TrimSpace(m)) + " names another file, which is not there when the image is built; write out what is in it"
-				}
-			}
-		}
-		if len(files) != 1 {
-			return fmt.Sprintf("%d files; pip takes one, such as requirements.txt", len(files))
-		}
-	case NPM:
-		_, lock := files[npmLock]
-		if _, ok := files[npmManifest]; !ok || len(files) > 2 || len(files) == 2 && !lock {
-			return "npm takes " + npmManifest + ", and " + npmLock + " beside it"
-		}
-	default:
-		return unknown("manager", string(m), requirementManagers)
-	}
-	return ""
-}
-
-// otherFile is how a requirement file of pip begins a line that names another.
-var otherFile = regexp.MustCompile(`^\s*(-r|--requirement|-c|--constraint|-e|--editable|\./|\.\./|file:)[ =]?\S*`)
-
-// The files of a project of npm.
-const (
-	npmManifest = "package.json"
-	npmLock     = "package-lock.json"
-)
 
 func checkName(s string) string {
 	if nameForm.MatchString(s) {
@@ -244,11 +164,12 @@ func checkImage(s string) string {
 	if len(s) <= 512 && imageForm.MatchString(s) {
 		return ""
 	}
-	return quote(s) + " is no image reference; write NAME:TAG or NAME@sha256:DIGEST, " +
+	return quote(s) + " is not an image reference; write NAME:TAG or NAME@sha256:DIGEST, " +
 		"such as python:3.12-slim"
 }
 
-// checkText does not repeat the text, which may be a secret where none should be.
+// checkText checks text with only the given control characters. Its messages do not repeat the
+// text, which may be a misplaced secret.
 func checkText(s, controls string) string {
 	if len(s) > maxText {
 		return fmt.Sprintf("%d bytes; at most %d", len(s), maxText)
@@ -279,8 +200,8 @@ func checkWorkDir(s string) string {
 	return ""
 }
 
-// CheckUser reports, as an [*Error], that s is no user: neither a uid, nor uid:gid, nor a name
-// that a user of an image can have. Whether the image has that user is not checked.
+// CheckUser returns an [*Error] unless s is a uid, uid:gid, or a name that a user of an image can
+// have. It does not know whether an image has that user.
 func CheckUser(s string) error {
 	if message := checkUser(s); message != "" {
 		return &Error{Field: "user", Message: message}
@@ -301,14 +222,6 @@ func checkUser(s string) string {
 	if ok {
 		return ""
 	}
-	return quote(s) + " is no user; write a uid such as 1000, uid:gid such as 1000:1000, " +
+	return quote(s) + " is not a user; write a uid such as 1000, uid:gid such as 1000:1000, " +
 		"or the name of a user of the image"
-}
-
-func managerNames() []string {
-	var names []string
-	for _, m := range managers {
-		names = append(names, string(m.name))
-	}
-	return names
 }

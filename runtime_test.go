@@ -75,20 +75,6 @@ func TestHashLeavesTheRuntimeAlone(t *testing.T) {
 	is.Equal(r, full())
 }
 
-func TestPackagesAll(t *testing.T) {
-	is := is.New(t)
-	p := Packages{Go: {"e"}, Pip: {"c"}, Apt: {"a"}, Cargo: {}, NPM: {"d"}, Apk: {"b"}}
-	var order []Manager
-	for m := range p.All() {
-		order = append(order, m)
-	}
-	is.Equal(order, []Manager{Apt, Apk, Pip, NPM, Go}) // those of the system first, none without packages
-	for m := range p.All() {
-		is.Equal(m, Apt)
-		break
-	}
-}
-
 func TestStandInString(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

@@ -382,7 +382,7 @@ func TestRunRefused(t *testing.T) {
 		"relative work dir": {[]string{"--workdir", "x"}, "absolute path"},
 		"user":              {[]string{"--user", "-x"}, "uid:gid"},
 		"memory":            {[]string{"--memory", "1k"}, "at least"},
-		"image with -":      {[]string{"--image", "-x"}, "no image reference"},
+		"image with -":      {[]string{"--image", "-x"}, "not an image reference"},
 		"offline":           {[]string{"--offline", "--image", "localhost/drydock/not-here:1"}, "offline"},
 	} {
 		t.Run(name, func(t *testing.T) {
