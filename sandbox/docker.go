@@ -96,7 +96,7 @@ func (e *cliEngine) List(ctx context.Context, label, value string) ([]Listed, er
 	if label == "" {
 		labels = nil
 	}
-	all, err := e.c.List(ctx, labels)
+	all, err := e.c.ContainerList(ctx, labels)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +196,7 @@ func (t Tmpfs) podmanMount() (dockercli.Mount, bool) {
 }
 
 func (e *cliEngine) Remove(ctx context.Context, name string) error {
-	err := e.c.Remove(ctx, name)
+	err := e.c.ContainerRemove(ctx, name)
 	if errors.Is(err, dockercli.ErrNoSuchContainer) {
 		return nil
 	}
@@ -281,7 +281,7 @@ func (e *cliEngine) Image(ctx context.Context, ref string) (ImageInfo, error) {
 	return imageInfo(d), nil
 }
 
-func imageInfo(d *dockercli.ImageDetails) ImageInfo {
+func imageInfo(d *dockercli.Image) ImageInfo {
 	return ImageInfo{
 		ID: d.ID, Digests: d.Digests, Created: d.Created, Size: d.Size, Labels: d.Labels,
 		Entrypoint: d.Entrypoint, Cmd: d.Cmd, WorkDir: d.WorkDir, User: d.User,
@@ -290,7 +290,7 @@ func imageInfo(d *dockercli.ImageDetails) ImageInfo {
 }
 
 func (e *cliEngine) Images(ctx context.Context, label, value string) ([]ListedImage, error) {
-	all, err := e.c.Images(ctx, map[string]string{label: value})
+	all, err := e.c.ImageList(ctx, map[string]string{label: value})
 	if err != nil {
 		return nil, err
 	}
@@ -318,7 +318,7 @@ func (e *cliEngine) Images(ctx context.Context, label, value string) ([]ListedIm
 }
 
 func (e *cliEngine) RemoveImage(ctx context.Context, ref string) error {
-	err := e.c.RemoveImage(ctx, ref)
+	err := e.c.ImageRemove(ctx, ref)
 	switch {
 	case errors.Is(err, dockercli.ErrNoSuchImage):
 		return nil
@@ -357,14 +357,14 @@ func (e *cliEngine) Build(ctx context.Context, b *Build) error {
 		return err
 	}
 	// An engine that ends in the middle of a build leaves no words of its own.
-	if _, gone := e.c.List(ctx, map[string]string{LabelKind: "build"}); errors.Is(gone, dockercli.ErrUnreachable) {
+	if gone := e.c.Ping(ctx); errors.Is(gone, dockercli.ErrUnreachable) {
 		err = fmt.Errorf("%w: %w", ErrEngine, err)
 	}
 	return err
 }
 
 func (e *cliEngine) Reserve(ctx context.Context, name, image string, labels map[string]string) (bool, error) {
-	err := e.c.Create(ctx, image, name, labels, "never") // some images have no command
+	err := e.c.ContainerCreate(ctx, image, name, labels, "never") // some images have no command
 	if errors.Is(err, dockercli.ErrNameInUse) {
 		return false, nil
 	}

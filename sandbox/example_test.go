@@ -274,7 +274,7 @@ func ExampleProgress() {
 	}
 	sb.Close()
 	cli := &dockercli.Client{Path: os.Getenv("DRYDOCK_TEST_ENGINE")}
-	if err := cli.RemoveImage(context.Background(), sb.Image()); err != nil {
+	if err := cli.ImageRemove(context.Background(), sb.Image()); err != nil {
 		log.Fatal(err)
 	}
 	// Output: runtime example is ready: true

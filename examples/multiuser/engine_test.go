@@ -425,7 +425,7 @@ func TestFull(t *testing.T) {
 func left(t *testing.T, pid int) (names []string) {
 	t.Helper()
 	client := &dockercli.Client{Path: engine(t)}
-	all, err := client.List(context.Background(), map[string]string{sandbox.LabelOwner: ""})
+	all, err := client.ContainerList(context.Background(), map[string]string{sandbox.LabelOwner: ""})
 	if err != nil {
 		t.Fatal(err)
 	}
