@@ -136,7 +136,7 @@ func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 func TestCaps(t *testing.T) {
 	is := is.New(t)
 	s := sh(`i=0; while [ $i -lt 1000 ]; do echo line $i; i=$((i+1)); done`)
-	s.Cap = 100
+	s.MaxOutput = 100
 	r, err := Run(t.Context(), s)
 	is.NoErr(err)                                               // runs
 	is.Equal(len(r.Stdout), 100)                                // cap
@@ -146,7 +146,7 @@ func TestCaps(t *testing.T) {
 	s.Stdout = io.Discard
 	r, err = Run(t.Context(), s)
 	is.NoErr(err)                 // runs
-	is.Equal(len(r.Stdout), 8890) // a streamed one keeps TailCap
+	is.Equal(len(r.Stdout), 8890) // a streamed one keeps MaxMessage bytes
 }
 
 // The ring gives the same as cutting the whole text would.
