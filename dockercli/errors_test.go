@@ -43,3 +43,25 @@ func TestErrorText(t *testing.T) {
 		is.True(len(lastLines(strings.Repeat("x", 1<<20))) < maxErrorBytes+100) // bounded
 	})
 }
+
+// What to do about an error is the last line of its text.
+func TestErrorHelp(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{ErrNotInstalled, "install docker or podman, or set Client.Path to the CLI"},
+		{ErrPermission, "add the user to the group docker and log in again, or use rootless docker or podman"},
+		{ErrUnreachable, "start the engine, and check DOCKER_HOST or Client.Host and the docker context"},
+		{ErrUnsupportedFlag, "update the engine, or leave out the option"},
+		{ErrNameInUse, "remove the object of that name, or take another name"},
+		{ErrInUse, "remove the containers that use it first"},
+		{ErrBuild, "docker run: exit 1: the build failed"}, // there is nothing to say
+	} {
+		t.Run(tt.err.Error(), func(t *testing.T) {
+			is := is.New(t)
+			text := (&Error{Args: []string{"docker", "run"}, ExitCode: 1, Err: tt.err}).Error()
+			is.Equal(text[strings.LastIndex(text, "\n")+1:], tt.want)
+		})
+	}
+}

@@ -40,7 +40,8 @@ func TestRunResult(t *testing.T) {
 		is.Equal(len(r.Stdout), 4<<20)          // cap
 		is.Equal(r.StdoutDropped, int64(1<<20)) // counted
 		_, err = c.ContainerList(t.Context(), nil)
-		is.True(errors.Is(err, ErrOutput)) // a cut list is no list
+		is.True(errors.Is(err, ErrOutput)) // a part of a list is no list
+		is.True(strings.HasSuffix(err.Error(), "cannot be used: 1048576 bytes too many"))
 	})
 }
 
