@@ -15,11 +15,12 @@ func TestManyErrorsAreCut(t *testing.T) {
 	is.Equal(len(lines), 51)
 	is.Equal(lines[50], "f.yaml: and 10 more errors")
 
-	many := "runtimes:\n"
+	var many strings.Builder
+	many.WriteString("runtimes:\n")
 	for i := range 60 {
-		many += fmt.Sprintf("  x%d: {extends: nope}\n", i)
+		fmt.Fprintf(&many, "  x%d: {extends: nope}\n", i)
 	}
-	_, err = Presets().overlay("f.yaml", []byte(many))
+	_, err = Presets().overlay("f.yaml", []byte(many.String()))
 	lines = strings.Split(err.Error(), "\n")
 	is.Equal(len(lines), 51)
 	is.True(strings.HasSuffix(lines[0], ", x34, x35 and 24 more")) // nor is every name listed

@@ -100,11 +100,12 @@ func TestExtendsIsBounded(t *testing.T) {
 	is.True(err != nil)
 	is.Equal(err.Error(), `f.yaml:3: runtime "x1": 1001 packages, setup commands and variables; at most 1000`)
 
-	many := "runtimes:\n"
+	var many strings.Builder
+	many.WriteString("runtimes:\n")
 	for i := range maxRuntimes + 1 {
-		many += fmt.Sprintf("  x%d: {image: a}\n", i)
+		fmt.Fprintf(&many, "  x%d: {image: a}\n", i)
 	}
-	_, err = Presets().overlay("f.yaml", []byte(many))
+	_, err = Presets().overlay("f.yaml", []byte(many.String()))
 	is.True(err != nil)
 	is.Equal(err.Error(), "f.yaml:1002: runtimes: more than 1000; split the file")
 }
