@@ -90,7 +90,7 @@ func TestExtends(t *testing.T) {
 	}
 }
 
-// A file cannot make much of little.
+// A short file cannot grow to a large catalogue.
 func TestExtendsIsBounded(t *testing.T) {
 	is := is.New(t)
 	var b strings.Builder

@@ -18,7 +18,7 @@ const (
 		"node-typescript, bun, deno, go, rust"
 )
 
-// Each file with everything that is said about it.
+// Each file with its errors.
 func TestRefusedFiles(t *testing.T) {
 	for name, tt := range map[string]struct{ file, want string }{
 		"a list": {"- a", `f.yaml:1: found a list; write runtimes: {NAME: {base_image: IMAGE}}`},
@@ -93,7 +93,8 @@ func noImage(s string) string {
 		"such as python:3.12-slim", s)
 }
 
-// Each definition, whose first line is the third of the file, with line, field and message.
+// Each definition with the line, the field and the message of its error. Its first line is the third
+// of the file.
 func TestRefusedRuntimes(t *testing.T) {
 	const (
 		wantText  = "found %s; write text"
@@ -229,7 +230,7 @@ runtimes:
 	is.Equal(get(is, c, "short").Packages, Packages{Apt: {"jq", "git"}})
 }
 
-// What YAML takes for a number, a boolean or a date is the text that stands there.
+// A value that YAML takes for a number, a boolean or a date is the text in the file.
 func TestEnvIsLiteral(t *testing.T) {
 	is := is.New(t)
 	c := overlay(is, `
@@ -254,7 +255,7 @@ func TestAliasBomb(t *testing.T) {
 	is.True(strings.Contains(err.Error(), "f.yaml:10: runtimes: aliases and merge keys are not read"))
 }
 
-// Whatever a file holds, it is refused or yields runtimes that are valid; nothing panics.
+// Any file is refused or yields valid runtimes; none panics.
 func FuzzParse(f *testing.F) {
 	f.Add(presetFile)
 	for _, s := range []string{

@@ -13,7 +13,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// project writes files and a catalogue file that names them, and returns its path.
+// project writes files and a catalogue file that names them, and returns the path of the latter.
 func project(t *testing.T, definition string, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -43,7 +43,7 @@ func TestRequirements(t *testing.T) {
 	})
 	is.NoErr(r.Validate())
 
-	// What is in the files counts, not only their names.
+	// The text of the files counts, not only their names.
 	is.NoErr(os.WriteFile(filepath.Join(filepath.Dir(file), "requirements/base.txt"), []byte("a==2\n"), 0o600))
 	c, err = Load(file)
 	is.NoErr(err)
@@ -51,7 +51,7 @@ func TestRequirements(t *testing.T) {
 	is.NoErr(err)
 	is.True(changed.Hash() != r.Hash())
 
-	// A copy is the caller's own; one that extends it takes them over, or has its own.
+	// A copy is the caller's own. A runtime that extends it inherits the files, or has its own.
 	r.Requirements[Pip]["base.txt"] = "changed"
 	again, err := c.Runtime("lab")
 	is.NoErr(err)

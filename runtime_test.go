@@ -7,8 +7,8 @@ import (
 	"github.com/matryer/is"
 )
 
-// The hash names images that exist: a change here makes every host build all of them again, so
-// it has to come with a new first line of what is hashed.
+// The hash names images that exist: if it changes, every host builds all of them again. A change has
+// to come with a new first line of the hashed text.
 func TestHashGolden(t *testing.T) {
 	for _, tt := range []struct {
 		runtime Runtime

@@ -6,7 +6,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// A work dir is a mount, so what is refused as a target is refused as a work dir, and more.
+// A work dir is a mount, so a directory that is refused as a target is refused as a work dir.
 func TestSystemDir(t *testing.T) {
 	for _, tt := range []struct {
 		dir, system string

@@ -124,7 +124,9 @@ func (c *Client) output(ctx context.Context, argv []string, kind string, names .
 }
 
 // query is output and the parsing of it.
-func query[T any](ctx context.Context, c *Client, argv []string, parse func(string) (T, error), kind string, names ...string) (T, error) {
+func query[T any](
+	ctx context.Context, c *Client, argv []string, parse func(string) (T, error), kind string, names ...string,
+) (T, error) {
 	var zero T
 	text, err := c.output(ctx, argv, kind, names...)
 	if err != nil {

@@ -131,7 +131,7 @@ func TestEngine(t *testing.T) {
 		is.NoErr(os.Mkdir(dir, 0o755)) // an awkward name
 		p, err := c.Start(ctx, image, []string{"cat"}, &RunOptions{
 			Name: named("main"), Labels: labels, Remove: true, DetachKeys: &none, Network: "none", ReadOnly: true,
-			User: "1000:1000", WorkDir: "/tmp", Hostname: "box", CapDrop: []string{"ALL"},
+			User: "1000:1000", WorkDir: "/tmp", Hostname: "host", CapDrop: []string{"ALL"},
 			SecurityOpt: []string{"no-new-privileges"}, Tmpfs: map[string]string{"/tmp": "size=1m,exec"},
 			Mounts: []Mount{{Source: dir, Target: "/m,1", ReadOnly: true}, {Type: MountVolume, Source: volume, Target: "/v"}},
 			Memory: 64 << 20, MemorySwap: 64 << 20, CPUs: 0.5, PidsLimit: 64, IPC: "private",

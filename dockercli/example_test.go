@@ -11,10 +11,10 @@ import (
 	"github.com/drydock-go/drydock/dockercli"
 )
 
-// image is a small one that scripts/setup makes.
+// image is a small image that scripts/setup makes.
 const image = "localhost/drydock/busybox:1"
 
-// engineClient is a Client for the engine that is tested; yours may be the zero value.
+// engineClient returns a Client of the engine under test; in a program the zero value will do.
 func engineClient() *dockercli.Client {
 	return &dockercli.Client{Path: os.Getenv("DRYDOCK_TEST_ENGINE")}
 }

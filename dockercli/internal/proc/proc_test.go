@@ -149,7 +149,7 @@ func TestCaps(t *testing.T) {
 	is.Equal(len(r.Stdout), 8890) // a streamed one keeps MaxMessage bytes
 }
 
-// The ring gives the same as cutting the whole text would.
+// The ring keeps the same bytes as a cut of the whole text.
 func FuzzSink(f *testing.F) {
 	f.Add([]byte("hello world"), 3, 5)
 	f.Add([]byte(""), 1, 1)
@@ -253,7 +253,7 @@ func TestGroup(t *testing.T) {
 	}
 }
 
-// running tells a process from the zombie an init may leave for a while.
+// running reports whether a process runs. An init may leave it as a zombie for a while.
 func running(pid int) bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !strings.Contains(string(b), ") Z ")
