@@ -17,21 +17,21 @@ import (
 //go:embed runtimes.yaml
 var presetFile []byte
 
-// EnvFiles is the environment variable that names the overlay files of [Default], separated as
-// the directories of PATH are.
+// EnvFiles is the environment variable that names the overlay files of [Default]. They are
+// separated as the directories of PATH are.
 const EnvFiles = "DRYDOCK_RUNTIMES"
 
-// maxFile is the most bytes an overlay file may have.
+// maxFile is how many bytes an overlay file may have.
 const maxFile = 1 << 20
 
-// Catalog holds runtimes by name. It never changes: what adds to one returns another, so any
-// number of goroutines may share it. The zero value holds none.
+// Catalog holds runtimes by name. It never changes: a method that adds to it returns another one,
+// so any number of goroutines may share it. The zero value holds no runtime.
 type Catalog struct {
 	names    []string           // in the order in which they were first defined
-	runtimes map[string]Runtime // before stand-ins, which a later file may add
-	standIns map[string]string
-	mirrors  map[string]string // of registries
-	locks    map[string]Locked
+	runtimes map[string]Runtime // without stand-ins, which a later file may still add
+	standIns map[string]string  // by the image that they replace
+	mirrors  map[string]string  // by the registry that they replace
+	pins     map[string]Pins    // by runtime, of its definition today
 }
 
 var presets = sync.OnceValue(func() *Catalog {
@@ -46,8 +46,8 @@ var presets = sync.OnceValue(func() *Catalog {
 func Presets() *Catalog { return presets() }
 
 // Load returns the presets with the overlay files at paths laid over them in order. A file of
-// more than 1 MiB is refused. Everything wrong with the first file that has errors is reported,
-// each as an [*Error] with file and line, joined.
+// more than 1 MiB is refused. The error joins everything that is wrong with the first file that
+// has errors, each as an [*Error] with file and line.
 func Load(paths ...string) (*Catalog, error) {
 	c := Presets()
 	for _, path := range paths {
@@ -62,8 +62,8 @@ func Load(paths ...string) (*Catalog, error) {
 	return c, nil
 }
 
-// Default is [Load] with the files named in the environment variable DRYDOCK_RUNTIMES; the
-// presets alone when it is unset or empty.
+// Default is [Load] with the files that the environment variable DRYDOCK_RUNTIMES names. If it is
+// unset or empty, Default returns the presets alone.
 func Default() (*Catalog, error) {
 	var paths []string
 	for _, path := range filepath.SplitList(os.Getenv(EnvFiles)) {
@@ -74,8 +74,7 @@ func Default() (*Catalog, error) {
 	return Load(paths...)
 }
 
-// With returns a catalogue that holds rs as well, each in the place of an earlier runtime of its
-// name.
+// With returns a catalogue that holds rs as well. Each replaces an earlier runtime of its name.
 func (c *Catalog) With(rs ...Runtime) (*Catalog, error) {
 	next := c.clone()
 	var errs []error
@@ -92,8 +91,8 @@ func (c *Catalog) With(rs ...Runtime) (*Catalog, error) {
 	return next, nil
 }
 
-// Runtime returns the runtime of that name, with defaults and stand-ins applied. For a name that
-// is not there the error is ErrUnknownRuntime to errors.Is, and lists those that are.
+// Runtime returns the runtime of that name, with defaults, stand-ins and pins applied. For an
+// unknown name the error is ErrUnknownRuntime to errors.Is, and lists the names that are known.
 func (c *Catalog) Runtime(name string) (Runtime, error) {
 	r, ok := c.runtimes[name]
 	if !ok {
@@ -104,17 +103,17 @@ func (c *Catalog) Runtime(name string) (Runtime, error) {
 	return c.pinned(r), nil
 }
 
-// pinned returns a runtime of the catalogue as its lock has it.
+// pinned returns a runtime of the catalogue, resolved and with the pins it has, if any.
 func (c *Catalog) pinned(r Runtime) Runtime {
 	out := c.resolve(r)
-	if pins, ok := c.locks[r.Name]; ok {
+	if pins, ok := c.pins[r.Name]; ok {
 		out = pins.apply(out)
 	}
 	return out
 }
 
 // Resolve validates a runtime that is in no catalogue and returns it with defaults and the
-// catalogue's stand-ins applied. Runtime{Image: ref} does for any image.
+// catalogue's stand-ins applied. Runtime{Image: ref} is a runtime of any image.
 func (c *Catalog) Resolve(r Runtime) (Runtime, error) {
 	if err := r.Validate(); err != nil {
 		return Runtime{}, err
@@ -122,7 +121,7 @@ func (c *Catalog) Resolve(r Runtime) (Runtime, error) {
 	return c.resolve(r), nil
 }
 
-// All returns every runtime as Runtime does, in the order in which the files first define them.
+// All returns every runtime as Runtime does, in the order in which files first defined them.
 func (c *Catalog) All() []Runtime {
 	all := make([]Runtime, len(c.names))
 	for i, name := range c.names {
@@ -131,15 +130,12 @@ func (c *Catalog) All() []Runtime {
 	return all
 }
 
-// inPlaceOf is what Runtime.StandIn has between what stands in and the image itself.
-const inPlaceOf = " in place of "
-
 func (c *Catalog) resolve(r Runtime) Runtime {
 	r = r.clone()
 	r.WorkDir = cmp.Or(r.WorkDir, DefaultWorkDir)
-	// A copy of a runtime that was on a stand-in still is, unless it was given another image.
-	if !strings.HasPrefix(r.StandIn, r.Base()+inPlaceOf) {
-		r.StandIn = ""
+	// A copy of a runtime on a stand-in is on it as well, unless it was given another image.
+	if r.StandIn.Image != r.Base() {
+		r.StandIn = StandIn{}
 	}
 	image := r.Base()
 	local, ok := c.standIns[image]
@@ -149,7 +145,7 @@ func (c *Catalog) resolve(r Runtime) Runtime {
 	if local == image {
 		return r
 	}
-	r.StandIn = local + inPlaceOf + image
+	r.StandIn = StandIn{Image: local, For: image}
 	if r.Image != "" {
 		r.Image = local
 	} else {
@@ -158,7 +154,8 @@ func (c *Catalog) resolve(r Runtime) Runtime {
 	return r
 }
 
-// mirrored is the name of an image at the mirror of its registry, or its own where that has none.
+// mirrored returns the name of an image at the mirror of its registry, or the name itself if the
+// registry has no mirror.
 func (c *Catalog) mirrored(image string) string {
 	const hub = "docker.io"
 	registry, path, named := strings.Cut(image, "/")
@@ -176,21 +173,21 @@ func (c *Catalog) mirrored(image string) string {
 
 func (c *Catalog) clone() *Catalog {
 	next := &Catalog{names: slices.Clone(c.names), runtimes: map[string]Runtime{},
-		standIns: map[string]string{}, mirrors: map[string]string{}, locks: map[string]Locked{}}
+		standIns: map[string]string{}, mirrors: map[string]string{}, pins: map[string]Pins{}}
 	maps.Copy(next.runtimes, c.runtimes)
 	maps.Copy(next.standIns, c.standIns)
 	maps.Copy(next.mirrors, c.mirrors)
-	maps.Copy(next.locks, c.locks)
+	maps.Copy(next.pins, c.pins)
 	return next
 }
 
-// put is for a catalogue that nobody else has yet.
+// put adds a runtime, for a catalogue that nobody else has yet.
 func (c *Catalog) put(r Runtime) {
 	if _, ok := c.runtimes[r.Name]; !ok {
 		c.names = append(c.names, r.Name)
 	}
 	c.runtimes[r.Name] = r
-	delete(c.locks, r.Name)
+	delete(c.pins, r.Name)
 }
 
 // overlay returns the catalogue with the runtimes, stand-ins and mirrors of a file.
@@ -199,7 +196,7 @@ func (c *Catalog) overlay(file string, data []byte) (*Catalog, error) {
 	next := c.clone()
 	maps.Copy(next.standIns, l.standIns)
 	maps.Copy(next.mirrors, l.mirrors)
-	e := extender{layer: l, earlier: c, done: map[string]*Runtime{}}
+	e := extender{layer: l, earlier: c, complete: map[string]*Runtime{}}
 	for _, name := range l.names {
 		if r := e.runtime(name); r != nil {
 			next.put(*r)
@@ -211,20 +208,21 @@ func (c *Catalog) overlay(file string, data []byte) (*Catalog, error) {
 	return next, nil
 }
 
-func readFile(path string, most int64) ([]byte, error) {
+// readFile reads a file of at most limit bytes.
+func readFile(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(data)) > most {
-		err = fmt.Errorf("more than %d bytes; split it", most)
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("more than %d bytes", limit)
 	}
 	return data, err
 }
 
-// cause drops the path from err, which the message has already.
+// cause returns err without its path, which the message has already.
 func cause(err error) error {
 	if p, ok := errors.AsType[*os.PathError](err); ok {
 		return p.Err

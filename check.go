@@ -1,6 +1,7 @@
 package drydock
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -12,8 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// Limits that keep a hostile or mistaken file from costing memory: with extends, a runtime can be
-// many times the text that defines it.
+// Limits that keep a hostile or mistaken file from taking memory: by extends, a runtime can be many
+// times as long as the text that defines it.
 const (
 	maxEntries = 1000      // packages, setup commands and variables of one runtime together
 	maxText    = 32 * 1024 // bytes of one value; a line of a Dockerfile holds 64 KiB
@@ -22,50 +23,17 @@ const (
 	maxRequirements = 4 << 20 // bytes of one file
 )
 
-// manager is a package manager with the form of its packages and an example of it.
-type manager struct {
-	name Manager
-	form *regexp.Regexp
-	hint string
-}
-
-// managers are the package managers in install order. The
-// forms admit names and versions from the manager's registry only: no options, paths or URLs.
-var managers = []manager{
-	// A trailing '-' would have apt remove the package.
-	{Apt, form(`[a-z0-9][a-z0-9+.-]*[a-z0-9+.](:[a-z0-9]+(-[a-z0-9]+)*)?` +
-		`([=/][A-Za-z0-9]([A-Za-z0-9.+~:_-]*[A-Za-z0-9+~])?)?`), "git or git=1:2.39.5-0"},
-	{Apk, form(`[A-Za-z0-9][A-Za-z0-9+._-]*((=|~=?|[<>]=?)[0-9][A-Za-z0-9._-]*)?(@[a-z0-9]+)?`),
-		"git or nodejs~20"},
-	// https://packaging.python.org/specifications/dependency-specifiers, without markers and URLs.
-	{Pip, form(`[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(\[` + extra + `(,` + extra + `)*\])?` +
-		`(` + pin + `(,` + pin + `)*)?`), "pandas>=2,<3 or httpx[http2]==0.27, without spaces"},
-	// Without a scope there is no '/': npm takes a/b for a repository on GitHub.
-	{NPM, form(`(@[A-Za-z0-9][A-Za-z0-9._~-]*/)?[A-Za-z0-9][A-Za-z0-9._~-]*` +
-		`(@([~^=]|[<>]=?)?[A-Za-z0-9*][A-Za-z0-9.*+_-]*)?`), "react or @types/react@18"},
-	{Cargo, form(`[A-Za-z][A-Za-z0-9_-]*(@([~^=]|[<>]=?)?[0-9][A-Za-z0-9.*+-]*)?`),
-		"ripgrep or ripgrep@14.1.0"},
-	{Go, form(`[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+(/[A-Za-z0-9_~][A-Za-z0-9._~-]*)+` +
-		`@[A-Za-z0-9][A-Za-z0-9.+_-]*`), "golang.org/x/tools/gopls@latest, with a version"},
-}
-
-const (
-	extra = `[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?`
-	pin   = `(===?|~=|!=|[<>]=?)[A-Za-z0-9][A-Za-z0-9.!+_*-]*`
-)
-
 var (
 	nameForm = form(`[a-z0-9][a-z0-9._-]{0,62}`)
-	// What a file is called in the build context, where it must not be a flag.
+	// The name of a file in the build context. It must not look like a flag.
 	requirementForm = form(`[A-Za-z0-9][A-Za-z0-9._-]{0,99}`)
 
 	envForm      = form(`[A-Za-z_][A-Za-z0-9_]*`)
 	dirForm      = form(`(/[A-Za-z0-9._+@-]+)+`)
-	userForm     = form(`[a-z_][a-z0-9_-]{0,31}`)
-	numberForm   = form(`(0|[1-9][0-9]*)(:(0|[1-9][0-9]*))?`)
+	userForm     = form(account + `(:` + account + `)?`)
 	registryForm = form(registry)
 	mirrorForm   = form(registry + `(/` + part + `)*`)
-	// The grammar of github.com/distribution/reference with the two digests that are in use.
+	// The grammar of github.com/distribution/reference with the two digests in use.
 	imageForm = form(`(` + registry + `/)?` +
 		part + `(/` + part + `)*(:\w[\w.-]{0,127})?(@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}))?`)
 )
@@ -73,25 +41,19 @@ var (
 const (
 	host     = `[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?`
 	registry = `(` + host + `(\.` + host + `)*|\[[0-9a-fA-F:]+\])(:[0-9]+)?`
+	account  = `(0|[1-9][0-9]*|[a-z_][a-z0-9_-]{0,31})`
 	part     = `[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*`
 )
 
-// systemDirs are those on which nothing may be mounted, the work dir included; below the ones
-// that end in '/', nothing either.
-var systemDirs = []string{
-	"/.drydock/", "/bin/", "/boot/", "/dev/", "/etc/", "/lib/", "/lib64/", "/proc/", "/sbin/",
-	"/sys/", "/usr/bin/", "/usr/lib/", "/usr/sbin/", "/run", "/tmp", "/usr", "/usr/local", "/var",
-}
-
 func form(re string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + re + `)$`) }
 
-// Validate reports everything that is wrong with the runtime, each as an [*Error], joined.
+// Validate returns everything that is wrong with the runtime, each as an [*Error], joined.
 func (r Runtime) Validate() error {
 	return join(append(r.checkFields(), r.checkWhole()...))
 }
 
-// checkFields looks at each value for itself, so that it can judge half a runtime as well: one
-// that takes the rest from another.
+// checkFields checks each field by itself, so a runtime that inherits the rest can be checked as
+// well.
 func (r Runtime) checkFields() (errs []*Error) {
 	check := func(field, message string) {
 		if message != "" {
@@ -124,7 +86,7 @@ func (r Runtime) checkFields() (errs []*Error) {
 		}
 		for n, name := range r.Packages[m] {
 			if len(name) > 255 || !managers[i].form.MatchString(name) {
-				check(fmt.Sprintf("%s[%d]", field, n), fmt.Sprintf("%s is no %s package; write one such as %s",
+				check(fmt.Sprintf("%s[%d]", field, n), fmt.Sprintf("%s is not a package of %s; write one such as %s",
 					quote(name), m, managers[i].hint))
 			}
 		}
@@ -141,8 +103,8 @@ func (r Runtime) checkFields() (errs []*Error) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.Env)) {
 		if len(key) > 255 || !envForm.MatchString(key) {
-			check(at("env", key), "no name of a variable; write letters, digits and _, "+
-				"the first no digit")
+			check(at("env", key), "not a name of a variable; write letters, digits and _, "+
+				"the first not a digit")
 			continue
 		}
 		check(at("env", key), checkText(r.Env[key], "\t"))
@@ -156,7 +118,7 @@ func (r Runtime) checkFields() (errs []*Error) {
 	return errs
 }
 
-// checkWhole looks at how the fields go together, once nothing more is to be inherited.
+// checkWhole checks how the fields go together, once everything is inherited.
 func (r Runtime) checkWhole() (errs []*Error) {
 	check := func(field, format string, args ...any) {
 		errs = append(errs, &Error{Runtime: r.Name, Field: field, Message: fmt.Sprintf(format, args...)})
@@ -167,7 +129,7 @@ func (r Runtime) checkWhole() (errs []*Error) {
 			"or base_image to build on one")
 	case r.Base() == "":
 		check("", "no image; write image to use one as it is, base_image to build on one, "+
-			"or extends to take over a runtime")
+			"or extends to inherit from a runtime")
 	case r.Image != "" && r.installs():
 		check("image", "is used as it is, without packages and setup commands; "+
 			"write base_image to build on %s", quote(r.Image))
@@ -178,7 +140,8 @@ func (r Runtime) checkWhole() (errs []*Error) {
 	return errs
 }
 
-// checkSize is asked of a definition and again after it was laid over another.
+// checkSize checks a definition, and again after it inherited from another, which may have grown
+// it.
 func (r Runtime) checkSize() string {
 	n := len(r.SetupCommands) + len(r.Env) + len(r.Packages)
 	for _, names := range r.Packages {
@@ -189,55 +152,6 @@ func (r Runtime) checkSize() string {
 	}
 	return ""
 }
-
-// requirementManagers are those that take requirement files.
-var requirementManagers = []string{string(Pip), string(NPM)}
-
-func checkRequirements(m Manager, files Requirements) string {
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		text := files[name]
-		switch {
-		case !requirementForm.MatchString(name):
-			return quote(name) + " is no name of a requirement file; write letters, digits and . _ -"
-		case len(text) > maxRequirements:
-			return fmt.Sprintf("%s has %d bytes; at most %d", name, len(text), maxRequirements)
-		case !utf8.ValidString(text) || strings.Contains(text, "\x00"):
-			return name + " is not UTF-8 text"
-		case strings.TrimSpace(text) == "":
-			return name + " is empty; write what to install, or leave it out"
-		}
-	}
-	switch m {
-	case Pip:
-		for _, text := range files {
-			for line := range strings.Lines(text) {
-				if m := otherFile.FindString(line); m != "" {
-					return quote(strings.TrimSpace(m)) + " names another file, which is not there when the image is built; write out what is in it"
-				}
-			}
-		}
-		if len(files) != 1 {
-			return fmt.Sprintf("%d files; pip takes one, such as requirements.txt", len(files))
-		}
-	case NPM:
-		_, lock := files[npmLock]
-		if _, ok := files[npmManifest]; !ok || len(files) > 2 || len(files) == 2 && !lock {
-			return "npm takes " + npmManifest + ", and " + npmLock + " beside it"
-		}
-	default:
-		return unknown("manager", string(m), requirementManagers)
-	}
-	return ""
-}
-
-// otherFile is how a requirement file of pip begins a line that names another.
-var otherFile = regexp.MustCompile(`^\s*(-r|--requirement|-c|--constraint|-e|--editable|\./|\.\./|file:)[ =]?\S*`)
-
-// The files of a project of npm.
-const (
-	npmManifest = "package.json"
-	npmLock     = "package-lock.json"
-)
 
 func checkName(s string) string {
 	if nameForm.MatchString(s) {
@@ -251,11 +165,12 @@ func checkImage(s string) string {
 	if len(s) <= 512 && imageForm.MatchString(s) {
 		return ""
 	}
-	return quote(s) + " is no image reference; write NAME:TAG or NAME@sha256:DIGEST, " +
+	return quote(s) + " is not an image reference; write NAME:TAG or NAME@sha256:DIGEST, " +
 		"such as python:3.12-slim"
 }
 
-// checkText does not repeat the text, which may be a secret where none should be.
+// checkText checks text with only the given control characters. Its messages do not repeat the
+// text, which may be a misplaced secret.
 func checkText(s, controls string) string {
 	if len(s) > maxText {
 		return fmt.Sprintf("%d bytes; at most %d", len(s), maxText)
@@ -272,46 +187,39 @@ func checkText(s, controls string) string {
 }
 
 func checkWorkDir(s string) string {
+	_, system := SystemDir(s)
 	switch {
 	case !path.IsAbs(s):
 		return quote(s) + " is relative; write an absolute path, such as " + DefaultWorkDir
 	case path.Clean(s) != s:
 		return quote(s) + " is not clean; write " + quote(path.Clean(s))
-	case s == "/":
-		return `"/" is a system directory; write one of its own, such as ` + DefaultWorkDir
+	case system || slices.Contains(sharedDirs, s):
+		return quote(s) + " is a system directory; write another, such as " + DefaultWorkDir
 	case len(s) > 255 || !dirForm.MatchString(s):
 		return quote(s) + " does not fit a mount; write letters, digits and . _ + @ - between slashes"
-	}
-	for _, dir := range systemDirs {
-		top := strings.TrimSuffix(dir, "/")
-		if s == top || top != dir && strings.HasPrefix(s, dir) {
-			return quote(s) + " is a system directory; write one of its own, such as " + DefaultWorkDir
-		}
 	}
 	return ""
 }
 
-func checkUser(s string) string {
-	if userForm.MatchString(s) {
-		return ""
+// CheckUser returns an [*Error] unless s is a user, or a user and a group with a colon between
+// them, each a number or a name. It does not know whether an image has them.
+func CheckUser(s string) error {
+	if message := checkUser(s); message != "" {
+		return &Error{Field: "user", Message: message}
 	}
-	ok := numberForm.MatchString(s)
-	for id := range strings.SplitSeq(s, ":") {
+	return nil
+}
+
+func checkUser(s string) string {
+	ok := userForm.MatchString(s)
+	for part := range strings.SplitSeq(s, ":") {
 		// Engines refuse ids above 31 bits.
-		_, err := strconv.ParseInt(id, 10, 32)
-		ok = ok && err == nil
+		_, err := strconv.ParseInt(part, 10, 32)
+		ok = ok && !errors.Is(err, strconv.ErrRange)
 	}
 	if ok {
 		return ""
 	}
-	return quote(s) + " is no user; write a uid such as 1000, uid:gid such as 1000:1000, " +
+	return quote(s) + " is not a user; write a uid such as 1000, uid:gid such as 1000:1000, " +
 		"or the name of a user of the image"
-}
-
-func managerNames() []string {
-	var names []string
-	for _, m := range managers {
-		names = append(names, string(m.name))
-	}
-	return names
 }

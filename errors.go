@@ -9,21 +9,21 @@ import (
 	"unicode/utf8"
 )
 
-// ErrUnknownRuntime is what errors.Is finds when a name is in no file of the catalogue.
+// ErrUnknownRuntime is what errors.Is finds if the catalogue has no runtime of a name.
 var ErrUnknownRuntime = errors.New("unknown runtime")
 
-// Error is one thing that is wrong with a runtime or with a file of runtimes. Functions of this
-// package that find several return them joined, in the order of their lines.
+// Error is one mistake in a runtime or in a file of runtimes. Functions of this package that find
+// several return them joined, in the order of their lines.
 type Error struct {
 	File    string // the overlay file; empty for a runtime made in Go
-	Line    int    // its line, from 1; 0 when there is none to name
-	Runtime string // the runtime's name, or empty when the error is not about one
+	Line    int    // its line, from 1; 0 if no line is known
+	Runtime string // the runtime's name; empty if the error is not about one
 	Field   string // the key by its path in the file, such as "packages.pip[0]", or empty
 	Message string // what is wrong and what to write instead
 	Err     error  // the cause, or nil
 }
 
-// Error returns "FILE:LINE: runtime "NAME": FIELD: MESSAGE" less the parts that are empty.
+// Error returns "FILE:LINE: runtime "NAME": FIELD: MESSAGE" without the parts that are empty.
 func (e *Error) Error() string {
 	var b strings.Builder
 	switch {
@@ -45,8 +45,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// maxErrors is how many errors of one file are shown: past it the file is not what it should be
-// at all, and a reader is not helped by the rest.
+// maxErrors is how many errors of one file are shown. A file with more is probably another kind
+// of file, and the rest would not help its reader.
 const maxErrors = 50
 
 // join returns errs, which all concern one file or one runtime, as one error, or nil.
@@ -64,20 +64,20 @@ func join(errs []*Error) error {
 	return errors.Join(all...)
 }
 
-// quote is %q for text that may be as long as a whole file.
+// quote is %q for text that may be as long as a whole file: it shows the first 80 bytes.
 func quote(s string) string {
-	const most = 80
-	if len(s) <= most {
+	const maxQuoted = 80
+	if len(s) <= maxQuoted {
 		return fmt.Sprintf("%q", s)
 	}
-	cut := most
+	cut := maxQuoted
 	for cut > 0 && !utf8.RuneStart(s[cut]) {
 		cut--
 	}
 	return fmt.Sprintf("%q...", s[:cut])
 }
 
-// at is the path of what a mapping holds under key, by which Error.Field names it.
+// at returns the path, for Error.Field, of the value that the mapping field holds under key.
 func at(field, key string) string {
 	if !plainKey.MatchString(key) {
 		key = quote(key)
@@ -87,35 +87,37 @@ func at(field, key string) string {
 
 var plainKey = form(`[A-Za-z0-9_./:@+-]{1,80}`)
 
-// unknown says that word is none of known, which it lists, and names the one likely meant.
-func unknown(what, word string, known []string) string {
-	const most = 50 // names to list
-	list := strings.Join(known[:min(most, len(known))], ", ")
-	if more := len(known) - most; more > 0 {
+// unknown is the message for a word of some kind that is not known. It lists the known words and
+// names the one that was probably meant.
+func unknown(kind, word string, known []string) string {
+	const maxListed = 50
+	list := strings.Join(known[:min(maxListed, len(known))], ", ")
+	if more := len(known) - maxListed; more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
 	if near := nearest(word, known); near != "" {
-		return fmt.Sprintf("unknown %s %s; did you mean %q? Known: %s", what, quote(word), near, list)
+		return fmt.Sprintf("unknown %s %s; did you mean %q? Known: %s", kind, quote(word), near, list)
 	}
-	return fmt.Sprintf("unknown %s %s; known: %s", what, quote(word), list)
+	return fmt.Sprintf("unknown %s %s; known: %s", kind, quote(word), list)
 }
 
-// nearest returns the entry of known that word is most likely a misspelling of, or "".
+// nearest returns the known word that the given one is probably a misspelling of, or "" if they
+// all differ in more than a third of it.
 func nearest(word string, known []string) string {
-	best, least := "", max(1, len(word)/3)+1
+	best, bound := "", max(1, len(word)/3)+1
 	for _, k := range known {
-		// The difference in length is a lower bound, which spares the work on long words.
-		if abs(len(word)-len(k)) >= least {
+		// The difference in length is a lower bound, which saves work on long words.
+		if abs(len(word)-len(k)) >= bound {
 			continue
 		}
-		if d := distance(word, k); d < least {
-			best, least = k, d
+		if d := distance(word, k); d < bound {
+			best, bound = k, d
 		}
 	}
 	return best
 }
 
-// distance counts the bytes to insert, drop or change to make b of a.
+// distance counts the bytes to insert, delete or change to turn a into b (Levenshtein).
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

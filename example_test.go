@@ -116,6 +116,6 @@ func ExampleRuntime_Validate() {
 	}
 	fmt.Println(r.Validate())
 	// Output:
-	// runtime "lab": packages.pip[0]: "rich; rm -rf /" is no pip package; write one such as pandas>=2,<3 or httpx[http2]==0.27, without spaces
+	// runtime "lab": packages.pip[0]: "rich; rm -rf /" is not a package of pip; write one such as pandas>=2,<3 or httpx[http2]==0.27, without spaces
 	// runtime "lab": image: is used as it is, without packages and setup commands; write base_image to build on "python:3.12-slim"
 }

@@ -6,30 +6,31 @@ import (
 	"strings"
 )
 
-// extender puts the runtimes of one file on what they extend.
+// extender completes the runtimes of one file by the runtimes that they extend.
 type extender struct {
-	layer   *layer
-	earlier *Catalog            // of the files before
-	done    map[string]*Runtime // nil for one that has an error, which is reported already
-	chain   []string            // from the runtime asked for to the one at hand
+	layer    *layer
+	earlier  *Catalog            // the runtimes of the files before
+	complete map[string]*Runtime // nil for a runtime with an error, which is reported already
+	chain    []string            // the runtimes under way, each extending the next
 }
 
-// runtime returns the runtime of the file in full, or nil when it or one it extends has an error.
+// runtime returns a runtime of the file, complete. It returns nil if that runtime or one that it
+// extends has an error.
 func (e *extender) runtime(name string) *Runtime {
-	if r, ok := e.done[name]; ok {
+	if r, ok := e.complete[name]; ok {
 		return r
 	}
 	d := e.layer.runtimes[name]
 	e.chain = append(e.chain, name)
 	r := e.extend(d)
 	e.chain = e.chain[:len(e.chain)-1]
-	e.done[name] = r
+	e.complete[name] = r
 	return r
 }
 
 func (e *extender) extend(d definition) *Runtime {
 	r := d.Runtime
-	if d.bad {
+	if d.invalid {
 		return nil
 	}
 	if d.extends != "" {
@@ -37,7 +38,7 @@ func (e *extender) extend(d definition) *Runtime {
 		if base == nil {
 			return nil
 		}
-		r = r.over(*base)
+		r = r.inherit(*base)
 		if message := r.checkSize(); message != "" {
 			e.layer.fail(d, "", message, nil)
 			return nil
@@ -51,12 +52,12 @@ func (e *extender) extend(d definition) *Runtime {
 	return &r
 }
 
-// base finds what d extends: a runtime of the same file before one of an earlier file, except
-// that its own name means the earlier one.
+// base finds the runtime that d extends. A runtime of the same file comes before one of an earlier
+// file, but d's own name means the earlier one.
 func (e *extender) base(d definition) *Runtime {
 	if _, here := e.layer.runtimes[d.extends]; here && d.extends != d.Name {
 		if at := slices.Index(e.chain, d.extends); at >= 0 {
-			e.layer.fail(d, "extends", "goes round in a circle: "+
+			e.layer.fail(d, "extends", "is a circle: "+
 				strings.Join(e.chain[at:], " -> ")+" -> "+d.extends+
 				"; give one of them an image instead", nil)
 			return nil
@@ -72,7 +73,7 @@ func (e *extender) base(d definition) *Runtime {
 		return nil
 	}
 	if len(e.layer.errs) >= maxErrors {
-		// Nobody will read it, and a thousand searches among a thousand names take seconds.
+		// Nobody will read this one, and to search a thousand names a thousand times takes seconds.
 		e.layer.fail(d, "extends", "unknown runtime", ErrUnknownRuntime)
 		return nil
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// The programs in the README compile, and print what it says they do.
+// The programs in the README compile, and print the output that it shows.
 func TestREADME(t *testing.T) {
 	text, err := os.ReadFile("README.md")
 	if err != nil {

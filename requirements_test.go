@@ -13,7 +13,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// project writes files and a catalogue file that names them, and returns its path.
+// project writes files and a catalogue file that names them, and returns the path of the latter.
 func project(t *testing.T, definition string, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -43,7 +43,7 @@ func TestRequirements(t *testing.T) {
 	})
 	is.NoErr(r.Validate())
 
-	// What is in the files counts, not only their names.
+	// The text of the files counts, not only their names.
 	is.NoErr(os.WriteFile(filepath.Join(filepath.Dir(file), "requirements/base.txt"), []byte("a==2\n"), 0o600))
 	c, err = Load(file)
 	is.NoErr(err)
@@ -51,7 +51,7 @@ func TestRequirements(t *testing.T) {
 	is.NoErr(err)
 	is.True(changed.Hash() != r.Hash())
 
-	// A copy is the caller's own; one that extends it takes them over, or has its own.
+	// A copy is the caller's own. A runtime that extends it inherits the files, or has its own.
 	r.Requirements[Pip]["base.txt"] = "changed"
 	again, err := c.Runtime("lab")
 	is.NoErr(err)
@@ -80,8 +80,8 @@ func TestRefusedRequirements(t *testing.T) {
 		{"{pip: empty.txt}", `requirements.pip: empty.txt is empty; write what to install, or leave it out`},
 		{"{pip: binary.txt}", `requirements.pip: binary.txt is not UTF-8 text`},
 		{"{pip: huge.txt}", fmt.Sprintf(`requirements.pip: huge.txt has %d bytes; at most %d`, maxRequirements+1, maxRequirements)},
-		{"{pip: -x.txt}", `requirements.pip: "-x.txt" is no name of a requirement file; write letters, digits and . _ -`},
-		{"{npm: a.txt}", `requirements.npm: "a.txt" is no package.json`},
+		{"{pip: -x.txt}", `requirements.pip: "-x.txt" is not a name of a requirement file; write letters, digits and . _ -`},
+		{"{npm: a.txt}", `requirements.npm: "a.txt" is not a package.json`},
 		{"{apt: a.txt}", `requirements: unknown key "apt"; known: pip, npm`},
 		{"{pip: [a.txt]}", `requirements.pip: found a list; write text`},
 		{"a.txt", `requirements: found text; write a mapping, such as {pip: requirements.txt}`},
@@ -100,11 +100,20 @@ func TestRefusedRequirements(t *testing.T) {
 	}
 	t.Run("in Go", func(t *testing.T) {
 		is := is.New(t)
-		for _, r := range []map[Manager]Requirements{
-			{Pip: nil}, {Pip: {"a": "x", "b": "x"}}, {NPM: {"package-lock.json": "x"}}, {NPM: {"package.json": "x", "other": "x"}},
-			{Cargo: {"Cargo.toml": "x"}}, {Pip: {"../a": "x"}},
+		for _, tt := range []struct {
+			requirements map[Manager]Requirements
+			want         string
+		}{
+			{map[Manager]Requirements{Pip: nil}, "pip: 0 files; pip takes one, such as requirements.txt"},
+			{map[Manager]Requirements{Pip: {"a": "x", "b": "x"}}, "pip: 2 files; pip takes one, such as requirements.txt"},
+			{map[Manager]Requirements{NPM: {"package-lock.json": "x"}}, "npm: npm takes package.json, and package-lock.json beside it"},
+			{map[Manager]Requirements{NPM: {"package.json": "x", "other": "x"}}, "npm: npm takes package.json, and package-lock.json beside it"},
+			{map[Manager]Requirements{Cargo: {"Cargo.toml": "x"}}, `cargo: unknown manager "cargo"; known: pip, npm`},
+			{map[Manager]Requirements{Pip: {"../a": "x"}}, `pip: "../a" is not a name of a requirement file; write letters, digits and . _ -`},
 		} {
-			is.True(Runtime{BaseImage: "x", Requirements: r}.Validate() != nil)
+			err := Runtime{BaseImage: "x", Requirements: tt.requirements}.Validate()
+			is.True(err != nil)                            // refused
+			is.Equal(err.Error(), "requirements."+tt.want) // says so
 		}
 		is.True(Runtime{Image: "x", Requirements: map[Manager]Requirements{Pip: {"a": "x"}}}.Validate() != nil) // nothing is installed on it
 	})

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"iter"
 	"maps"
 	"slices"
 )
@@ -14,29 +13,30 @@ import (
 // DefaultWorkDir is the work dir of a runtime that names none.
 const DefaultWorkDir = "/workspace"
 
-// Runtime is what a sandbox is made from: an image and what is installed on it. In Go, one is
-// derived from another by changing a copy; every Runtime a [Catalog] returns is the caller's own.
+// Runtime is what a sandbox is made from: an image and what is installed on it. To derive one from
+// another in Go, change a copy: every Runtime that a [Catalog] returns is the caller's own.
 //
-// The struct is checked by [Runtime.Validate]; each field states what is accepted.
+// [Runtime.Validate] checks the struct; the comment of each field states what it accepts.
 type Runtime struct {
-	// Name is what a Catalog keeps it by: 1 to 63 of a-z, 0-9, '.', '_' and '-', the first a
-	// letter or digit. It may be empty outside a catalogue.
+	// Name is its name in a Catalog: 1 to 63 of a-z, 0-9, '.', '_' and '-', the first a letter
+	// or digit. It may be empty outside a catalogue.
 	Name string
 
 	// Description is text for people.
 	Description string
 
-	// Image is used as it is: nothing can be installed on it. BaseImage is built on. Exactly
-	// one of the two is set.
+	// Image is used as it is: nothing can be installed on it. BaseImage is the image to build
+	// on. Exactly one of the two is set.
 	Image     string
 	BaseImage string
 
-	// Packages are what the image's package managers install, nil where there are none. They reach the manager as
-	// arguments, never through a shell: forms such as "pandas>=2,<3" would be redirections.
+	// Packages are installed by the image's package managers. They reach a manager as
+	// arguments, never through a shell, to which "pandas>=2,<3" would be a redirection.
+	// Default: none.
 	Packages Packages
 
-	// Requirements are files of a project's own that say what a manager installs, before
-	// Packages: see Requirements.
+	// Requirements are the files of a project that list what a manager installs. They are
+	// installed before Packages.
 	Requirements map[Manager]Requirements
 
 	// SetupCommands run after the packages are installed, in order, as root and each by the
@@ -48,75 +48,47 @@ type Runtime struct {
 	// image: no secrets.
 	Env map[string]string
 
-	// WorkDir is absolute, clean, and no system directory. Default DefaultWorkDir.
+	// WorkDir is absolute and clean, and is no system directory: see SystemDir. Default:
+	// DefaultWorkDir.
 	WorkDir string
 
-	// User is a uid, uid:gid or the name of a user of the image. Default: the unprivileged
-	// user that the sandbox chooses.
+	// User is a uid, uid:gid or the name of a user of the image: see CheckUser. Default: the
+	// unprivileged user that the sandbox chooses.
 	User string
 
-	// StandIn is set by a Catalog that replaced the image by one of its stand-ins, and says so
-	// for people: "localhost/drydock/python:bookworm in place of python:3.12-slim". Reports of
+	// StandIn is set by a Catalog that replaced the image by one of its stand-ins. Reports of
 	// what ran have to carry it. It does not count for Hash: the replacement itself does.
-	StandIn string
+	StandIn StandIn
 }
 
-// Manager is a package manager.
-type Manager string
+// StandIn says that an image is used in place of the one that a definition names. The zero
+// value says that none is.
+type StandIn struct {
+	Image string // the image that is used
+	For   string // the image that it replaces
+}
 
-// The managers there are, in the order in which they install: those of the system first, since
-// the others may need what they bring (a compiler, or npm itself).
-const (
-	Apt   Manager = "apt"
-	Apk   Manager = "apk"
-	Pip   Manager = "pip"
-	NPM   Manager = "npm"
-	Cargo Manager = "cargo"
-	Go    Manager = "go" // go install: a package's path with @version
-)
-
-// Managers returns all managers in the order in which they install.
-func Managers() []Manager {
-	all := make([]Manager, len(managers))
-	for i, m := range managers {
-		all[i] = m.name
+// String returns a sentence for people, such as "localhost/drydock/python:bookworm in place of
+// python:3.12-slim", and nothing for the zero value.
+func (s StandIn) String() string {
+	if s == (StandIn{}) {
+		return ""
 	}
-	return all
+	return s.Image + " in place of " + s.For
 }
 
-// Packages is what each manager installs. The order of one manager's packages carries no meaning.
-type Packages map[Manager][]string
-
-// Requirements are the files of a project by which a manager installs, with their text. For Pip
-// that is one file of any name, as pip install -r takes it; hashes in it are checked. For NPM it
-// is "package.json", and "package-lock.json" where the versions are to be exactly those of the
-// lock file. Other managers take none. A file has at most 4 MiB, and cannot name others: only
-// these are there when the image is built.
-type Requirements map[string]string
-
-// All yields the managers that have packages, in the order of the Manager constants.
-func (p Packages) All() iter.Seq2[Manager, []string] {
-	return func(yield func(Manager, []string) bool) {
-		for _, m := range managers {
-			if names := p[m.name]; len(names) > 0 && !yield(m.name, names) {
-				return
-			}
-		}
-	}
-}
-
-// Base returns the image that the runtime starts from, whether it is used as it is or built on.
+// Base returns the image that the runtime starts from: Image or BaseImage, whichever is set.
 func (r Runtime) Base() string { return cmp.Or(r.Image, r.BaseImage) }
 
 // Hash returns the SHA-256 of what the runtime's image is made of, in hex. Equal hashes mean
-// equal images as far as a definition can tell: name, description and stand-in text do not
-// count, nor does the order of environment variables or of one manager's packages, nor whether
-// an image on which nothing is installed was given as Image or as BaseImage. Setup commands
-// count in their order. It is the same on every platform and with every version of Go.
+// equal images as far as a definition can tell. Name, Description and StandIn do not count, nor
+// does the order of one manager's packages, nor whether an image on which nothing is installed
+// was given as Image or as BaseImage. Setup commands count in their order. The hash is the same
+// on every platform and with every version of Go.
 func (r Runtime) Hash() string {
 	h := sha256.New()
 	// Strings are written with their length and lists with their count, so that no two
-	// definitions have the same bytes. JSON and %q change between versions of Go.
+	// definitions have the same bytes. JSON and %q would change between versions of Go.
 	put := func(s string) { fmt.Fprintf(h, "%d:%s,", len(s), s) }
 	list := func(name string, items []string) {
 		put(name)
@@ -163,8 +135,8 @@ func (r Runtime) clone() Runtime {
 	return r
 }
 
-// over returns r with what it does not give taken from base: the meaning of extends.
-func (r Runtime) over(base Runtime) Runtime {
+// inherit returns r with every field that it does not give taken from base, as extends says.
+func (r Runtime) inherit(base Runtime) Runtime {
 	out := base.clone()
 	out.Name = r.Name
 	out.Description = cmp.Or(r.Description, base.Description)
@@ -174,7 +146,7 @@ func (r Runtime) over(base Runtime) Runtime {
 	case r.Base() != "":
 		out.Image, out.BaseImage = r.Image, r.BaseImage
 	case base.Image != "" && r.installs():
-		// To extend a runtime by packages is to build on its image.
+		// A runtime that adds packages builds on the image of its base.
 		out.Image, out.BaseImage = "", base.Image
 	}
 	for m, names := range r.Packages {
@@ -202,7 +174,7 @@ func (r Runtime) over(base Runtime) Runtime {
 	return out
 }
 
-// installs reports whether anything is put on the base image.
+// installs reports whether anything is installed on the base image.
 func (r Runtime) installs() bool {
 	for range r.Packages.All() {
 		return true

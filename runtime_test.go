@@ -7,8 +7,8 @@ import (
 	"github.com/matryer/is"
 )
 
-// The hash names images that exist: a change here makes every host build all of them again, so
-// it has to come with a new first line of what is hashed.
+// The hash names images that exist: if it changes, every host builds all of them again. A change has
+// to come with a new first line of the hashed text.
 func TestHashGolden(t *testing.T) {
 	for _, tt := range []struct {
 		runtime Runtime
@@ -24,7 +24,7 @@ func TestHashGolden(t *testing.T) {
 
 func full() Runtime {
 	return Runtime{
-		Name: "x", Description: "d", BaseImage: "a", StandIn: "a in place of b",
+		Name: "x", Description: "d", BaseImage: "a", StandIn: StandIn{Image: "a", For: "b"},
 		Packages:      Packages{Apt: {"git", "curl"}, Pip: {"pandas>=2,<3"}},
 		SetupCommands: []string{"one", "two"},
 		Env:           map[string]string{"A": "1", "B": "2"},
@@ -39,7 +39,7 @@ func TestHash(t *testing.T) {
 	}{
 		"name":                     {func(r *Runtime) { r.Name = "y" }, true},
 		"description":              {func(r *Runtime) { r.Description = "e" }, true},
-		"stand-in text":            {func(r *Runtime) { r.StandIn = "" }, true},
+		"stand-in":                 {func(r *Runtime) { r.StandIn = StandIn{} }, true},
 		"order of packages":        {func(r *Runtime) { slices.Reverse(r.Packages[Apt]) }, true},
 		"a package twice":          {func(r *Runtime) { r.Packages[Apt] = []string{"git", "curl", "git"} }, true},
 		"a manager without any":    {func(r *Runtime) { r.Packages[Go] = nil }, true},
@@ -75,16 +75,18 @@ func TestHashLeavesTheRuntimeAlone(t *testing.T) {
 	is.Equal(r, full())
 }
 
-func TestPackagesAll(t *testing.T) {
-	is := is.New(t)
-	p := Packages{Go: {"e"}, Pip: {"c"}, Apt: {"a"}, Cargo: {}, NPM: {"d"}, Apk: {"b"}}
-	var order []Manager
-	for m := range p.All() {
-		order = append(order, m)
-	}
-	is.Equal(order, []Manager{Apt, Apk, Pip, NPM, Go}) // those of the system first, none without packages
-	for m := range p.All() {
-		is.Equal(m, Apt)
-		break
+func TestStandInString(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		standIn StandIn
+		want    string
+	}{
+		{"none", StandIn{}, ""},
+		{"one", StandIn{Image: "mirror/a:1", For: "a:1"}, "mirror/a:1 in place of a:1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			is := is.New(t)
+			is.Equal(tt.standIn.String(), tt.want)
+		})
 	}
 }

@@ -2,12 +2,12 @@ package drydock
 
 import "encoding/json"
 
-// Schema returns the JSON Schema (draft 2020-12) of a file of runtimes, for editors: one of YAML
-// that begins with "# yaml-language-server: $schema=runtimes.schema.json" completes keys and
-// marks what is wrong. Load refuses all that the schema refuses, and more: what goes on between
-// runtimes, such as extends, and duplicate keys.
+// Schema returns the JSON Schema (draft 2020-12) of a file of runtimes. Editors complete keys and
+// mark mistakes in a file that begins with "# yaml-language-server: $schema=runtimes.schema.json".
+// Load refuses everything that the schema refuses, and more: mistakes between runtimes, such as
+// in extends, and duplicate keys.
 func Schema() []byte {
-	// Values always encode.
+	// Maps of these values always encode.
 	text, _ := json.MarshalIndent(schema(), "", "  ")
 	return append(text, '\n')
 }
@@ -54,7 +54,7 @@ func schema() node {
 
 func ref(name string) node { return node{"$ref": "#/$defs/" + name} }
 
-// described is a schema with words for people.
+// described adds a description for people to a schema.
 func described(s node, words string) node {
 	s["description"] = words
 	return s
@@ -66,20 +66,20 @@ func runtimeSchema() node {
 		"additionalProperties": false,
 		"properties": node{
 			"description": described(ref("text"), "text for people"),
-			"extends":     described(ref("text"), "the runtime that gives what is not given here"),
+			"extends":     described(ref("text"), "the runtime that gives every field that is not given here"),
 			"image":       described(ref("image"), "an image to use as it is"),
 			"base_image":  described(ref("image"), "an image to build on"),
 			"packages": described(node{"anyOf": []node{ref("packages"), {"type": "array", "items": node{"type": "string"}}}},
-				"what each package manager installs; a plain list goes with package_manager"),
+				"the packages of each package manager; a plain list needs package_manager"),
 			"package_manager": described(node{"enum": managerNames()}, "the manager of a plain list of packages"),
 			"requirements": described(node{
 				"type": "object", "additionalProperties": false,
 				"properties": node{
-					string(Pip): described(ref("text"), "a file as of pip install -r, beside this one or below"),
+					string(Pip): described(ref("text"), "a file as for pip install -r, beside this one or below"),
 					string(NPM): described(node{"type": "string", "pattern": `(^|/)package\.json$`},
 						"package.json, and package-lock.json beside it"),
 				},
-			}, "files of a project by which a manager installs"),
+			}, "files of a project that list what a manager installs"),
 			"setup_commands": described(node{"type": "array", "items": node{"type": "string", "pattern": `\S`, "maxLength": maxText}},
 				"shell commands run as root, in order, after the packages"),
 			"env": described(node{
@@ -90,7 +90,7 @@ func runtimeSchema() node {
 				"absolute and no system directory; the default is "+DefaultWorkDir),
 			"user": described(node{"anyOf": []node{
 				{"type": "integer", "minimum": 0},
-				{"type": "string", "anyOf": []node{{"pattern": userForm.String()}, {"pattern": numberForm.String()}}},
+				{"type": "string", "pattern": userForm.String()},
 			}}, "uid, uid:gid or a name; the default is the sandbox's own user"),
 		},
 		"dependentSchemas": node{

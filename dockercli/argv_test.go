@@ -3,8 +3,9 @@ package dockercli
 import (
 	"context"
 	"errors"
+	"io"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/matryer/is"
 )
@@ -20,10 +21,10 @@ func TestRunArgs(t *testing.T) {
 		is := is.New(t)
 		none := ""
 		argv, env := runArgs("img:1", []string{"-c", "x y"}, &RunOptions{
-			Name: "n", Labels: map[string]string{"b": "2", "a": "1,x"}, Platform: "linux/arm64", Pull: PullNever,
+			Name: "n", Labels: map[string]string{"b": "2", "a": "1,x"}, Pull: PullNever,
 			Entrypoint: "/guest", User: "1000:1000", WorkDir: "/w", Hostname: "h", StopSignal: "USR1",
 			Env:    map[string]string{"TOKEN": "s3cret", "A": "b c", "PATH": "/bin", "http_proxy": "p"},
-			Remove: true, Detach: true, Interactive: true, TTY: true, DetachKeys: &none,
+			Remove: true, Detach: true, Interactive: true, DetachKeys: &none,
 			Network: "none",
 			Mounts: []Mount{
 				{Source: "/a,b", Target: `/c"d`, ReadOnly: true},
@@ -33,21 +34,21 @@ func TestRunArgs(t *testing.T) {
 			Tmpfs: map[string]string{"/tmp": "size=1m,exec", "/run": ""}, ReadOnly: true,
 			CapDrop: []string{"ALL"}, CapAdd: []string{"CHOWN"}, SecurityOpt: []string{"no-new-privileges"},
 			UserNS: "keep-id", IPC: "private", CgroupNS: "private", Memory: 1 << 30, MemorySwap: -1,
-			CPUs: 1.5, PidsLimit: 1024, ShmSize: 64 << 20,
+			CPUs: 1.5, PidsLimit: 1024,
 			Ulimits: map[string]Ulimit{"nofile": {1024, 2048}, "core": {0, 0}}, Restart: "no", Runtime: "runsc",
 			LogDriver: "none", NoHealthcheck: true, NoInit: true, NoPasswd: true,
 		})
-		equalArgs(is, argv, "run", "--name=n", "--label=a=1,x", "--label=b=2", "--platform=linux/arm64",
+		equalArgs(is, argv, "run", "--name=n", "--label=a=1,x", "--label=b=2",
 			"--pull=never", "--entrypoint=/guest", "--user=1000:1000", "--workdir=/w", "--hostname=h",
 			"--stop-signal=USR1", "--env=A", "--env=PATH=/bin", "--env=TOKEN", "--env=http_proxy=p",
-			"--rm", "--detach", "--interactive", "--tty", "--detach-keys=", "--network=none",
+			"--rm", "--detach", "--interactive", "--detach-keys=", "--network=none",
 			`--mount=type=bind,"source=/a,b","destination=/c""d",ro`,
 			"--mount=type=volume,source=vol,destination=/v",
 			"--mount=type=tmpfs,destination=/t,tmpfs-size=1048576,tmpfs-mode=700,U=true,notmpcopyup",
 			"--tmpfs=/run", "--tmpfs=/tmp:size=1m,exec", "--read-only", "--cap-drop=ALL", "--cap-add=CHOWN",
 			"--security-opt=no-new-privileges", "--userns=keep-id", "--ipc=private", "--cgroupns=private",
 			"--memory=1073741824", "--memory-swap=-1", "--cpus=1.5", "--pids-limit=1024",
-			"--shm-size=67108864", "--ulimit=core=0:0", "--ulimit=nofile=1024:2048", "--restart=no",
+			"--ulimit=core=0:0", "--ulimit=nofile=1024:2048", "--restart=no",
 			"--runtime=runsc", "--log-driver=none", "--no-healthcheck",
 			"--init=false", "--passwd=false", "--", "img:1", "-c", "x y")
 		equalArgs(is, env, "A=b c", "TOKEN=s3cret")
@@ -57,19 +58,13 @@ func TestRunArgs(t *testing.T) {
 func TestExecArgs(t *testing.T) {
 	t.Run("defaults", func(t *testing.T) {
 		is := is.New(t)
-		argv, _ := execArgs("c", []string{"ls"}, &ExecOptions{})
-		equalArgs(is, argv, "exec", "--", "c", "ls")
+		equalArgs(is, execArgs("c", []string{"ls"}, &ExecOptions{}), "exec", "--interactive", "--", "c", "ls")
 	})
 	t.Run("all options", func(t *testing.T) {
 		is := is.New(t)
 		none := ""
-		argv, env := execArgs("c", []string{"ls", "-l"}, &ExecOptions{
-			User: "0", WorkDir: "/w", Env: map[string]string{"K": "v"}, Interactive: true, TTY: true,
-			DetachKeys: &none,
-		})
-		equalArgs(is, argv, "exec", "--user=0", "--workdir=/w", "--env=K", "--interactive", "--tty",
-			"--detach-keys=", "--", "c", "ls", "-l")
-		equalArgs(is, env, "K=v")
+		argv := execArgs("c", []string{"ls", "-l"}, &ExecOptions{User: "0", DetachKeys: &none})
+		equalArgs(is, argv, "exec", "--interactive", "--user=0", "--detach-keys=", "--", "c", "ls", "-l")
 	})
 }
 
@@ -85,20 +80,19 @@ func TestBuildArgs(t *testing.T) {
 		equalArgs(is, env, "DOCKER_BUILDKIT=1")
 		argv, _ = buildArgs(&BuildOptions{}, Info{Builder: BuildKit})
 		equalArgs(is, argv, "build", "--progress=plain", "--", "-")
-		argv, env = buildArgs(&BuildOptions{Pull: PullNever}, Info{Builder: PodmanBuild})
-		equalArgs(is, argv, "build", "--force-rm", "--pull=never", "--", "-")
+		argv, env = buildArgs(&BuildOptions{}, Info{Builder: PodmanBuild})
+		equalArgs(is, argv, "build", "--force-rm", "--", "-")
 		equalArgs(is, env)
 	})
 	t.Run("all options", func(t *testing.T) {
 		is := is.New(t)
 		argv, env := buildArgs(&BuildOptions{
-			Tags: []string{"a:1", "b:2"}, Dockerfile: "d/Dockerfile", Labels: map[string]string{"z": "1", "y": "2"},
-			BuildArgs: map[string]string{"KEY": "s", "HTTPS_PROXY": "p"}, Platform: "linux/amd64",
-			Network: "none", NoCache: true, Pull: PullAlways,
+			Tags: []string{"a:1", "b:2"}, Labels: map[string]string{"z": "1", "y": "2"},
+			BuildArgs: map[string]string{"KEY": "s", "HTTPS_PROXY": "p"}, NoCache: true,
 		}, docker)
-		equalArgs(is, argv, "build", "--progress=plain", "--load", "--file=d/Dockerfile", "--tag=a:1",
+		equalArgs(is, argv, "build", "--progress=plain", "--load", "--tag=a:1",
 			"--tag=b:2", "--label=y=2", "--label=z=1", "--build-arg=HTTPS_PROXY=p", "--build-arg=KEY",
-			"--platform=linux/amd64", "--network=none", "--no-cache", "--pull", "--", "-")
+			"--no-cache", "--", "-")
 		equalArgs(is, env, "DOCKER_BUILDKIT=1", "KEY=s")
 	})
 }
@@ -110,37 +104,26 @@ func TestOtherArgs(t *testing.T) {
 		got, want []string
 	}{
 		{"info", infoArgs(), []string{"info", "--format={{json .}}"}},
-		{"list defaults", listArgs(nil), []string{"ps", "--all", "--no-trunc", "--format={{json .}}"}},
-		{"list all options", listArgs(labels), []string{"ps", "--all", "--no-trunc", "--filter=label=a",
+		{"container list defaults", containerListArgs(nil), []string{"ps", "--all", "--no-trunc", "--format={{json .}}"}},
+		{"container list all options", containerListArgs(labels), []string{"ps", "--all", "--no-trunc", "--filter=label=a",
 			"--filter=label=b=2", "--format={{json .}}"}},
-		{"inspect", inspectArgs("c"), []string{"container", "inspect", "--format={{json .}}", "--", "c"}},
-		{"remove", removeArgs([]string{"a", "b"}), []string{"rm", "--force", "--volumes", "--", "a", "b"}},
+		{"container inspect", containerInspectArgs("c"), []string{"container", "inspect", "--format={{json .}}", "--", "c"}},
+		{"container remove", containerRemoveArgs([]string{"a", "b"}), []string{"rm", "--force", "--volumes", "--", "a", "b"}},
 		{"pause", pauseArgs("c"), []string{"pause", "--", "c"}},
 		{"unpause", unpauseArgs("c"), []string{"unpause", "--", "c"}},
-		{"create", createArgs("i:1", "n", map[string]string{"a": "1"}, []string{"true"}),
+		{"container create", containerCreateArgs("i:1", "n", map[string]string{"a": "1"}, []string{"true"}),
 			[]string{"create", "--name=n", "--pull=never", "--label=a=1", "--", "i:1", "true"}},
 		{"save docker", saveArgs([]string{"a:1", "b:2"}, Docker), []string{"save", "--", "a:1", "b:2"}},
 		{"save podman", saveArgs([]string{"a:1", "b:2"}, Podman), []string{"save", "--multi-image-archive", "--", "a:1", "b:2"}},
 		{"load", loadArgs(), []string{"load"}},
 		{"commit", commitArgs("c", "i:1"), []string{"commit", "--", "c", "i:1"}},
-		{"kill", killArgs("c", "USR1"), []string{"kill", "--signal=USR1", "--", "c"}},
-		{"stop defaults", stopArgs("c", 0), []string{"stop", "-t=0", "--", "c"}},
-		{"stop rounds up", stopArgs("c", 1100*time.Millisecond), []string{"stop", "-t=2", "--", "c"}},
-		{"logs defaults", logsArgs("c", &LogsOptions{}), []string{"logs", "--", "c"}},
-		{"logs all options", logsArgs("c", &LogsOptions{Tail: 5, Follow: true}),
-			[]string{"logs", "--follow", "--tail=5", "--", "c"}},
-		{"copy to", copyToArgs("c", "/d"), []string{"cp", "--", "-", "c:/d"}},
-		{"copy from", copyFromArgs("c", "/d"), []string{"cp", "--", "c:/d", "-"}},
-		{"pull defaults", pullArgs("i", &PullOptions{}), []string{"pull", "--", "i"}},
-		{"pull all options", pullArgs("i", &PullOptions{Platform: "linux/arm64"}),
-			[]string{"pull", "--platform=linux/arm64", "--", "i"}},
-		{"images defaults", imagesArgs(nil), []string{"image", "ls", "--no-trunc", "--format={{json .}}"}},
-		{"images all options", imagesArgs(labels), []string{"image", "ls", "--no-trunc", "--filter=label=a",
+		{"pull", pullArgs("i"), []string{"pull", "--", "i"}},
+		{"image list defaults", imageListArgs(nil), []string{"image", "ls", "--no-trunc", "--format={{json .}}"}},
+		{"image list all options", imageListArgs(labels), []string{"image", "ls", "--no-trunc", "--filter=label=a",
 			"--filter=label=b=2", "--format={{json .}}"}},
 		{"image inspect", imageInspectArgs("i"), []string{"image", "inspect", "--format={{json .}}", "--", "i"}},
 		{"image inspect all", imageInspectArgs("i", "j"), []string{"image", "inspect", "--format={{json .}}", "--", "i", "j"}},
-		{"remove image", removeImageArgs("i"), []string{"rmi", "--", "i"}},
-		{"tag", tagArgs("i", "j:1"), []string{"tag", "--", "i", "j:1"}},
+		{"image remove", imageRemoveArgs("i"), []string{"rmi", "--", "i"}},
 		{"network create defaults", networkCreateArgs("n", &NetworkOptions{}), []string{"network", "create", "--", "n"}},
 		{"network create all options", networkCreateArgs("n", &NetworkOptions{Labels: labels, Internal: true}),
 			[]string{"network", "create", "--label=a=", "--label=b=2", "--internal", "--", "n"}},
@@ -150,8 +133,6 @@ func TestOtherArgs(t *testing.T) {
 		{"volume create defaults", volumeCreateArgs("v", &VolumeOptions{}), []string{"volume", "create", "--", "v"}},
 		{"volume create all options", volumeCreateArgs("v", &VolumeOptions{Labels: labels}),
 			[]string{"volume", "create", "--label=a=", "--label=b=2", "--", "v"}},
-		{"volume list", volumeListArgs(labels), []string{"volume", "ls", "--filter=label=a", "--filter=label=b=2",
-			"--format={{json .}}"}},
 		{"volume inspect", volumeInspectArgs("v"), []string{"volume", "inspect", "--format={{json .}}", "--", "v"}},
 		{"volume remove", volumeRemoveArgs("v"), []string{"volume", "rm", "--", "v"}},
 	} {
@@ -167,59 +148,69 @@ func TestInvalidNames(t *testing.T) {
 	c, calls := fake(t, map[string]reply{"info": {Stdout: infoDocker28}})
 	ctx := context.Background()
 	for name, call := range map[string]func(n string) error{
-		"run":       func(n string) error { _, err := c.Run(ctx, n, nil, nil); return err },
-		"start":     func(n string) error { _, err := c.Start(ctx, n, nil, nil); return err },
-		"exec":      func(n string) error { _, err := c.Exec(ctx, n, []string{"ls"}, nil); return err },
-		"startexec": func(n string) error { _, err := c.StartExec(ctx, n, []string{"ls"}, nil); return err },
-		"inspect":   func(n string) error { _, err := c.Inspect(ctx, n); return err },
-		"remove":    func(n string) error { return c.Remove(ctx, "ok", n) },
-		"kill":      func(n string) error { return c.Kill(ctx, n, "") },
-		"stop":      func(n string) error { return c.Stop(ctx, n, 0) },
-		"logs":      func(n string) error { _, err := c.Logs(ctx, n, nil); return err },
-		"copyto":    func(n string) error { return c.CopyTo(ctx, n, "/", nil) },
-		"copyfrom":  func(n string) error { return c.CopyFrom(ctx, n, "/", nil) },
-		"pull":      func(n string) error { return c.Pull(ctx, n, nil) },
-		"image":     func(n string) error { _, err := c.ImageInspect(ctx, n); return err },
-		"rmi":       func(n string) error { return c.RemoveImage(ctx, n) },
-		"tag":       func(n string) error { return c.Tag(ctx, "ok", n) },
-		"netcreate": func(n string) error { return c.NetworkCreate(ctx, n, nil) },
-		"netrm":     func(n string) error { return c.NetworkRemove(ctx, n) },
-		"volcreate": func(n string) error { return c.VolumeCreate(ctx, n, nil) },
-		"volrm":     func(n string) error { return c.VolumeRemove(ctx, n) },
-		"volume":    func(n string) error { _, err := c.VolumeInspect(ctx, n); return err },
+		"Run":                   func(n string) error { _, err := c.Run(ctx, n, nil, nil); return err },
+		"Start":                 func(n string) error { _, err := c.Start(ctx, n, nil, nil); return err },
+		"StartExec":             func(n string) error { _, err := c.StartExec(ctx, n, []string{"ls"}, nil); return err },
+		"Pause":                 func(n string) error { return c.Pause(ctx, n) },
+		"Unpause":               func(n string) error { return c.Unpause(ctx, n) },
+		"Commit container":      func(n string) error { return c.Commit(ctx, n, "ok") },
+		"Commit tag":            func(n string) error { return c.Commit(ctx, "ok", n) },
+		"ContainerCreate":       func(n string) error { return c.ContainerCreate(ctx, "ok", n, nil) },
+		"ContainerCreate image": func(n string) error { return c.ContainerCreate(ctx, n, "ok", nil) },
+		"ContainerInspect":      func(n string) error { _, err := c.ContainerInspect(ctx, n); return err },
+		"ContainerRemove":       func(n string) error { return c.ContainerRemove(ctx, "ok", n) },
+		"Pull":                  func(n string) error { return c.Pull(ctx, n, nil) },
+		"Save":                  func(n string) error { return c.Save(ctx, io.Discard, "ok", n) },
+		"Build":                 func(n string) error { return c.Build(ctx, nil, &BuildOptions{Tags: []string{n}}) },
+		"ImageInspect":          func(n string) error { _, err := c.ImageInspect(ctx, n); return err },
+		"ImageInspectAll":       func(n string) error { _, err := c.ImageInspectAll(ctx, []string{n}); return err },
+		"ImageRemove":           func(n string) error { return c.ImageRemove(ctx, n) },
+		"NetworkCreate":         func(n string) error { return c.NetworkCreate(ctx, n, nil) },
+		"NetworkRemove":         func(n string) error { return c.NetworkRemove(ctx, n) },
+		"VolumeCreate":          func(n string) error { return c.VolumeCreate(ctx, n, nil) },
+		"VolumeInspect":         func(n string) error { _, err := c.VolumeInspect(ctx, n); return err },
+		"VolumeRemove":          func(n string) error { return c.VolumeRemove(ctx, n) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			for _, bad := range []string{"", "-v", "--privileged", "a\nb", "a\x00"} {
 				err := call(bad)
 				is.True(errors.Is(err, ErrInvalidName)) // refused
-				var e *Error
-				is.True(errors.As(err, &e)) // typed
-				is.Equal(e.ExitCode, -1)    // not started
+				e, ok := errors.AsType[*Error](err)
+				is.True(ok)              // typed
+				is.Equal(e.ExitCode, -1) // not started
 			}
 		})
 	}
 	t.Run("inside options", func(t *testing.T) {
 		is := is.New(t)
-		for _, o := range []RunOptions{
-			{Name: "-x"},
-			{Env: map[string]string{"A=B": ""}},
-			{Env: map[string]string{"": "x"}},
-			{Env: map[string]string{"A": "\x00"}},
-			{Mounts: []Mount{{Source: "/a", Target: "b"}}},
-			{Mounts: []Mount{{Target: "/b"}}},
-			{Mounts: []Mount{{Source: "/a\n", Target: "/b"}}},
-			{Tmpfs: map[string]string{"/a:b": ""}},
-			{Tmpfs: map[string]string{"a": ""}},
+		for _, tt := range []struct {
+			options RunOptions
+			want    string
+		}{
+			{RunOptions{Name: "-x"}, `container "-x" begins with "-"`},
+			{RunOptions{Name: "a\n"}, `container "a\n" has a line break or a zero byte`},
+			{RunOptions{Env: map[string]string{"A=B": ""}}, `variable "A=B" is empty, or has '=', a line break or a zero byte`},
+			{RunOptions{Env: map[string]string{"": "x"}}, `variable "" is empty, or has '=', a line break or a zero byte`},
+			{RunOptions{Env: map[string]string{"A": "\x00"}}, `the value of variable "A" has a zero byte`},
+			{RunOptions{Mounts: []Mount{{Source: "/a", Target: "b"}}}, `mount target "b" is not absolute`},
+			{RunOptions{Mounts: []Mount{{Target: "/b"}}}, `the mount at "/b" has no source`},
+			{RunOptions{Mounts: []Mount{{Type: MountTmpfs, Source: "/a", Target: "/b"}}}, `the tmpfs at "/b" has a source, "/a"`},
+			{RunOptions{Mounts: []Mount{{Source: "/a\n", Target: "/b"}}}, `the mount of "/a\n" at "/b" has a line break or a zero byte`},
+			{RunOptions{Tmpfs: map[string]string{"/a:b": ""}}, `tmpfs path "/a:b"; give an absolute path without ':'`},
+			{RunOptions{Tmpfs: map[string]string{"a": ""}}, `tmpfs path "a"; give an absolute path without ':'`},
 		} {
-			_, err := c.Run(ctx, "img", nil, &o)
+			_, err := c.Run(ctx, "img", nil, &tt.options)
 			is.True(errors.Is(err, ErrInvalidName)) // refused
+			_, text, _ := strings.Cut(err.Error(), ": invalid name: ")
+			is.Equal(text, tt.want) // says why
 		}
-		_, err := c.Exec(ctx, "c", nil, nil)
-		is.True(errors.Is(err, ErrInvalidName))                              // no command
-		is.True(errors.Is(c.CopyTo(ctx, "a:b", "/", nil), ErrInvalidName))   // not one container
-		is.True(errors.Is(c.CopyFrom(ctx, "a", "rel", nil), ErrInvalidName)) // relative
+		_, err := c.StartExec(ctx, "c", nil, nil)
+		is.True(errors.Is(err, ErrInvalidName)) // no command
+		is.True(strings.HasSuffix(err.Error(), " exec: invalid name: the command is empty"))
 	})
 	is := is.New(t)
-	is.Equal(len(calls()), 0) // nothing was started
+	for _, call := range calls() {
+		is.Equal(call.Args[0], "info") // nothing else was started
+	}
 }

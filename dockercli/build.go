@@ -10,69 +10,45 @@ import (
 
 // BuildOptions are the options of Build.
 type BuildOptions struct {
-	Tags       []string // name:tag
-	Dockerfile string   // its path in the build context; default "Dockerfile"
-	Labels     map[string]string
-	BuildArgs  map[string]string // values stay out of argv as in RunOptions.Env; ARG values show in the image's history
-	Platform   string            // such as "linux/arm64"; default: the engine's
-	Network    string            // of RUN steps; default: the engine's
-	NoCache    bool
+	Tags   []string // name:tag
+	Labels map[string]string
 
-	// Pull is about base images; default PullMissing. PullNever is known to podman alone:
-	// elsewhere Build refuses it with ErrUnsupportedFlag before it starts.
-	Pull PullPolicy
+	// BuildArgs are values for the ARG instructions of the Dockerfile. They stay out of argv
+	// as RunOptions.Env does, but they show in the image's history.
+	BuildArgs map[string]string
+
+	NoCache bool
 
 	// Output gets the builder's progress as it comes, stdout and stderr merged; default:
-	// none. A slow writer slows the build. An error it returns ends the build.
+	// none. A slow writer slows the build, and an error of the writer ends it.
 	Output io.Writer
 }
 
 func buildArgs(o *BuildOptions, info Info) (argv, environ []string) {
-	argv = []string{"build"}
+	f := flagsOf("build")
 	switch info.Builder {
 	case BuildKit:
-		argv = append(argv, "--progress=plain")
-		if info.ClientVersion != "" {
-			// A builder that runs in a container keeps its result unless told to load it.
-			// nerdctl, and docker before 23, neither need nor know the flag.
-			argv = append(argv, "--load")
-		}
-		environ = append(environ, "DOCKER_BUILDKIT=1")
+		f.add("--progress=plain")
+		// A builder that runs in a container keeps its result unless it is told to load it.
+		// nerdctl, and docker before 23, neither need nor know the flag.
+		f.toggle("--load", info.ClientVersion != "")
+		f.environ = append(f.environ, "DOCKER_BUILDKIT=1")
 	case Legacy:
-		argv = append(argv, "--force-rm") // else a failed step leaves its container
-		environ = append(environ, "DOCKER_BUILDKIT=0")
+		f.add("--force-rm") // without it a failed step leaves its container
+		f.environ = append(f.environ, "DOCKER_BUILDKIT=0")
 	case PodmanBuild:
-		argv = append(argv, "--force-rm")
+		f.add("--force-rm")
 	}
-	if o.Dockerfile != "" {
-		argv = append(argv, "--file="+o.Dockerfile)
-	}
-	for _, t := range o.Tags {
-		argv = append(argv, "--tag="+t)
-	}
-	argv = append(argv, labelFlags("--label", o.Labels)...)
-	args, env := envFlags("--build-arg", o.BuildArgs)
-	argv = append(argv, args...)
-	if o.Platform != "" {
-		argv = append(argv, "--platform="+o.Platform)
-	}
-	if o.Network != "" {
-		argv = append(argv, "--network="+o.Network)
-	}
-	if o.NoCache {
-		argv = append(argv, "--no-cache")
-	}
-	switch {
-	case o.Pull == PullAlways:
-		argv = append(argv, "--pull")
-	case o.Pull == PullNever && info.Builder == PodmanBuild:
-		argv = append(argv, "--pull=never")
-	}
-	return append(argv, "--", "-"), append(environ, env...)
+	f.list("--tag", o.Tags)
+	f.labels(o.Labels)
+	f.variables("--build-arg", o.BuildArgs)
+	f.toggle("--no-cache", o.NoCache)
+	return f.operands("-"), f.environ // the build context comes on stdin
 }
 
-// Build builds an image from a build context, a tar stream. A build that fails is an
-// *Error with ErrBuild whose Stderr holds the failing step's last lines.
+// Build builds an image from a build context, which is a tar stream with a Dockerfile. The error of
+// a build that failed is an *Error with ErrBuild, and its Stderr has the last lines of the failing
+// step.
 func (c *Client) Build(ctx context.Context, buildContext io.Reader, opts *BuildOptions) error {
 	o := orZero(opts)
 	info, err := c.Info(ctx)
@@ -86,15 +62,11 @@ func (c *Client) Build(ctx context.Context, buildContext io.Reader, opts *BuildO
 	if err := c.checkEnv(argv, o.BuildArgs); err != nil {
 		return err
 	}
-	if o.Pull == PullNever && info.Builder != PodmanBuild {
-		return c.errUnsupported(argv, "--pull=never", info.Engine)
-	}
 	r, err := c.do(ctx, call{
-		argv: argv, env: environ, stdin: buildContext, stdout: o.Output, merge: true, uncounted: true,
+		argv: argv, environ: environ, stdin: buildContext, stdout: o.Output, merge: true, uncounted: true,
 	})
 	if err != nil {
-		var e *Error
-		if errors.As(err, &e) {
+		if e, ok := errors.AsType[*Error](err); ok {
 			e.Stderr = lastLines(failingStep(string(r.Stdout)))
 		}
 		return err
@@ -113,8 +85,9 @@ func (c *Client) Build(ctx context.Context, buildContext io.Reader, opts *BuildO
 	return e
 }
 
-// failingStep cuts a builder's output down to the step it ended with: BuildKit repeats that
-// step's output after a rule of dashes, the others head each step with its number.
+// failingStep returns the part of a builder's output that is about its last step. BuildKit repeats
+// the output of a failed step after a line of dashes; the other builders begin each step with a
+// line that has its number.
 func failingStep(output string) string {
 	at := -1
 	if i := strings.LastIndex(output, "\n------\n > "); i >= 0 {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -31,18 +30,17 @@ type Client struct {
 	// default: the current one.
 	Context string
 
-	// Env adds KEY=VALUE pairs to the environment of every CLI process.
+	// Env adds KEY=VALUE entries to the environment of every CLI process.
 	Env []string
 
-	// Logger gets one record for the start and one for the end of each CLI process, at
-	// the level debug, without the values of variables. Default: none.
+	// Logger gets a record for the start and one for the end of each CLI process, at the
+	// level debug and without the values of variables. Default: none.
 	Logger *slog.Logger
 
-	// Limit is how many short CLI processes may run at once; further calls wait. What
-	// lasts as long as a command, a build or a stream (Run, Exec, Build, Pull, Logs,
-	// CopyTo, CopyFrom and both Start methods) is not counted. Default: four per CPU of
-	// this host.
-	Limit int
+	// MaxProcesses is how many short CLI processes may run at once; further calls wait. The
+	// processes of Run, Start, StartExec, Build, Pull, Save and Load, which may take as long
+	// as they like, are not counted. Default: four for each CPU of this host.
+	MaxProcesses int
 
 	mu      sync.Mutex
 	slots   chan struct{}
@@ -53,18 +51,18 @@ type Client struct {
 // call is one run of the CLI.
 type call struct {
 	argv           []string // without the program
-	env            []string
+	environ        []string // KEY=VALUE added to the environment of the client's processes
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	merge          bool
-	uncounted      bool // see Client.Limit
+	merge          bool // stderr goes where stdout goes
+	uncounted      bool // see Client.MaxProcesses
 }
 
 func (c *Client) path() string { return cmp.Or(c.Path, "docker") }
 
-// environ is what every process of this client gets on top of the host's environment. The
-// address goes by variable, not by flag: docker and podman name the flags differently.
-func (c *Client) environ(env []string) []string {
+// environ returns the variables that a process gets beside the host's environment. The address of
+// the engine is a variable, not a flag, since docker and podman name that flag differently.
+func (c *Client) environ(more []string) []string {
 	var out []string
 	switch {
 	case c.Host != "":
@@ -72,23 +70,23 @@ func (c *Client) environ(env []string) []string {
 	case c.Context != "":
 		out = append(out, "DOCKER_CONTEXT="+c.Context, "CONTAINER_CONNECTION="+c.Context)
 	}
-	return append(append(out, c.Env...), env...)
+	return slices.Concat(out, c.Env, more)
 }
 
 func (c *Client) spec(k call) proc.Spec {
 	var drop []string
 	if c.Host == "" && c.Context != "" {
-		// It would win over the context, in docker before 23 even where it is empty.
+		// The host would win over the context, in docker before 23 even if it is empty.
 		drop = []string{"DOCKER_HOST", "CONTAINER_HOST"}
 	}
 	return proc.Spec{
 		Drop: drop,
-		Path: c.path(), Args: k.argv, Env: c.environ(k.env),
+		Path: c.path(), Args: k.argv, Env: c.environ(k.environ),
 		Stdin: k.stdin, Stdout: k.stdout, Stderr: k.stderr, Merge: k.merge,
 	}
 }
 
-// do runs the CLI to its end. The error is about the process, not about its exit code.
+// do runs the CLI to its end. An exit code other than 0 is no error here.
 func (c *Client) do(ctx context.Context, k call) (proc.Result, error) {
 	if !k.uncounted {
 		release, err := c.acquire(ctx)
@@ -109,8 +107,12 @@ func (c *Client) do(ctx context.Context, k call) (proc.Result, error) {
 	return r, nil
 }
 
-// output runs a short command and returns its standard output. A non-zero exit is an error.
-func (c *Client) output(ctx context.Context, argv []string) (string, error) {
+// output runs a short command and returns its standard output. It checks the names in argv, which
+// are those of objects of the given kind, before the start. An exit code other than 0 is an error.
+func (c *Client) output(ctx context.Context, argv []string, kind string, names ...string) (string, error) {
+	if err := c.check(argv, kind, names...); err != nil {
+		return "", err
+	}
 	r, err := c.do(ctx, call{argv: argv})
 	if err != nil {
 		return "", err
@@ -118,14 +120,34 @@ func (c *Client) output(ctx context.Context, argv []string) (string, error) {
 	if r.ExitCode != 0 {
 		return "", c.exitError(argv, r)
 	}
-	if r.StdoutDropped > 0 {
-		return "", c.failure(argv, 0, "", fmt.Errorf("%w: %d bytes over the cap",
-			ErrOutput, r.StdoutDropped))
-	}
-	return string(r.Stdout), nil
+	return string(r.Stdout), c.whole(argv, r)
 }
 
-// exitError is the error for an exit that was not zero.
+// query is output and the parsing of it.
+func query[T any](
+	ctx context.Context, c *Client, argv []string, parse func(string) (T, error), kind string, names ...string,
+) (T, error) {
+	var zero T
+	text, err := c.output(ctx, argv, kind, names...)
+	if err != nil {
+		return zero, err
+	}
+	v, err := parse(text)
+	if err != nil {
+		return zero, c.failure(argv, 0, "", err)
+	}
+	return v, nil
+}
+
+// whole returns an error if standard output was cut, since a part of a list is no list.
+func (c *Client) whole(argv []string, r proc.Result) error {
+	if r.StdoutDropped == 0 {
+		return nil
+	}
+	return c.failure(argv, 0, "", fmt.Errorf("%w: %d bytes too many", ErrOutput, r.StdoutDropped))
+}
+
+// exitError returns the error for an exit code other than 0.
 func (c *Client) exitError(argv []string, r proc.Result) *Error {
 	text := string(r.Stderr)
 	if r.Signal != "" {
@@ -134,7 +156,8 @@ func (c *Client) exitError(argv []string, r proc.Result) *Error {
 	return c.failure(argv, r.ExitCode, text, nil)
 }
 
-// failure makes the *Error; without a reason err the text is classified.
+// failure returns the *Error for a call. If err is nil, the reason is read from text, which the CLI
+// wrote.
 func (c *Client) failure(argv []string, exit int, text string, err error) *Error {
 	e := &Error{Args: c.display(argv), ExitCode: exit, Stderr: lastLines(text), Err: err}
 	if err == nil {
@@ -155,11 +178,11 @@ func (c *Client) logger() *slog.Logger {
 	return c.Logger
 }
 
-// acquire waits for a slot.
+// acquire waits until another short process may run.
 func (c *Client) acquire(ctx context.Context) (release func(), err error) {
 	c.mu.Lock()
 	if c.slots == nil {
-		n := c.Limit
+		n := c.MaxProcesses
 		if n <= 0 {
 			n = 4 * runtime.NumCPU()
 		}
@@ -175,7 +198,8 @@ func (c *Client) acquire(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// check refuses positionals that a CLI would take for flags or that are no name at all.
+// check refuses names that a CLI could take for flags, and names that no object can have. kind is
+// the kind of the objects, for the message.
 func (c *Client) check(argv []string, kind string, names ...string) error {
 	for _, n := range names {
 		var why string
@@ -185,7 +209,7 @@ func (c *Client) check(argv []string, kind string, names ...string) error {
 		case strings.HasPrefix(n, "-"):
 			why = `begins with "-"`
 		case strings.ContainsAny(n, "\x00\r\n"):
-			why = "holds a line break or a zero byte"
+			why = "has a line break or a zero byte"
 		default:
 			continue
 		}
@@ -194,28 +218,15 @@ func (c *Client) check(argv []string, kind string, names ...string) error {
 	return nil
 }
 
-// refuse is the error for a call that is not even tried.
+// refuse returns the error for a call that is not started.
 func (c *Client) refuse(argv []string, err error) error {
 	return c.failure(argv, -1, "", err)
 }
 
-// labelFlags renders a map as flag=key=value, sorted.
-func labelFlags(flag string, m map[string]string) []string {
-	var out []string
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		out = append(out, flag+"="+k+"="+m[k])
+// orZero returns a copy of *opts, or the zero value if opts is nil.
+func orZero[T any](opts *T) T {
+	if opts == nil {
+		return *new(T)
 	}
-	return out
-}
-
-// filterFlags asks for objects that carry all the labels; an empty value asks for the key.
-func filterFlags(labels map[string]string) []string {
-	var out []string
-	for _, k := range slices.Sorted(maps.Keys(labels)) {
-		if labels[k] != "" {
-			k += "=" + labels[k]
-		}
-		out = append(out, "--filter=label="+k)
-	}
-	return out
+	return *opts
 }

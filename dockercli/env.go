@@ -7,25 +7,9 @@ import (
 	"strings"
 )
 
-// envFlags hands variables to the CLI: their names in argv, where every user of the host
-// can read, their values in the CLI's environment. A variable the CLI itself obeys must
-// not take that way: PATH or DOCKER_HOST meant for the container would steer the CLI on
-// the host. Those few are written out in argv.
-func envFlags(flag string, env map[string]string) (args, environ []string) {
-	for _, k := range slices.Sorted(maps.Keys(env)) {
-		if steersCLI(k) {
-			args = append(args, flag+"="+k+"="+env[k])
-			continue
-		}
-		args = append(args, flag+"="+k)
-		environ = append(environ, k+"="+env[k])
-	}
-	return args, environ
-}
-
-// steering lists variables, and prefixes of variables, that change what the CLI, its
-// plugins, ssh or the dynamic linker do. It is narrow on purpose: a secret that is listed
-// here would show in argv, so DOCKER_PASSWORD, SSH_PRIVATE_KEY and GOOGLE_API_KEY are not.
+// steering lists variables that change what the CLI, its plugins, ssh or the dynamic linker do, and
+// steeringPrefix the prefixes of such variables. Both are narrow on purpose, since a secret of a
+// listed name would show in argv: DOCKER_PASSWORD, SSH_PRIVATE_KEY and GOOGLE_API_KEY are not here.
 var (
 	steering = []string{
 		"PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "TERM", "LANG", "TZ", "TMPDIR", "TMP", "TEMP",
@@ -45,20 +29,21 @@ var (
 	}
 )
 
+// steersCLI reports whether the CLI would obey a variable itself.
 func steersCLI(key string) bool {
-	key = strings.ToUpper(key) // http_proxy counts too; and Windows ignores case
+	key = strings.ToUpper(key) // http_proxy counts as well, and Windows ignores case
 	return slices.Contains(steering, key) ||
 		slices.ContainsFunc(steeringPrefix, func(p string) bool { return strings.HasPrefix(key, p) })
 }
 
-// checkEnv refuses names that no environment can hold.
+// checkEnv refuses variables that no environment can hold.
 func (c *Client) checkEnv(argv []string, env map[string]string) error {
 	for _, k := range slices.Sorted(maps.Keys(env)) {
 		if k == "" || strings.ContainsAny(k, "=\x00\r\n") {
-			return c.refuse(argv, fmt.Errorf("%w: variable %q", ErrInvalidName, k))
+			return c.refuse(argv, fmt.Errorf("%w: variable %q is empty, or has '=', a line break or a zero byte", ErrInvalidName, k))
 		}
 		if strings.ContainsRune(env[k], 0) {
-			return c.refuse(argv, fmt.Errorf("%w: the value of variable %q holds a zero byte",
+			return c.refuse(argv, fmt.Errorf("%w: the value of variable %q has a zero byte",
 				ErrInvalidName, k))
 		}
 	}

@@ -11,10 +11,10 @@ import (
 	"github.com/drydock-go/drydock/dockercli"
 )
 
-// image is a small one that scripts/setup makes.
+// image is a small image that scripts/setup makes.
 const image = "localhost/drydock/busybox:1"
 
-// engineClient is a Client for the engine that is tested; yours may be the zero value.
+// engineClient returns a Client of the engine under test; in a program the zero value will do.
 func engineClient() *dockercli.Client {
 	return &dockercli.Client{Path: os.Getenv("DRYDOCK_TEST_ENGINE")}
 }
@@ -73,12 +73,12 @@ func ExampleContainer_engine() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer c.Remove(ctx, name)
-	list, err := c.List(ctx, map[string]string{"example": name})
+	defer c.ContainerRemove(ctx, name)
+	list, err := c.ContainerList(ctx, map[string]string{"example": name})
 	if err != nil {
 		log.Fatal(err)
 	}
-	details, err := c.Inspect(ctx, name)
+	details, err := c.ContainerInspect(ctx, name)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func ExampleContainer_engine() {
 	// Output: 1 running 64 MiB
 }
 
-func ExampleImageDetails_engine() {
+func ExampleImage_engine() {
 	ctx, c := context.Background(), engineClient()
 	details, err := c.ImageInspect(ctx, image)
 	if err != nil {
@@ -113,7 +113,7 @@ func ExampleVolume_engine() {
 
 func ExampleError() {
 	c := &dockercli.Client{}
-	_, err := c.Inspect(context.Background(), "--all")
+	_, err := c.ContainerInspect(context.Background(), "--all")
 	fmt.Println(errors.Is(err, dockercli.ErrInvalidName))
 	fmt.Println(err)
 	// Output:

@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if skip := flag.Lookup("test.skip"); os.Getenv(engineVar) == "" && skip.Value.String() == "" {
-		// Examples cannot skip themselves; these need an engine.
+		// These examples need an engine, and an example cannot skip itself.
 		if err := skip.Value.Set("^Example.*_engine$"); err != nil {
 			panic(err)
 		}
@@ -102,7 +102,7 @@ func playFake(dir string) int {
 	return r.Exit
 }
 
-// fake returns a client of a fake engine, and what it was called with so far.
+// fake returns a client of a fake engine, and a function that returns the calls so far.
 func fake(t *testing.T, replies map[string]reply) (*Client, func() []record) {
 	t.Helper()
 	dir := t.TempDir()

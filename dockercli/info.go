@@ -2,7 +2,6 @@ package dockercli
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -11,17 +10,17 @@ import (
 	"strings"
 )
 
-// Engine is the family of a CLI, whatever its name: podman may be installed as docker.
+// Engine is the family of a CLI. Its name does not tell: podman may be installed as docker.
 type Engine string
 
-// The families that are told apart.
+// The families.
 const (
 	Docker  Engine = "docker"
 	Podman  Engine = "podman"
 	Nerdctl Engine = "nerdctl"
 )
 
-// Builder is what carries out Build.
+// Builder is the program that builds images.
 type Builder string
 
 // The builders. Nerdctl always uses BuildKit.
@@ -31,10 +30,10 @@ const (
 	PodmanBuild Builder = "podman"
 )
 
-// Info is what the engine says about itself.
+// Info is what an engine says about itself.
 type Info struct {
 	Engine          Engine
-	ClientVersion   string // empty where the CLI does not tell (docker before 23)
+	ClientVersion   string // empty if the CLI does not tell (docker before 23)
 	ServerVersion   string
 	OS              string // of the containers: "linux" or "windows"
 	Arch            string // as GOARCH: "amd64", "arm64"
@@ -50,17 +49,17 @@ type Info struct {
 
 func infoArgs() []string { return []string{"info", "--format={{json .}}"} }
 
-// probe is an Info under way.
+// probe is a question for Info that is under way.
 type probe struct {
-	done chan struct{}
-	info Info
-	err  error
-	left bool // the caller that ran it went away: its error says nothing about the engine
+	done      chan struct{}
+	info      Info
+	err       error
+	abandoned bool // the caller that ran it went away, so err says nothing about the engine
 }
 
-// Info asks the engine what it is. A good answer is kept for the life of the Client, an
-// error is not; concurrent callers share one process. Errors: ErrNotInstalled,
-// ErrUnreachable, ErrPermission, ErrOutput.
+// Info asks the engine what it is. An answer is kept for the life of the Client, an error is not.
+// Concurrent callers share one process. Errors: ErrNotInstalled, ErrUnreachable, ErrPermission,
+// ErrOutput.
 func (c *Client) Info(ctx context.Context) (Info, error) {
 	for {
 		if err := context.Cause(ctx); err != nil {
@@ -81,7 +80,7 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 		c.mu.Unlock()
 		select {
 		case <-p.done:
-			if !p.left {
+			if !p.abandoned {
 				return p.info.clone(), p.err
 			}
 		case <-ctx.Done():
@@ -89,7 +88,7 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	}
 }
 
-// lead runs the probe for all who wait for it.
+// lead runs the probe for everyone who waits for it.
 func (c *Client) lead(ctx context.Context, p *probe) (Info, error) {
 	p.info, p.err = c.probe(ctx)
 	c.mu.Lock()
@@ -98,20 +97,21 @@ func (c *Client) lead(ctx context.Context, p *probe) (Info, error) {
 		kept := p.info.clone()
 		c.info = &kept
 	}
-	p.left = p.err != nil && ctx.Err() != nil
+	p.abandoned = p.err != nil && ctx.Err() != nil
 	c.probing = nil
 	close(p.done)
 	return p.info.clone(), p.err
 }
 
+// probe asks the engine.
 func (c *Client) probe(ctx context.Context) (Info, error) {
 	argv := infoArgs()
 	r, err := c.do(ctx, call{argv: argv})
 	if err != nil {
 		return Info{}, err
 	}
-	// Without its engine docker exits 0 or 1, depending on its version, with the reason
-	// on stderr or in ServerErrors.
+	// If docker does not reach its engine, it exits 0 or 1, depending on its version, and
+	// gives the reason on stderr or in ServerErrors.
 	if r.ExitCode != 0 {
 		if text := strings.TrimSpace(string(r.Stderr)); text != "" {
 			return Info{}, c.exitError(argv, r)
@@ -134,7 +134,7 @@ func (c *Client) probe(ctx context.Context) (Info, error) {
 	return info, nil
 }
 
-// buildKitVariable is DOCKER_BUILDKIT as the CLI will see it.
+// buildKitVariable returns DOCKER_BUILDKIT as the CLI will see it.
 func (c *Client) buildKitVariable() string {
 	for _, kv := range slices.Backward(c.Env) {
 		if v, ok := strings.CutPrefix(kv, "DOCKER_BUILDKIT="); ok {
@@ -144,8 +144,8 @@ func (c *Client) buildKitVariable() string {
 	return os.Getenv("DOCKER_BUILDKIT")
 }
 
-// dockerBuilder tells which builder `docker build` means. From 23 on it is BuildKit if the
-// buildx component is there; before, BuildKit was part of the CLI and had to be asked for.
+// dockerBuilder returns the builder of "docker build". From docker 23 on it is BuildKit if the
+// buildx component is installed. Before, BuildKit was part of the CLI and had to be asked for.
 func dockerBuilder(clientVersion, variable string, buildx bool) Builder {
 	wanted, err := strconv.ParseBool(variable)
 	major, _ := strconv.Atoi(strings.SplitN(clientVersion, ".", 2)[0])
@@ -158,7 +158,7 @@ func dockerBuilder(clientVersion, variable string, buildx bool) Builder {
 	return Legacy
 }
 
-// infoJSON holds the fields of docker info, and under "host" those of podman info.
+// infoJSON holds the fields of docker info and, under "host", those of podman info.
 type infoJSON struct {
 	ServerVersion   string
 	OSType          string
@@ -191,8 +191,8 @@ type infoJSON struct {
 	Version struct{ Version string }
 }
 
-// parseInfo reads what infoArgs prints; name is the CLI's file name. Builder is left empty
-// for docker.
+// parseInfo reads the output of the info command; name is the file name of the CLI. It leaves
+// Builder empty for docker.
 func parseInfo(text, name string) (info Info, serverErrors []string, err error) {
 	j, err := decode[infoJSON](text)
 	if err != nil {
@@ -242,7 +242,7 @@ func parseInfo(text, name string) (info Info, serverErrors []string, err error) 
 	return info, j.ServerErrors, nil
 }
 
-// hasBuildx looks for the component in what docker info printed.
+// hasBuildx reports whether the output of docker info names the buildx component.
 func hasBuildx(text string) bool {
 	j, err := decode[infoJSON](text)
 	return err == nil && j.ClientInfo != nil &&
@@ -264,7 +264,7 @@ func cgroupVersion(s string) int {
 	return n
 }
 
-// goArch turns the kernel's word for a machine into Go's.
+// goArch returns Go's name of a machine that the kernel names.
 func goArch(s string) string {
 	switch s {
 	case "x86_64":
@@ -277,11 +277,4 @@ func goArch(s string) string {
 		return "arm"
 	}
 	return s
-}
-
-// errUnsupported is the refusal of an option the engine has no flag for.
-func (c *Client) errUnsupported(argv []string, flag string, engine Engine) error {
-	e := c.failure(argv, -1, "", fmt.Errorf("%s: %w", engine, ErrUnsupportedFlag))
-	e.Flag = flag
-	return e
 }

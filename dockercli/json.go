@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// decode reads one JSON value. Field names match in any case, which docker's ID and
-// podman's Id need; unknown fields are ignored, as every version adds some.
+// decode reads one JSON value. Field names match in any case, for docker's ID and podman's Id.
+// Unknown fields are ignored, since every version adds some.
 func decode[T any](text string) (T, error) {
 	var v T
 	if err := json.Unmarshal([]byte(text), &v); err != nil {
@@ -17,8 +17,8 @@ func decode[T any](text string) (T, error) {
 	return v, nil
 }
 
-// decodeAll reads a sequence of values: docker prints one per line, podman an array of all
-// spread over many lines.
+// decodeAll reads a sequence of values: docker prints one on each line, podman one array over many
+// lines.
 func decodeAll[T any](text string) ([]T, error) {
 	var out []T
 	d := json.NewDecoder(strings.NewReader(text))
@@ -45,7 +45,7 @@ func decodeAll[T any](text string) ([]T, error) {
 	}
 }
 
-// decodeOne reads what an inspect of one object prints.
+// decodeOne reads the one value that the inspection of one object prints.
 func decodeOne[T any](text string) (T, error) {
 	list, err := decodeAll[T](text)
 	if err == nil && len(list) != 1 {
@@ -57,9 +57,9 @@ func decodeOne[T any](text string) (T, error) {
 	return list[0], nil
 }
 
-// labelSet reads labels as podman writes them, an object, and as docker's lists do:
-// "a=b,c=d", in which a comma inside a value is not marked. A piece without "=" is taken
-// for the rest of the value before it.
+// labelSet reads labels as podman writes them, in an object, and as docker's lists do: "a=b,c=d",
+// where a comma inside a value is not marked. A piece without "=" is taken for the rest of the
+// value before it.
 type labelSet map[string]string
 
 func (l *labelSet) UnmarshalJSON(b []byte) error {

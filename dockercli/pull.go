@@ -5,29 +5,32 @@ import (
 	"io"
 )
 
+// PullPolicy says when Run fetches its image from the registry.
+type PullPolicy string
+
+// The policies. The zero value is the engine's default, PullMissing.
+const (
+	PullMissing PullPolicy = "missing"
+	PullAlways  PullPolicy = "always"
+	PullNever   PullPolicy = "never"
+)
+
 // PullOptions are the options of Pull.
 type PullOptions struct {
-	Platform string    // such as "linux/arm64"; default: the engine's
-	Output   io.Writer // gets the progress as it comes; default: none
+	Output io.Writer // gets the progress as it comes; default: none
 }
 
-func pullArgs(ref string, o *PullOptions) []string {
-	argv := []string{"pull"}
-	if o.Platform != "" {
-		argv = append(argv, "--platform="+o.Platform)
-	}
-	return append(argv, "--", ref)
-}
+func pullArgs(ref string) []string { return []string{"pull", "--", ref} }
 
-// Pull fetches an image from its registry. ErrNoSuchImage also means an image that one may
-// not see.
+// Pull fetches an image from its registry. ErrNoSuchImage also stands for an image that the
+// caller is not allowed to see, since registries do not tell the two apart.
 func (c *Client) Pull(ctx context.Context, ref string, opts *PullOptions) error {
 	o := orZero(opts)
-	argv := pullArgs(ref, &o)
+	argv := pullArgs(ref)
 	if err := c.check(argv, "image", ref); err != nil {
 		return err
 	}
-	// The message of a failure is on stderr; podman's progress is there as well.
+	// Merged, since podman's progress is on stderr; the reason of a failure is there as well.
 	r, err := c.do(ctx, call{argv: argv, stdout: o.Output, merge: true, uncounted: true})
 	if err == nil && r.ExitCode != 0 {
 		r.Stderr = r.Stdout

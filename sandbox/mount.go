@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/sandbox/engine"
 )
 
@@ -26,11 +27,11 @@ var holders = []string{"/", "/var", "/var/lib", "/home", "/root", "/Users"}
 
 // checkTarget checks where something is mounted; kind names it in the message.
 func checkTarget(kind, target string) error {
-	if !path.IsAbs(target) || path.Clean(target) != target || target == "/" || strings.ContainsAny(target, ":,\x00\r\n") {
-		return fmt.Errorf("%s target %q: write an absolute path without '..', ':' or ',', and not /", kind, target)
+	if !path.IsAbs(target) || path.Clean(target) != target || strings.ContainsAny(target, ":,\x00\r\n") {
+		return fmt.Errorf("%s target %q: write an absolute path without '..', ':' and ','", kind, target)
 	}
-	if r := within(target, reserved); r != "" {
-		return fmt.Errorf("%s target %q is in %s, which belongs to the system", kind, target, r)
+	if dir, system := drydock.SystemDir(target); system {
+		return fmt.Errorf("%s target %q is in %s, which belongs to the system: write another, such as /data", kind, target, dir)
 	}
 	return nil
 }

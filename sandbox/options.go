@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -130,7 +129,7 @@ func (o *Options) resolve() (*config, error) {
 	c.PIDs = cmp.Or(c.PIDs, DefaultPIDs)
 	c.StartTimeout = cmp.Or(c.StartTimeout, time.Minute)
 	c.Network = cmp.Or(c.Network, "none")
-	if err := cmp.Or(c.checkNames(), c.checkBounds(), c.checkUsers()); err != nil {
+	if err := cmp.Or(c.checkNames(), c.checkBounds(), c.checkIdentity()); err != nil {
 		return nil, err
 	}
 	return c, c.resolveMounts()
@@ -202,19 +201,20 @@ func (c *config) checkBounds() error {
 	return nil
 }
 
-// checkUsers checks who runs, and where. A snapshot can leave the work dir open.
-func (c *config) checkUsers() error {
-	if c.WorkDir != "" || c.Snapshot == "" {
-		if err := checkWorkDir(c.WorkDir); err != nil {
-			return err
-		}
+// checkIdentity checks the work dir and the users as a runtime's are checked. A snapshot can
+// leave the work dir open.
+func (c *config) checkIdentity() error {
+	r := c.resolved
+	if c.Snapshot != "" {
+		r = drydock.Runtime{Image: "snapshot"}
 	}
-	if err := checkUser(c.User); err != nil {
+	r.Name, r.WorkDir, r.User = "", c.WorkDir, c.User
+	if err := r.Validate(); err != nil {
 		return err
 	}
 	for _, user := range c.Users {
-		if err := checkUser(user); err != nil || user == "" {
-			return cmp.Or(err, errors.New("an empty name in Users"))
+		if err := drydock.CheckUser(user); err != nil {
+			return fmt.Errorf("users: %w", err)
 		}
 	}
 	return nil
@@ -274,19 +274,6 @@ func checkEnv(key, value string) error {
 	return nil
 }
 
-// reserved are directories that cannot be a work dir or the target of a mount, nor hold one.
-var reserved = []string{"/proc", "/sys", "/dev", "/etc", "/.drydock", "/bin", "/sbin", "/lib", "/lib64", "/usr/bin", "/usr/sbin", "/usr/lib", "/boot"}
-
-func checkWorkDir(dir string) error {
-	if !path.IsAbs(dir) || path.Clean(dir) != dir || dir == "/" || strings.ContainsAny(dir, ":,\x00\r\n") {
-		return fmt.Errorf("work dir %q: write an absolute path without '..', ':' or ',', and not /", dir)
-	}
-	if r := within(dir, reserved); r != "" {
-		return fmt.Errorf("work dir %q is in %s, which belongs to the system: write another, such as /workspace", dir, r)
-	}
-	return nil
-}
-
 // within returns which of dirs is dir or holds it, or "".
 func within(dir string, dirs []string) string {
 	for _, d := range dirs {
@@ -295,13 +282,4 @@ func within(dir string, dirs []string) string {
 		}
 	}
 	return ""
-}
-
-var userPattern = regexp.MustCompile(`^([0-9]{1,10}|[a-z_][a-z0-9_-]{0,31})(:([0-9]{1,10}|[a-z_][a-z0-9_-]{0,31}))?$`)
-
-func checkUser(user string) error {
-	if user != "" && !userPattern.MatchString(user) {
-		return fmt.Errorf("user %q: write uid, uid:gid or a user name", user)
-	}
-	return nil
 }

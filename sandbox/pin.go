@@ -22,12 +22,12 @@ import (
 //
 // Each runtime is opened, and its base image beside it, to ask the package managers for their
 // packages. Those of the base are not pinned, its digest does that.
-func Pin(ctx context.Context, images *image.Builder, names ...string) (*drydock.Lock, error) {
+func Pin(ctx context.Context, images *image.Builder, names ...string) (*drydock.LockFile, error) {
 	lock, err := pinAll(ctx, images, names)
 	return lock, failure("pin", "", err)
 }
 
-func pinAll(ctx context.Context, images *image.Builder, names []string) (*drydock.Lock, error) {
+func pinAll(ctx context.Context, images *image.Builder, names []string) (*drydock.LockFile, error) {
 	images, err := images.Resolve()
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func pinAll(ctx context.Context, images *image.Builder, names []string) (*drydoc
 			names = append(names, r.Name)
 		}
 	}
-	lock := &drydock.Lock{Version: 1, Runtimes: make(map[string]drydock.Locked)}
+	lock := &drydock.LockFile{Version: 1, Runtimes: make(map[string]drydock.Pins)}
 	for _, name := range names {
 		r, err := images.Catalog.Runtime(name)
 		if err != nil {
@@ -52,8 +52,8 @@ func pinAll(ctx context.Context, images *image.Builder, names []string) (*drydoc
 	return lock, nil
 }
 
-func pin(ctx context.Context, images *image.Builder, r drydock.Runtime) (drydock.Locked, error) {
-	pins := drydock.Locked{Definition: r.Hash(), Packages: drydock.Packages{}, Requirements: map[drydock.Manager]drydock.Requirements{}}
+func pin(ctx context.Context, images *image.Builder, r drydock.Runtime) (drydock.Pins, error) {
+	pins := drydock.Pins{Definition: r.Hash(), Packages: drydock.Packages{}, Requirements: map[drydock.Manager]drydock.Requirements{}}
 	e, err := engine.Require[engine.Images](ctx, images.Engine)
 	if err != nil {
 		return pins, err

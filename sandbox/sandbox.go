@@ -96,7 +96,7 @@ func (c *config) withSnapshot(s *SnapshotInfo) (*config, error) {
 	full.WorkDir = cmp.Or(c.WorkDir, s.WorkDir)
 	full.User = cmp.Or(c.User, s.labels[engine.LabelUser])
 	full.WritableRoot = c.WritableRoot || s.labels[engine.LabelWritable] != ""
-	return &full, full.checkUsers()
+	return &full, full.checkIdentity()
 }
 
 // source is the image of a sandbox.
@@ -441,7 +441,7 @@ func (sb *Sandbox) Name() string { return sb.spec.Name }
 func (sb *Sandbox) Image() string { return sb.spec.Image }
 
 // StandIn says which image stands in for the runtime's own on this host, or is empty.
-func (sb *Sandbox) StandIn() string { return sb.config.resolved.StandIn }
+func (sb *Sandbox) StandIn() string { return sb.config.resolved.StandIn.String() }
 
 // WorkDir returns the directory where relative paths start.
 func (sb *Sandbox) WorkDir() string { return sb.workDir }

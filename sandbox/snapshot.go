@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/sandbox/engine"
 	"github.com/drydock-go/drydock/sandbox/image"
 	"github.com/drydock-go/drydock/sandbox/internal/keyed"
@@ -193,7 +194,7 @@ func findSnapshot(ctx context.Context, on engine.Engine, name string) (*Snapshot
 func snapshotInfo(name, ref string, im engine.Image) (*SnapshotInfo, error) {
 	s := &SnapshotInfo{Name: name, Created: im.Created, Size: im.Size, Base: im.Labels[engine.LabelBase],
 		WorkDir: im.Labels[engine.LabelWorkDir], ref: ref, labels: im.Labels}
-	if im.Labels[engine.LabelKind] != engine.KindSnapshot || s.Base == "" || checkWorkDir(s.WorkDir) != nil {
+	if im.Labels[engine.LabelKind] != engine.KindSnapshot || s.Base == "" || (drydock.Runtime{Image: s.Base, WorkDir: s.WorkDir}).Validate() != nil || s.WorkDir == "" {
 		return nil, fmt.Errorf("%s is no snapshot, though it has the name of one", ref)
 	}
 	return s, nil
@@ -220,11 +221,9 @@ func snapshots(ctx context.Context, on engine.Engine) ([]SnapshotInfo, error) {
 		if !ours {
 			continue
 		}
-		s, err := snapshotInfo(name, im.Ref, im.Image)
-		if err != nil {
-			return nil, err
+		if s, err := snapshotInfo(name, im.Ref, im.Image); err == nil { // else it only has such a name
+			all = append(all, *s)
 		}
-		all = append(all, *s)
 	}
 	slices.SortFunc(all, func(a, b SnapshotInfo) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil

@@ -48,7 +48,7 @@ func converse(t *testing.T, stdin string, args ...string) (code int, stdout, std
 	}
 	t.Logf("exit %d\n%s\n%s", cmd.ProcessState.ExitCode(), out.String(), errs.String())
 	client := &dockercli.Client{Path: testEngine(t)}
-	all, err := client.List(t.Context(), map[string]string{engine.LabelOwner: ""})
+	all, err := client.ContainerList(t.Context(), map[string]string{engine.LabelOwner: ""})
 	if err != nil {
 		t.Fatal(err)
 	}

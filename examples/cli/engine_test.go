@@ -81,7 +81,7 @@ func finish(t *testing.T, cmd *exec.Cmd) end {
 func left(t *testing.T, pid int) (names []string) {
 	t.Helper()
 	client := &dockercli.Client{Path: testEngine(t)}
-	all, err := client.List(t.Context(), map[string]string{engine.LabelOwner: ""})
+	all, err := client.ContainerList(t.Context(), map[string]string{engine.LabelOwner: ""})
 	if err != nil {
 		t.Fatal(err)
 	}

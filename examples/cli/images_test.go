@@ -33,7 +33,7 @@ func removeImages(t *testing.T, runtime string) {
 
 func imagesOf(t *testing.T, client *dockercli.Client, runtime string) (refs []string) {
 	t.Helper()
-	all, err := client.Images(context.Background(), map[string]string{engine.LabelRuntime: runtime})
+	all, err := client.ImageList(context.Background(), map[string]string{engine.LabelRuntime: runtime})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestBuildExportImport(t *testing.T) {
 
 	archive := filepath.Join(t.TempDir(), "lab.tar")
 	is.Equal(cli("export", archive, name).code, 0)
-	is.NoErr(client.RemoveImage(t.Context(), last.Built.Image))
+	is.NoErr(client.ImageRemove(t.Context(), last.Built.Image))
 	run := func() end { return cli("run", "--offline", "--runtime", name, "--", "cat", "/built") }
 	is.Equal(run().code, 125) // else what comes proves nothing
 	got = cli("import", archive)

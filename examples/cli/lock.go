@@ -76,9 +76,9 @@ func lock(args []string) int {
 }
 
 func writeLock(ctx context.Context, images *image.Builder, file string, names []string) error {
-	all, err := drydock.ReadLock(file)
+	all, err := drydock.ReadLockFile(file)
 	if errors.Is(err, os.ErrNotExist) {
-		all, err = &drydock.Lock{Runtimes: map[string]drydock.Locked{}}, nil
+		all, err = &drydock.LockFile{Runtimes: map[string]drydock.Pins{}}, nil
 	}
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ type lockChanged struct{ error }
 
 // checkLock looks for definitions and images that have changed.
 func checkLock(ctx context.Context, docker *engine.CLI, c *drydock.Catalog, file string, names []string) error {
-	all, err := drydock.ReadLock(file)
+	all, err := drydock.ReadLockFile(file)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func checkLock(ctx context.Context, docker *engine.CLI, c *drydock.Catalog, file
 			found = append(found, fmt.Errorf("runtime %q is not locked", name))
 			continue
 		}
-		if _, err := c.Locked(&drydock.Lock{Runtimes: map[string]drydock.Locked{name: pins}}); err != nil {
+		if _, err := c.Locked(&drydock.LockFile{Runtimes: map[string]drydock.Pins{name: pins}}); err != nil {
 			found = append(found, err)
 			continue
 		}

@@ -210,7 +210,7 @@ func (c *common) open(ctx context.Context) (*sandbox.Sandbox, error) {
 		return nil, err
 	}
 	if c.lock != "" {
-		pins, err := drydock.ReadLock(c.lock)
+		pins, err := drydock.ReadLockFile(c.lock)
 		if err == nil {
 			images.Catalog, err = images.Catalog.Locked(pins)
 		}

@@ -103,7 +103,7 @@ func listJSON(w io.Writer, all []drydock.Runtime, built map[string]image.Runtime
 		for manager, names := range r.Packages.All() {
 			packages[string(manager)] = names
 		}
-		j := runtimeJSON{r.Name, r.Description, r.Base(), packages, r.WorkDir, r.User, r.StandIn, nil}
+		j := runtimeJSON{r.Name, r.Description, r.Base(), packages, r.WorkDir, r.User, r.StandIn.String(), nil}
 		if im, ok := built[r.Name]; ok {
 			j.Built = &builtJSON{im.Ref, im.Size, im.Created.UTC(), im.Used.UTC()}
 		}
@@ -129,9 +129,9 @@ func listTable(w io.Writer, all []drydock.Runtime, built map[string]image.Runtim
 	var standIns []string
 	for _, r := range all {
 		image, size := r.Base(), "-"
-		if r.StandIn != "" {
+		if r.StandIn != (drydock.StandIn{}) {
 			image += " *"
-			standIns = append(standIns, r.StandIn)
+			standIns = append(standIns, r.StandIn.String())
 		}
 		if im, ok := built[r.Name]; ok {
 			size = mebibytes(im.Size)

@@ -14,7 +14,7 @@ import (
 var someRuntimes = []drydock.Runtime{
 	{Name: "a", Image: "python:3", WorkDir: "/workspace"},
 	{
-		Name: "b", BaseImage: "mirror/node", WorkDir: "/app", StandIn: "mirror/node in place of node",
+		Name: "b", BaseImage: "mirror/node", WorkDir: "/app", StandIn: drydock.StandIn{Image: "mirror/node", For: "node"},
 		Packages: drydock.Packages{drydock.NPM: {"vite"}, drydock.Apt: {"git", "curl"}},
 	},
 }

@@ -426,7 +426,7 @@ func TestFull(t *testing.T) {
 func left(t *testing.T, pid int) (names []string) {
 	t.Helper()
 	client := &dockercli.Client{Path: testEngine(t)}
-	all, err := client.List(context.Background(), map[string]string{engine.LabelOwner: ""})
+	all, err := client.ContainerList(context.Background(), map[string]string{engine.LabelOwner: ""})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,5 +24,5 @@ func TestPrintSteps(t *testing.T) {
 	}
 	is.Equal(out.String(), "runtime lab: pull debian:12\n"+
 		"runtime lab: [1/2] apt: install git\n"+
-		"runtime lab: [2/2] setup: echo a echo b "+strings.Repeat("é", 77)+"…\n")
+		"runtime lab: [2/2] setup: echo a echo b "+strings.Repeat("é", 78)+"…\n")
 }

@@ -89,7 +89,7 @@ func (e *CLI) List(ctx context.Context, label, value string) ([]Object, error) {
 	if label == "" {
 		labels = nil
 	}
-	all, err := e.c.List(ctx, labels)
+	all, err := e.c.ContainerList(ctx, labels)
 	if err != nil {
 		return nil, translate("", err)
 	}
@@ -101,7 +101,7 @@ func (e *CLI) List(ctx context.Context, label, value string) ([]Object, error) {
 }
 
 func (e *CLI) Remove(ctx context.Context, name string) error {
-	err := e.c.Remove(ctx, name)
+	err := e.c.ContainerRemove(ctx, name)
 	if errors.Is(err, dockercli.ErrNoSuchContainer) {
 		return nil
 	}

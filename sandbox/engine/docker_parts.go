@@ -104,7 +104,7 @@ func (e *CLI) InspectImage(ctx context.Context, ref string) (Image, error) {
 	return image(d), nil
 }
 
-func image(d *dockercli.ImageDetails) Image {
+func image(d *dockercli.Image) Image {
 	return Image{
 		ID: d.ID, Digests: d.Digests, Created: d.Created, Size: d.Size, Labels: d.Labels,
 		Entrypoint: d.Entrypoint, Cmd: d.Cmd, WorkDir: d.WorkDir, User: d.User,
@@ -113,7 +113,7 @@ func image(d *dockercli.ImageDetails) Image {
 }
 
 func (e *CLI) ListImages(ctx context.Context, label, value string) ([]TaggedImage, error) {
-	all, err := e.c.Images(ctx, map[string]string{label: value})
+	all, err := e.c.ImageList(ctx, map[string]string{label: value})
 	if err != nil {
 		return nil, translate("", err)
 	}
@@ -141,7 +141,7 @@ func (e *CLI) ListImages(ctx context.Context, label, value string) ([]TaggedImag
 }
 
 func (e *CLI) RemoveImage(ctx context.Context, ref string) error {
-	err := e.c.RemoveImage(ctx, ref)
+	err := e.c.ImageRemove(ctx, ref)
 	switch {
 	case errors.Is(err, dockercli.ErrNoSuchImage):
 		return nil
@@ -180,14 +180,14 @@ func (e *CLI) Build(ctx context.Context, b *Build) error {
 		return err
 	}
 	// An engine that ends in the middle of a build leaves no words of its own.
-	if _, gone := e.c.List(ctx, map[string]string{LabelKind: KindBuild}); errors.Is(gone, dockercli.ErrUnreachable) {
+	if errors.Is(e.c.Ping(ctx), dockercli.ErrUnreachable) {
 		return fmt.Errorf("%w: %w", ErrFailed, err)
 	}
 	return translate("", err)
 }
 
 func (e *CLI) Reserve(ctx context.Context, name, image string, labels map[string]string) (bool, error) {
-	err := e.c.Create(ctx, image, name, labels, "never") // some images have no command
+	err := e.c.ContainerCreate(ctx, image, name, labels, "never") // some images have no command
 	if errors.Is(err, dockercli.ErrNameInUse) {
 		return false, nil
 	}

@@ -20,7 +20,7 @@ func TestTranslate(t *testing.T) {
 		"no user":          {dockercli.ErrNoSuchUser, ErrNoUser, "", "user not available: docker run: exit 125: no such user in the container"},
 		"no volume":        {dockercli.ErrNoSuchVolume, ErrNoVolume, "data", "volume not found: data: docker run: exit 125: no such volume"},
 		"image in use":     {dockercli.ErrInUse, ErrInUse, "debian:12", "in use: debian:12: docker run: exit 125: a container still uses it\nremove the containers that use it first"},
-		"name in use":      {dockercli.ErrNameInUse, ErrNameInUse, "", "name in use: docker run: exit 125: the name is in use\nremove what holds the name, or take another name"},
+		"name in use":      {dockercli.ErrNameInUse, ErrNameInUse, "", "name in use: docker run: exit 125: the name is in use\nremove the object of that name, or take another name"},
 		"unreachable":      {dockercli.ErrUnreachable, ErrFailed, "", "the engine failed: docker run: exit 125: the container engine cannot be reached\nstart the engine, and check DOCKER_HOST or Client.Host and the docker context"},
 		"not installed":    {dockercli.ErrNotInstalled, ErrFailed, "", "the engine failed: docker run: exit 125: the container CLI was not found\ninstall docker or podman, or set Client.Path to the CLI"},
 		"no permission":    {dockercli.ErrPermission, ErrFailed, "", "the engine failed: docker run: exit 125: no permission to use the container engine\nadd the user to the group docker and log in again, or use rootless docker or podman"},

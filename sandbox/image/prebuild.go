@@ -54,7 +54,7 @@ func (b *Builder) Prebuild(ctx context.Context, names ...string) ([]Prebuilt, er
 	}
 	var all []Prebuilt
 	for _, r := range runtimes {
-		p := Prebuilt{Runtime: r.Name, StandIn: r.StandIn}
+		p := Prebuilt{Runtime: r.Name, StandIn: r.StandIn.String()}
 		begin := time.Now()
 		if err := b.prebuild(ctx, r, &p); err != nil {
 			p.Err = &Error{Op: "prebuild", Name: p.Runtime, Err: err}

@@ -115,10 +115,10 @@ func buildImage(t *testing.T, page string) string {
 	t.Cleanup(func() {
 		ctx := context.Background()
 		// And what Run has built on it.
-		images, err := docker.Images(ctx, map[string]string{engine.LabelBase: tag})
+		images, err := docker.ImageList(ctx, map[string]string{engine.LabelBase: tag})
 		is.NoErr(err)
-		for _, im := range append(images, dockercli.Image{Ref: tag}) {
-			_ = docker.RemoveImage(ctx, im.Ref) // it may be there no more
+		for _, im := range append(images, dockercli.ImageSummary{Ref: tag}) {
+			_ = docker.ImageRemove(ctx, im.Ref) // it may be there no more
 		}
 	})
 	is.NoErr(docker.Build(t.Context(), &archive, &dockercli.BuildOptions{Tags: []string{tag}}))

@@ -33,7 +33,7 @@ func compile(t *testing.T) *jsonschema.Schema {
 	return s
 }
 
-// refuses asks the schema about a file, in the form that an editor gives it.
+// refuses reports whether the schema refuses a file, in the form in which an editor gives it.
 func refuses(t *testing.T, s *jsonschema.Schema, text string) error {
 	t.Helper()
 	var v any
@@ -63,7 +63,7 @@ func load(t *testing.T, text string) error {
 	return err
 }
 
-// What the loader takes, the schema takes.
+// The schema accepts every file that the loader accepts.
 func TestAccepted(t *testing.T) {
 	s := compile(t)
 	presets, err := os.ReadFile("../../runtimes.yaml")
@@ -96,7 +96,7 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// What the schema refuses, the loader refuses.
+// The loader refuses every file that the schema refuses.
 func TestRefused(t *testing.T) {
 	s := compile(t)
 	for _, text := range []string{

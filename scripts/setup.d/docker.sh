@@ -5,7 +5,7 @@ docker_log=$state/dockerd.log
 
 docker_answers() { timeout 20 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
-# docker_is_local: is the engine that the CLI would talk to the one that could be started here?
+# docker_is_local fails if the CLI would talk to another engine than the one that can be started here.
 docker_is_local() {
 	case ${DOCKER_HOST:-} in
 	'' | unix:///var/run/docker.sock | unix:///run/docker.sock) ;;
@@ -43,7 +43,7 @@ engine_docker() {
 	if ! have docker || ! have dockerd; then
 		is_debian_like || docker_advice "docker: not installed, and this is no Debian-like system"
 		local packages=(docker.io)
-		# What dockerd needs of a host that has no service manager to prepare it.
+		# A host without a service manager lacks these for dockerd.
 		grep -q ' /sys/fs/cgroup' /proc/mounts || packages+=(cgroupfs-mount)
 		if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then packages+=(apparmor); fi
 		apt_install "${packages[@]}"
@@ -53,8 +53,8 @@ engine_docker() {
 	engine_docker
 }
 
-# clear_stale_pids removes the pid files of a killed dockerd. With one of them there it refuses
-# to start as soon as any process has that number.
+# clear_stale_pids removes the pid files of a killed dockerd. If one is left and any process has that
+# number, dockerd refuses to start.
 clear_stale_pids() {
 	local file pid
 	for file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
@@ -70,8 +70,8 @@ clear_stale_pids() {
 	done
 }
 
-# dockerd_runs: is there one that is not that of a container on this host? A minimal system has
-# no pgrep.
+# dockerd_runs fails if no dockerd runs here; one in a container of this host does not count. A
+# minimal system has no pgrep.
 dockerd_runs() {
 	local dir ours
 	ours=$(readlink /proc/self/ns/pid)
@@ -94,8 +94,8 @@ start_dockerd() {
 	else
 		clear_stale_pids
 		say "docker: starting dockerd, log $docker_log"
-		# A session of its own, which neither the terminal's end nor a signal to this script's
-		# group reaches; and without the lock's descriptor, or the lock would live as long.
+		# In a session of its own, neither the end of the terminal nor a signal to this script's
+		# group reaches it. With the descriptor of the lock it would keep the lock.
 		setsid --fork dockerd </dev/null >>"$docker_log" 2>&1 9>&-
 	fi
 	for ((i = 0; i < 600; i++)); do

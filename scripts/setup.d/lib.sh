@@ -1,7 +1,7 @@
-# Shared by the scripts beside setup.d: messages, paths, small helpers. Sourced, never run.
+# Messages, paths and small helpers for the scripts beside setup.d. Sourced, never run.
 # shellcheck shell=bash
 
-# The daemons' directories are often not in the PATH of a cron job or of "su" without a dash.
+# The PATH of a cron job, or of "su" without a dash, often lacks the directories of daemons.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
@@ -28,19 +28,19 @@ took() {
 	printf '%d.%d s' $((ms / 1000)) $((ms % 1000 / 100))
 }
 
-# long WHAT COMMAND... runs a long command with its output in a log (with long_stdout=FILE its
-# standard output goes there); tells when it begins, every ten seconds that it goes on, with the
-# log's last line, how long it took, and on failure the end of the log. The command gets a
-# session of its own, because bash acts on a signal only between foreground commands: so the
-# trap below can end it at once.
+# long NAME COMMAND... runs a long command. Its output goes to a log; with long_stdout=FILE its
+# standard output goes there. long says when the command begins and how long it took, every ten
+# seconds it shows the last line of the log, and after a failure the end of the log. The command has
+# a session of its own, in the background: bash acts on a signal only between foreground commands,
+# and so the trap below can end the command at once.
 long_child='' long_stdout=''
 long() {
-	local what=$1 log start beat=100 status=0
+	local name=$1 log start beat=100 status=0
 	shift
 	mkdir -p "$state/log"
-	log=$state/log/$(tr -cs 'a-zA-Z0-9.\n' - <<<"$what").log
+	log=$state/log/$(tr -cs 'a-zA-Z0-9.\n' - <<<"$name").log
 	start=$(now_ms)
-	say "$what ..."
+	say "$name ..."
 	: >"$log"
 	setsid "$@" </dev/null >>"${long_stdout:-$log}" 2>>"$log" 9>&- &
 	long_child=$!
@@ -54,11 +54,11 @@ long() {
 	wait "$long_child" || status=$?
 	long_child=''
 	if ((status != 0)); then
-		warn "$what: failed with status $status after $(took "$start"); the end of $log:"
+		warn "$name: failed with status $status after $(took "$start"); the end of $log:"
 		tail -n 20 "$log" | sed 's/^/    /' >&2
 		return "$status"
 	fi
-	say "$what: done ($(took "$start"))"
+	say "$name: done ($(took "$start"))"
 }
 
 end_long() {
@@ -67,7 +67,7 @@ end_long() {
 		kill -TERM -- "-$long_child" 2>/dev/null || true
 		wait "$long_child" 2>/dev/null || true
 	fi
-	warn "interrupted; the next run takes up from here"
+	warn "interrupted; the next run continues from here"
 	exit $((128 + $1))
 }
 end_long_on_signals() {
@@ -76,7 +76,7 @@ end_long_on_signals() {
 	trap 'end_long 1' HUP
 }
 
-# apt_install PACKAGE... installs those that are missing.
+# apt_install PACKAGE... installs the packages that are missing.
 apt_install() {
 	local package missing=()
 	for package; do
@@ -85,13 +85,13 @@ apt_install() {
 	((${#missing[@]})) || return 0
 	am_root || die "missing: ${missing[*]}. As root: apt-get update && apt-get install -y ${missing[*]}"
 	export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
-	# Another process may hold apt's locks, an unattended upgrade for one.
+	# Another process may hold apt's locks, such as an unattended upgrade.
 	local options=(-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 -q)
-	# A source that does not answer is no reason to stop: the others may have the packages.
+	# If a source does not answer, the others may have the packages.
 	long "apt-get update" apt-get "${options[@]}" update || true
-	# Without systemd the packages' scripts would start daemons by init scripts, which fail in
-	# many containers and would hold this script's descriptors. invoke-rc.d starts nothing in
-	# runlevel 1.
+	# Without systemd, the scripts of packages would start daemons by init scripts, which fail in
+	# many containers and would keep this script's descriptors open. invoke-rc.d starts nothing
+	# in runlevel 1.
 	[ -d /run/systemd/system ] || export RUNLEVEL=1 PREVLEVEL=N
 	long "apt-get install ${missing[*]}" apt-get "${options[@]}" install -y --no-install-recommends "${missing[@]}" ||
 		warn "apt-get failed; going on with what is there"
@@ -106,14 +106,14 @@ set_up() {
 	if [ -e "$env_file" ]; then . "$env_file"; fi
 }
 
-# need_go makes sure of a Go command; the PATH of a cron job often lacks its directory.
+# need_go fails if there is no go command. The PATH of a cron job often lacks its directory.
 need_go() {
 	have go || PATH=$PATH:/usr/local/go/bin
 	have go || die "no go in PATH; install Go $(sed -n 's/^go //p' "$root/go.mod") or later and run this again"
 }
 
-# modules prints the directory of every module that has Go files, relative to the checkout, the
-# library's own first.
+# modules prints the directory of every module with Go files, relative to the checkout. The library
+# comes first.
 modules() {
 	local file dir
 	find "$root" -mindepth 1 \( -path "$root/out" -o -name node_modules -o -name testdata -o -name '.git' \) -prune \

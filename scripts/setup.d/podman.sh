@@ -6,8 +6,8 @@ podman_conf=$state/containers.conf
 engine_podman() {
 	if ! have podman; then
 		{ is_debian_like && am_root; } || die "podman: not installed. As root: apt-get install podman (Debian), dnf install podman (Fedora); then run this script again"
-		# runc beside crun: crun refuses hybrid cgroups. The rest is what podman only recommends
-		# and does not run without: name resolution and bridges, and for users other than root
+		# runc is there since crun refuses hybrid cgroups. podman only recommends the rest, but
+		# does not run without it: name resolution and bridges, and for users other than root
 		# their uid ranges, network and file system.
 		apt_install podman crun runc netavark aardvark-dns iptables uidmap slirp4netns fuse-overlayfs catatonit
 		have podman || die "podman: the package brought no podman; see the messages above"
@@ -22,9 +22,9 @@ engine_podman() {
 	say "podman: ${versions% *} at $(command -v podman)${CONTAINERS_CONF:+, CONTAINERS_CONF=$CONTAINERS_CONF}"
 }
 
-# podman_can_run makes sure that a container starts. On a host that may not raise limits podman
-# needs lower ones than its default; on one with hybrid cgroups and no systemd it needs runc
-# and the cgroupfs manager. Both are tried only when the machine's own configuration fails.
+# podman_can_run makes sure that a container starts. On a host that may not raise limits, podman
+# needs lower ones than its default. On a host with hybrid cgroups and no systemd it needs runc and
+# the cgroupfs manager. Both are tried only if the machine's own configuration fails.
 podman_can_run() {
 	local try=(podman run --rm --network=none localhost/drydock/static:1 drydock)
 	if timeout 60 "${try[@]}" >/dev/null 2>"$work/podman.err" 9>&-; then return; fi

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// ownGroup makes the child lead a process group: a signal reaches its helpers too, and a
-// Ctrl-C at the terminal does not reach any of them behind our back.
+// ownGroup makes the child the leader of a process group: a signal to the group reaches the child's
+// helpers as well, and a Ctrl-C at the terminal reaches none of them.
 func ownGroup(x *exec.Cmd) {
 	if x.SysProcAttr == nil {
 		x.SysProcAttr = &syscall.SysProcAttr{}

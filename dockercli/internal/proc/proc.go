@@ -1,14 +1,16 @@
 // Package proc is the one door through which Drydock starts processes on the host.
 //
-// Run captures a short command; Start keeps a long one. Both put the child into a process
-// group of its own, keep its output within caps, and end it by one ladder: close stdin,
-// TERM to the group, KILL to the group, with a grace after each rung.
+// Run captures a short command; Start keeps a long one. Both put the child into a process group of
+// its own, bound the output that they keep, and end the child by one ladder: close stdin, TERM to
+// the group, KILL to the group, with a grace period after each rung.
 //
-// It stands on go-cmd, used for starting and reaping only: go-cmd's buffered and streaming
-// modes have no caps and lose output, it has no context, and its Stop is a single TERM.
+// It uses go-cmd, but only to start and to reap. The buffered mode of go-cmd has no bound and loses
+// all output after a line of 64 KiB, its streaming mode loses output as well, it knows no context,
+// and its Stop is a single TERM.
 package proc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,50 +29,49 @@ const (
 	// DefaultGrace is how long each rung of the ladder waits.
 	DefaultGrace = 2 * time.Second
 
-	// DefaultCap is how many bytes of a stream are kept: 4 MiB.
-	DefaultCap = 4 << 20
+	// DefaultMaxOutput is how many bytes of a captured stream are kept: 4 MiB.
+	DefaultMaxOutput = 4 << 20
 
-	// TailCap is how many bytes of a streamed or long-lived stream are kept for messages.
-	TailCap = 32 << 10
+	// MaxMessage is how many bytes of a stream that is not captured are kept for messages.
+	MaxMessage = 32 << 10
 
-	// waitDelay bounds the wait for output after the child has exited while a grandchild
-	// holds its pipes open. https://go.dev/issue/23019
+	// waitDelay bounds the wait for output after the child has exited, since a grandchild can
+	// hold the pipes open. https://go.dev/issue/23019
 	waitDelay = time.Second
 )
 
-// Spec says what to start.
+// Spec describes a command.
 type Spec struct {
-	Path string   // name looked up in PATH, or a path
+	Path string   // a name that is looked up in PATH, or a path
 	Args []string // without the name
 	Env  []string // KEY=VALUE added to this process's environment; the last of a key wins
-	Drop []string // variables of this process's environment that it does not get
+	Drop []string // variables of this process's environment that the command does not get
 
 	// Grace is how long each rung of the ladder waits; 0 means DefaultGrace.
 	Grace time.Duration
 
 	// The rest is for Run; Start has pipes of its own.
 
-	Stdin  io.Reader // nil: the null device
-	Stdout io.Writer // nil: captured, else streamed, and the tail kept for messages
-	Stderr io.Writer // as Stdout
-	Cap    int       // bytes captured per stream; 0 means DefaultCap
-	Merge  bool      // stderr goes where stdout goes, in order
+	Stdin     io.Reader // nil: the null device
+	Stdout    io.Writer // nil: captured; else streamed, with MaxMessage bytes kept
+	Stderr    io.Writer // as Stdout
+	MaxOutput int       // bytes captured of each stream; 0 means DefaultMaxOutput
+	Merge     bool      // stderr goes where stdout goes, in order
 }
 
-// Result is what a finished Run left.
+// Result is the outcome of Run.
 type Result struct {
 	Stdout, Stderr               []byte
-	StdoutDropped, StderrDropped int64 // bytes over the cap, missing from the middle
-	ExitCode                     int   // -1: it did not start or a signal ended it
+	StdoutDropped, StderrDropped int64 // bytes missing from the middle
+	ExitCode                     int   // -1: the command did not start, or a signal ended it
 	Signal                       string
 	Duration                     time.Duration
 }
 
-// Run starts a command and waits for its end. A non-zero exit is not an error. When ctx
-// ends the command is taken down by the ladder, the error is context.Cause(ctx), and the
-// Result holds what had been written by then. A streaming writer's error ends the command
-// (its pipe breaks) and is returned. A Stdin whose Read never returns delays the end by a
-// second and keeps one goroutine until it does.
+// Run starts a command and waits for its end. An exit code other than 0 is not an error. If ctx
+// ends, Run ends the command by the ladder and returns context.Cause(ctx); the Result holds the
+// output up to then. An error of a writer ends the command, whose pipe breaks, and is returned. A
+// Stdin whose Read never returns delays the end by a second, and keeps a goroutine until it does.
 func Run(ctx context.Context, spec Spec) (Result, error) {
 	if err := context.Cause(ctx); err != nil {
 		return Result{ExitCode: -1}, err
@@ -90,12 +91,13 @@ func Run(ctx context.Context, spec Spec) (Result, error) {
 	if err != nil {
 		return Result{ExitCode: -1}, err
 	}
-	// exec.Cmd would wait for the reader as long as it takes, whatever its WaitDelay.
-	fed := make(chan struct{})
+	// The copy is made here because exec.Cmd waits for the reader without end, whatever its
+	// WaitDelay is.
+	inputDone := make(chan struct{})
 	go func() {
-		defer close(fed)
+		defer close(inputDone)
 		if stdin != nil {
-			_, _ = io.Copy(stdin, spec.Stdin) // an end that is early is the command's to tell
+			_, _ = io.Copy(stdin, spec.Stdin) // a command may end without reading all of it
 			_ = stdin.Close()
 		}
 	}()
@@ -106,15 +108,10 @@ func Run(ctx context.Context, spec Spec) (Result, error) {
 		c.terminate()
 	}
 	select {
-	case <-fed:
+	case <-inputDone:
 	case <-time.After(waitDelay):
 	}
-	if err == nil {
-		err = stdout.writeErr()
-	}
-	if err == nil {
-		err = stderr.writeErr()
-	}
+	err = cmp.Or(err, stdout.writeErr(), stderr.writeErr())
 	r := Result{ExitCode: c.exitCode(), Signal: c.signal(), Duration: time.Since(start)}
 	r.Stdout, r.StdoutDropped = stdout.bytes()
 	if !spec.Merge {
@@ -123,38 +120,32 @@ func Run(ctx context.Context, spec Spec) (Result, error) {
 	return r, err
 }
 
-// sinks returns the two collectors; with Merge they are one, which makes exec.Cmd give the
-// child one pipe for both, so that their order is kept.
+// sinks returns the sinks of the two streams. With Merge they are one, for which exec.Cmd gives the
+// child a single pipe, so that the order of the output is kept.
 func (s Spec) sinks() (stdout, stderr *sink) {
-	limit := s.Cap
-	if limit <= 0 {
-		limit = DefaultCap
-	}
-	stdout = newSink(s.Stdout, limit)
+	size := cmp.Or(max(s.MaxOutput, 0), DefaultMaxOutput)
+	stdout = newSink(s.Stdout, size)
 	if s.Merge {
 		return stdout, stdout
 	}
-	return stdout, newSink(s.Stderr, limit)
+	return stdout, newSink(s.Stderr, size)
 }
 
 // child is a started process.
 type child struct {
-	cmd   *cmd.Cmd
-	x     *exec.Cmd
+	cmd   *cmd.Cmd  // starts and reaps
+	exec  *exec.Cmd // what cmd started
 	grace time.Duration
 }
 
-// launch starts spec and returns once the process exists or could not be made. go-cmd has
-// no hook after the start, but exec.Cmd begins to drain stderr as soon as the process
-// exists: the first call of stderr is the notice, and orders x.Process before our reads.
+// launch starts spec and returns when the process exists or could not be made. go-cmd has no hook
+// after the start, but exec.Cmd begins to read stderr as soon as the process exists: the first
+// call of the sink is the notice, and orders the write of exec.Process before the reads here.
 func launch(spec Spec, stderr *sink, setup func(*exec.Cmd) error) (*child, error) {
-	c := &child{grace: spec.Grace}
-	if c.grace <= 0 {
-		c.grace = DefaultGrace
-	}
+	c := &child{grace: cmp.Or(max(spec.Grace, 0), DefaultGrace)}
 	var setupErr error
 	hook := func(x *exec.Cmd) {
-		c.x = x
+		c.exec = x
 		inherited := slices.DeleteFunc(os.Environ(), func(entry string) bool {
 			key, _, _ := strings.Cut(entry, "=")
 			return slices.Contains(spec.Drop, key)
@@ -165,7 +156,7 @@ func launch(spec Spec, stderr *sink, setup func(*exec.Cmd) error) (*child, error
 		x.Stderr = stderr
 		ownGroup(x)
 		if setupErr = setup(x); setupErr != nil {
-			x.Err = setupErr // makes x.Start fail
+			x.Err = setupErr // x.Start fails with it
 		}
 	}
 	c.cmd = cmd.NewCmdOptions(cmd.Options{BeforeExec: []func(*exec.Cmd){hook}},
@@ -176,17 +167,17 @@ func launch(spec Spec, stderr *sink, setup func(*exec.Cmd) error) (*child, error
 		return c, nil
 	case <-c.cmd.Done():
 	}
-	if c.x.Process == nil {
+	if c.exec.Process == nil {
 		return nil, startError(c.cmd.Status().Error)
 	}
 	return c, nil
 }
 
-// ErrNotFound: there is no such program, in PATH or at the path given.
+// ErrNotFound is the error if there is no such program in PATH, or at the path.
 var ErrNotFound = errors.New("program not found")
 
 func startError(err error) error {
-	// A name is looked up by os/exec, a path by the kernel.
+	// The first error is os/exec's for a name, the second the kernel's for a path.
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
@@ -195,22 +186,22 @@ func startError(err error) error {
 
 func (c *child) done() <-chan struct{} { return c.cmd.Done() }
 
-// exitCode is -1 while it runs and when a signal ended it.
+// exitCode is -1 while the process runs, and if a signal ended it.
 func (c *child) exitCode() int {
 	select {
 	case <-c.done():
-		return c.x.ProcessState.ExitCode()
+		return c.exec.ProcessState.ExitCode()
 	default:
 		return -1
 	}
 }
 
-// signal names the signal that ended a finished process, or is empty.
+// signal describes the signal that ended the process, or is empty.
 func (c *child) signal() string {
 	if c.exitCode() != -1 {
 		return ""
 	}
-	return c.x.ProcessState.String()
+	return c.exec.ProcessState.String()
 }
 
 // within reports whether the process ended in time.
@@ -225,28 +216,28 @@ func (c *child) within(d time.Duration) bool {
 	}
 }
 
-// terminate climbs the rungs that signal, and returns when the process is reaped.
+// terminate climbs the rungs that are signals, and returns when the process is reaped.
 func (c *child) terminate() {
-	if !c.alive() || termGroup(c.x.Process) != nil || !c.within(c.grace) {
+	if !c.alive() || termGroup(c.exec.Process) != nil || !c.within(c.grace) {
 		c.kill()
 	}
 }
 
 func (c *child) kill() {
 	if c.alive() {
-		_ = killGroup(c.x.Process) // a failure means it is gone; the wait tells
+		_ = killGroup(c.exec.Process) // fails only if the process is gone already
 	}
 	<-c.done()
 }
 
-// alive reports that the process has a pid that is still its own: signalling a group by a
-// number that was reaped could hit a stranger. The probe goes through the os.Process
-// handle, which knows about the reaping.
+// alive reports whether the pid still belongs to the process. After the process is reaped, a signal
+// to the group of that number could hit another one. The question goes through the os.Process,
+// which knows whether it was reaped.
 func (c *child) alive() bool {
 	select {
 	case <-c.done():
 		return false
 	default:
-		return c.x.Process.Pid > 0 && exists(c.x.Process)
+		return c.exec.Process.Pid > 0 && exists(c.exec.Process)
 	}
 }

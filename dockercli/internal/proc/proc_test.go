@@ -136,7 +136,7 @@ func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 func TestCaps(t *testing.T) {
 	is := is.New(t)
 	s := sh(`i=0; while [ $i -lt 1000 ]; do echo line $i; i=$((i+1)); done`)
-	s.Cap = 100
+	s.MaxOutput = 100
 	r, err := Run(t.Context(), s)
 	is.NoErr(err)                                               // runs
 	is.Equal(len(r.Stdout), 100)                                // cap
@@ -146,10 +146,10 @@ func TestCaps(t *testing.T) {
 	s.Stdout = io.Discard
 	r, err = Run(t.Context(), s)
 	is.NoErr(err)                 // runs
-	is.Equal(len(r.Stdout), 8890) // a streamed one keeps TailCap
+	is.Equal(len(r.Stdout), 8890) // a streamed one keeps MaxMessage bytes
 }
 
-// The ring gives the same as cutting the whole text would.
+// The ring keeps the same bytes as a cut of the whole text.
 func FuzzSink(f *testing.F) {
 	f.Add([]byte("hello world"), 3, 5)
 	f.Add([]byte(""), 1, 1)
@@ -253,7 +253,7 @@ func TestGroup(t *testing.T) {
 	}
 }
 
-// running tells a process from the zombie an init may leave for a while.
+// running reports whether a process runs. An init may leave it as a zombie for a while.
 func running(pid int) bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !strings.Contains(string(b), ") Z ")

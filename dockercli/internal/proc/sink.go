@@ -5,32 +5,33 @@ import (
 	"sync"
 )
 
-// sink takes a stream: it keeps the first and the last bytes up to a cap, counts what it
-// dropped in between, and hands everything on to w when there is one.
+// sink takes a stream: it keeps the first and the last bytes, counts the bytes that it drops in
+// between, and passes all of them on to w, if there is one.
 type sink struct {
 	started chan struct{} // closed at the first call
 	once    sync.Once
 	w       io.Writer
 
 	mu      sync.Mutex
-	headCap int
-	tailCap int
+	maxHead int
+	maxTail int
 	head    []byte
-	tail    []byte // a ring once it is full
-	next    int    // where the ring's oldest byte is
+	tail    []byte // a ring when it is full
+	next    int    // the index of the oldest byte in the ring
 	dropped int64
 	err     error
 }
 
-func newSink(w io.Writer, limit int) *sink {
+// newSink returns a sink that keeps size bytes, or MaxMessage bytes if it has a writer.
+func newSink(w io.Writer, size int) *sink {
 	if w != nil {
-		limit = TailCap
+		size = MaxMessage
 	}
-	return &sink{started: make(chan struct{}), w: w, headCap: limit / 2, tailCap: limit - limit/2}
+	return &sink{started: make(chan struct{}), w: w, maxHead: size / 2, maxTail: size - size/2}
 }
 
-// ReadFrom implements io.ReaderFrom so that io.Copy calls it before any byte has arrived:
-// launch relies on that. It returns at the end of r.
+// ReadFrom implements io.ReaderFrom. Because of it, io.Copy calls the sink before any byte has
+// arrived, and launch relies on that call. It returns at the end of r.
 func (s *sink) ReadFrom(r io.Reader) (n int64, err error) {
 	s.once.Do(func() { close(s.started) })
 	buf := make([]byte, 32<<10)
@@ -70,26 +71,26 @@ func (s *sink) Write(p []byte) (int, error) {
 func (s *sink) keep(p []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if k := min(s.headCap-len(s.head), len(p)); k > 0 {
+	if k := min(s.maxHead-len(s.head), len(p)); k > 0 {
 		s.head = append(s.head, p[:k]...)
 		p = p[k:]
 	}
-	if k := min(s.tailCap-len(s.tail), len(p)); k > 0 {
+	if k := min(s.maxTail-len(s.tail), len(p)); k > 0 {
 		s.tail = append(s.tail, p[:k]...)
 		p = p[k:]
 	}
 	s.dropped += int64(len(p))
-	if len(p) > s.tailCap {
-		p = p[len(p)-s.tailCap:]
+	if len(p) > s.maxTail {
+		p = p[len(p)-s.maxTail:]
 	}
 	for len(p) > 0 {
 		k := copy(s.tail[s.next:], p)
-		s.next = (s.next + k) % s.tailCap
+		s.next = (s.next + k) % s.maxTail
 		p = p[k:]
 	}
 }
 
-// bytes returns what was kept, and how many bytes are missing between head and tail.
+// bytes returns the bytes that were kept, and how many are missing between head and tail.
 func (s *sink) bytes() ([]byte, int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,8 +9,10 @@ import (
 // maxText is how many bytes of a text are shown.
 const maxText = 4 << 10
 
-// escapes are the sequences that steer a terminal.
-var escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b\n]*(?:\x07|\x1b\\\\)?|\x1b[@-_]")
+// escapes are the sequences that steer a terminal. Packages dockercli and tools have the same
+// expression: no package of the library's top level can hold it for all three, and one table
+// of cases, dockercli/testdata/escapes.json, keeps them alike.
+var escapes = regexp.MustCompile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b[\\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\\\)?|\x1b[ -/]*[0-~]")
 
 // Text returns text with its control characters but tab and line end replaced, and cut
 // after 4 KiB.

@@ -3,10 +3,11 @@ package dockercli
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 )
 
-// Container is what Inspect tells: what the engine applied, not what was asked for.
+// Container is a container as the engine set it up, which may differ from what was asked for.
 type Container struct {
 	ID      string
 	Name    string
@@ -36,24 +37,23 @@ type Container struct {
 	PublishedPorts int // ports published on the host
 }
 
-// State is a container's state.
+// State is the state of a container.
 type State struct {
 	Status     string // "created", "running", "paused", "exited", ...
-	ExitCode   int    // meaningful once exited
+	ExitCode   int    // of a container that has exited
 	OOMKilled  bool
-	PID        int    // on the engine's host; 0 if it does not run
-	Error      string // why it could not start
+	PID        int    // on the engine's host; 0 if the container does not run
+	Error      string // why it did not start
 	StartedAt  time.Time
 	FinishedAt time.Time
 }
 
-// Limits are a container's limits; 0 is none.
+// Limits are the limits of a container; 0 is none.
 type Limits struct {
 	Memory     int64 // bytes
 	MemorySwap int64 // bytes of memory and swap together; -1 is unlimited
 	CPUs       float64
 	Pids       int64
-	ShmSize    int64 // bytes
 }
 
 // MountPoint is a directory mounted into a container.
@@ -65,28 +65,16 @@ type MountPoint struct {
 	RW          bool
 }
 
-func inspectArgs(container string) []string {
+func containerInspectArgs(container string) []string {
 	return []string{"container", "inspect", "--format={{json .}}", "--", container}
 }
 
-// Inspect returns a container by name or id, or ErrNoSuchContainer.
-func (c *Client) Inspect(ctx context.Context, container string) (*Container, error) {
-	argv := inspectArgs(container)
-	if err := c.check(argv, "container", container); err != nil {
-		return nil, err
-	}
-	out, err := c.output(ctx, argv)
-	if err != nil {
-		return nil, err
-	}
-	v, err := parseContainer(out)
-	if err != nil {
-		return nil, c.failure(argv, 0, "", err)
-	}
-	return v, nil
+// ContainerInspect returns a container by its name or id. Error: ErrNoSuchContainer.
+func (c *Client) ContainerInspect(ctx context.Context, container string) (*Container, error) {
+	return query(ctx, c, containerInspectArgs(container), parseContainer, "container", container)
 }
 
-// containerJSON holds the fields used; docker and podman share nearly all.
+// containerJSON holds the fields in use. Nearly all are the same in docker and podman.
 type containerJSON struct {
 	ID        string
 	Name      string
@@ -105,7 +93,6 @@ type containerJSON struct {
 		MemorySwap     int64
 		NanoCPUs       int64
 		PidsLimit      *int64
-		ShmSize        int64
 		ReadonlyRootfs bool
 		Privileged     bool
 		CapAdd         []string
@@ -133,11 +120,11 @@ func parseContainer(text string) (*Container, error) {
 	}
 	h := j.HostConfig
 	v := &Container{
-		ID: j.ID, Name: trimSlash(j.Name), Image: cmp.Or(j.ImageName, j.Config.Image), ImageID: j.Image,
+		ID: j.ID, Name: strings.TrimPrefix(j.Name, "/"), Image: cmp.Or(j.ImageName, j.Config.Image), ImageID: j.Image,
 		Created: j.Created, Labels: j.Config.Labels, User: j.Config.User,
 		Runtime: cmp.Or(j.OCIRuntime, h.Runtime), State: j.State, Mounts: j.Mounts,
 		Limits: Limits{
-			Memory: h.Memory, MemorySwap: h.MemorySwap, CPUs: float64(h.NanoCPUs) / 1e9, ShmSize: h.ShmSize,
+			Memory: h.Memory, MemorySwap: h.MemorySwap, CPUs: float64(h.NanoCPUs) / 1e9,
 		},
 		Privileged: h.Privileged, ReadOnly: h.ReadonlyRootfs, CapAdd: h.CapAdd, CapDrop: h.CapDrop,
 		SecurityOpt: h.SecurityOpt, NetworkMode: h.NetworkMode, IPCMode: h.IPCMode, PIDMode: h.PIDMode,
@@ -151,12 +138,4 @@ func parseContainer(text string) (*Container, error) {
 		v.PublishedPorts += len(p)
 	}
 	return v, nil
-}
-
-// trimSlash takes off what docker puts before a container's name.
-func trimSlash(s string) string {
-	if len(s) > 0 && s[0] == '/' {
-		return s[1:]
-	}
-	return s
 }

@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-func removeArgs(containers []string) []string {
+func containerRemoveArgs(containers []string) []string {
 	// Without --volumes a container's anonymous volumes stay behind.
-	return append([]string{"rm", "--force", "--volumes", "--"}, containers...)
+	return flagsOf("rm", "--force", "--volumes").operands(containers...)
 }
 
-// Remove kills and removes containers with their anonymous volumes, and returns when they
-// are gone. One that does not exist is no error; nor are none at all.
-func (c *Client) Remove(ctx context.Context, containers ...string) error {
+// ContainerRemove kills and removes containers with their anonymous volumes, and returns when they
+// are gone. A container that does not exist is no error, and neither is an empty list.
+func (c *Client) ContainerRemove(ctx context.Context, containers ...string) error {
 	if len(containers) == 0 {
 		return nil
 	}
-	argv := removeArgs(containers)
+	argv := containerRemoveArgs(containers)
 	if err := c.check(argv, "container", containers...); err != nil {
 		return err
 	}
@@ -34,22 +34,22 @@ func (c *Client) Remove(ctx context.Context, containers ...string) error {
 		return c.exitError(argv, r)
 	}
 	if strings.Contains(text, beingRemoved) {
-		return c.gone(ctx, containers)
+		return c.waitRemoved(ctx, containers)
 	}
 	return nil
 }
 
-// beingRemoved is what the engine says of a container that --rm is just removing.
+// beingRemoved is what the engine says about a container that --rm is removing.
 const beingRemoved = "is already in progress"
 
-// gone waits until the engine has finished what another began. There is no call that
-// waits for a removal of which one does not know whether it is over.
-func (c *Client) gone(ctx context.Context, containers []string) error {
+// waitRemoved waits until containers that something else removes are gone. The CLI has no command
+// for that, so it looks again and again.
+func (c *Client) waitRemoved(ctx context.Context, containers []string) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for _, name := range containers {
 		for {
-			_, err := c.Inspect(ctx, name)
+			_, err := c.ContainerInspect(ctx, name)
 			if errors.Is(err, ErrNoSuchContainer) {
 				break
 			}
@@ -66,7 +66,7 @@ func (c *Client) gone(ctx context.Context, containers []string) error {
 	return nil
 }
 
-// onlyGone reports whether every line of a message says that a thing is gone or going.
+// onlyGone reports whether every line of a message says that a container is gone or going.
 func onlyGone(argv []string, text string) bool {
 	text = strings.TrimSpace(text)
 	if text == "" {

@@ -11,36 +11,9 @@ import (
 	"github.com/matryer/is"
 )
 
-func TestMirrors(t *testing.T) {
-	is := is.New(t)
-	c, err := Presets().overlay("f.yaml", []byte(`
-mirrors: {docker.io: registry.example.com:5000/hub, ghcr.io: other.example.com}
-stand_ins: {node:20-slim: localhost/x/node:1}
-`))
-	is.NoErr(err)
-	for image, want := range map[string]string{
-		"python:3.12-slim":            "registry.example.com:5000/hub/library/python:3.12-slim",
-		"oven/bun:1-slim":             "registry.example.com:5000/hub/oven/bun:1-slim",
-		"docker.io/library/python:3":  "registry.example.com:5000/hub/library/python:3",
-		"ghcr.io/a/b@sha256:" + zeros: "other.example.com/a/b@sha256:" + zeros,
-		"quay.io/a/b:1":               "quay.io/a/b:1",
-		"localhost/a:1":               "localhost/a:1",
-		"node:20-slim":                "localhost/x/node:1", // a stand-in is asked first
-	} {
-		r, err := c.Resolve(Runtime{Image: image})
-		is.NoErr(err)
-		is.Equal(r.Image, want)
-		if want == image {
-			is.Equal(r.StandIn, "")
-		} else {
-			is.Equal(r.StandIn, want+" in place of "+image) // and it is said
-		}
-	}
-}
-
 var zeros = strings.Repeat("0", 64)
 
-func TestLock(t *testing.T) {
+func TestLockFile(t *testing.T) {
 	is := is.New(t)
 	c, err := Presets().overlay("f.yaml", []byte(`
 stand_ins: {python:3.12-slim: localhost/x/python:1}
@@ -53,7 +26,7 @@ runtimes:
 	is.NoErr(err)
 	plain, err := c.Runtime("plain")
 	is.NoErr(err)
-	lock := &Lock{Runtimes: map[string]Locked{
+	lock := &LockFile{Runtimes: map[string]Pins{
 		"lab": {Definition: lab.Hash(), Image: "localhost/x/python@sha256:" + zeros, ImageID: "sha256:1",
 			Packages:     Packages{Pip: {"numpy==2.1", "pandas==2.2.3"}, Apt: {"git=1:2.39.5-0"}},
 			Requirements: map[Manager]Requirements{NPM: {"package.json": "{}", "package-lock.json": "{}"}}},
@@ -62,13 +35,13 @@ runtimes:
 	file := filepath.Join(t.TempDir(), "runtimes.lock")
 	is.NoErr(lock.Write(file))
 	is.NoErr(lock.Write(file)) // over one that is there
-	read, err := ReadLock(file)
+	read, err := ReadLockFile(file)
 	is.NoErr(err)
 	lock.Version = 1
 	is.Equal(read, lock)
-	left, err := os.ReadDir(filepath.Dir(file))
+	entries, err := os.ReadDir(filepath.Dir(file))
 	is.NoErr(err)
-	is.Equal(len(left), 1)
+	is.Equal(len(entries), 1) // no temporary file
 
 	locked, err := c.Locked(read)
 	is.NoErr(err)
@@ -76,7 +49,7 @@ runtimes:
 	is.NoErr(err)
 	is.NoErr(pinned.Validate())
 	is.Equal(pinned.BaseImage, "localhost/x/python@sha256:"+zeros)
-	is.Equal(pinned.StandIn, "localhost/x/python@sha256:"+zeros+" in place of python:3.12-slim")
+	is.Equal(pinned.StandIn, StandIn{Image: "localhost/x/python@sha256:" + zeros, For: "python:3.12-slim"})
 	is.Equal(pinned.Packages, Packages{Pip: {"numpy==2.1", "pandas==2.2.3"}, Apt: {"git=1:2.39.5-0"}})
 	is.Equal(len(pinned.Requirements[NPM]), 2)
 	is.Equal(pinned.Env, map[string]string{"A": "b"})
@@ -108,17 +81,20 @@ runtimes:
 	t.Run("refused", func(t *testing.T) {
 		is := is.New(t)
 		if runtime.GOOS == "linux" {
-			_, err := ReadLock("/dev/zero") // whose size is 0
-			is.Equal(err.Error(), "/dev/zero: cannot be read: more than 67108864 bytes; split it")
+			_, err := ReadLockFile("/dev/zero") // whose size is 0
+			is.Equal(err.Error(), "/dev/zero: cannot be read: more than 67108864 bytes")
 		}
 		_, err := replaced.Locked(read)
-		is.True(errors.Is(err, ErrLock))
+		is.True(errors.Is(err, ErrDefinitionChanged))
 		is.Equal(err.Error(), `runtime "plain": has changed since it was locked; lock it again`)
 		_, err = Presets().Locked(read)
 		is.True(errors.Is(err, ErrUnknownRuntime))
-		bad := &Lock{Runtimes: map[string]Locked{"plain": {Definition: plain.Hash(), Image: "--privileged"}}}
+		is.Equal(err.Error(), `the lock file pins the runtime "lab", which is not defined any more; lock the runtimes again`+"\n"+
+			`the lock file pins the runtime "plain", which is not defined any more; lock the runtimes again`)
+		bad := &LockFile{Runtimes: map[string]Pins{"plain": {Definition: plain.Hash(), Image: "--privileged"}}}
 		_, err = c.Locked(bad)
-		is.True(err != nil && strings.Contains(err.Error(), "no image reference"))
+		is.True(err != nil) // refused
+		is.Equal(err.Error(), `runtime "plain": image: refused in the lock file: `+noImage("--privileged"))
 		for text, want := range map[string]string{
 			"{":                                   "not a lock file",
 			`{"version": 2}`:                      "lock file of version 2",
@@ -127,10 +103,10 @@ runtimes:
 			`{"version": 1, "runtimes": {"a":1}}`: "not a lock file",
 		} {
 			is.NoErr(os.WriteFile(file, []byte(text), 0o600))
-			_, err := ReadLock(file)
+			_, err := ReadLockFile(file)
 			is.True(err != nil && strings.Contains(err.Error(), want))
 		}
-		_, err = ReadLock(file + ".none")
+		_, err = ReadLockFile(file + ".none")
 		is.True(errors.Is(err, os.ErrNotExist))
 	})
 }
