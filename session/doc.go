@@ -53,6 +53,9 @@
 // there by hand has to belong to the uid that is to work in it. Without a WorkspaceRoot the
 // files of a session end with it.
 //
+// A session that is opened on a snapshot fills an empty workspace from it. A workspace that
+// has files keeps them, and nothing of the snapshot's work dir is put beside them.
+//
 // Ids that differ in case are two sessions. Where the workspace root's file system takes
 // their names for one, the second of them is refused with ErrInvalidID.
 //

@@ -97,7 +97,7 @@ func manage(t testing.TB, opts session.Options) *users {
 	}
 	u.prefix = fmt.Sprintf("drydock-test-session-%d-%d-", os.Getpid(), time.Now().UnixNano())
 	opts.Sandbox.Engine = engines()
-	if opts.Sandbox.Image == "" {
+	if opts.Sandbox.Image+opts.Sandbox.Snapshot == "" {
 		opts.Sandbox.Image = busybox
 	}
 	opts.OnRelease = func(id string, why session.Reason) {
@@ -129,9 +129,15 @@ func (u *users) reason(id string) session.Reason {
 
 // get opens a session whose container has a name of the test's.
 func (u *users) get(id string) (*sandbox.Sandbox, error) {
-	return u.Get(ctx, id, &session.GetOptions{Configure: func(o *sandbox.Options) {
+	return u.getOn(id, session.GetOptions{})
+}
+
+// getOn does so on what opts name.
+func (u *users) getOn(id string, opts session.GetOptions) (*sandbox.Sandbox, error) {
+	opts.Configure = func(o *sandbox.Options) {
 		o.Name = fmt.Sprint(u.prefix, u.count.Add(1))
-	}})
+	}
+	return u.Get(ctx, id, &opts)
 }
 
 func (u *users) got(is *is.I, id string) *sandbox.Sandbox {
@@ -506,6 +512,53 @@ func TestNamedUser(t *testing.T) {
 	is.Equal(run(is, u.got(is, "a"), "touch file && id -u"), "1234\n")
 	is.Equal(ownerOf(t, filepath.Join(root, "a")), uint32(1234))
 	is.Equal(ownerOf(t, filepath.Join(root, "a", "file")), uint32(1234))
+}
+
+// A session is opened on a snapshot, which the manager's options name or a Get does; a
+// workspace is filled from it once.
+func TestSnapshot(t *testing.T) {
+	is := is.New(t)
+	name := fmt.Sprintf("test-session-%d-%d", os.Getpid(), time.Now().UnixNano())
+	u := manage(t, session.Options{})
+	t.Cleanup(func() {
+		if err := sandbox.RemoveSnapshot(ctx, engines(), name); err != nil {
+			t.Error(err)
+		}
+	})
+	// Sessions end before the snapshot that they run is removed.
+	root := t.TempDir()
+	byManager := manage(t, session.Options{Sandbox: sandbox.Options{Snapshot: name}})
+	byGet := manage(t, session.Options{})
+	inWorkspace := manage(t, session.Options{WorkspaceRoot: root})
+	is.Equal(run(is, u.got(is, "a"), "echo saved > file"), "")
+	is.NoErr(u.got(is, "a").Snapshot(ctx, name))
+
+	is.Equal(run(is, byManager.got(is, "a"), "cat file; echo more >> file"), "saved\n")
+	is.Equal(run(is, byManager.got(is, "b"), "cat file"), "saved\n") // each has its own
+
+	onSnapshot := session.GetOptions{Snapshot: name}
+	sb, err := byGet.getOn("a", onSnapshot)
+	is.NoErr(err)
+	is.Equal(run(is, sb, "cat file"), "saved\n")
+	_, err = byGet.getOn("a", session.GetOptions{Image: busybox})
+	is.True(errors.Is(err, session.ErrMismatch))
+	_, err = byGet.getOn("b", session.GetOptions{Snapshot: name + "-missing"})
+	is.True(errors.Is(err, sandbox.ErrNoImage))
+
+	sb, err = inWorkspace.getOn("a", onSnapshot)
+	is.NoErr(err)
+	is.Equal(run(is, sb, "cat file; echo mine > file"), "saved\n")
+	is.NoErr(inWorkspace.Release(ctx, "a", nil))
+	data, err := os.ReadFile(filepath.Join(root, "a", "file"))
+	is.NoErr(err)
+	is.Equal(string(data), "mine\n")
+	sb, err = inWorkspace.getOn("a", onSnapshot)
+	is.NoErr(err)
+	is.Equal(run(is, sb, "cat file"), "mine\n") // and not the snapshot's again
+	_, err = inWorkspace.getOn("b", session.GetOptions{Snapshot: name + "-missing"})
+	is.True(errors.Is(err, sandbox.ErrNoImage))
+	_, err = os.Stat(filepath.Join(root, "b"))
+	is.True(errors.Is(err, fs.ErrNotExist))
 }
 
 // A session that cannot be opened leaves neither container nor directory nor room taken.

@@ -12,7 +12,8 @@ var (
 	ErrInvalidID = errors.New("invalid session id")
 	// ErrFull: there are Options.Max sessions, and none ended in the time given to wait.
 	ErrFull = errors.New("no room for another session")
-	// ErrMismatch: the session runs another runtime or image than the one asked for.
+	// ErrMismatch: the session is open on another runtime, image or snapshot than the one
+	// that was asked for.
 	ErrMismatch = errors.New("the session runs something else")
 	// ErrReleased: the session was released while Get waited for it to open.
 	ErrReleased = errors.New("session was released while it opened")

@@ -22,8 +22,8 @@ const (
 // it. It is in Manager.sessions for all of that time. One goroutine, run, opens the sandbox,
 // waits for its end and takes it down; others tell it to by end.
 type session struct {
-	id   string
-	what what
+	id     string
+	source source
 
 	admitted chan struct{} // closed when it has room
 	ready    chan struct{} // closed when it is live, or failed and gone
@@ -50,8 +50,8 @@ type session struct {
 
 // runs reports whether a session is what a Get asks for.
 func (s *session) runs(o *GetOptions) bool {
-	asked := what{o.Runtime, o.Image}
-	return asked == what{} || asked == s.what
+	asked := o.source()
+	return asked == source{} || asked == s.source
 }
 
 // idle is for how long nobody has used a live session. Manager.mu is held.
@@ -62,7 +62,7 @@ func (s *session) idle(now time.Time) time.Duration {
 // begin makes a session for an id that has none. m.mu is held.
 func (m *Manager) begin(ctx context.Context, id string, o *GetOptions) *session {
 	s := newSession(id)
-	s.what = m.c.what(o)
+	s.source = m.c.source(o)
 	// Not the first caller's to end: others may come to wait for it, too.
 	ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	m.sessions[id] = s
@@ -199,7 +199,7 @@ func (m *Manager) start(ctx context.Context, s *session, configure func(*sandbox
 		}
 		workspace = m.spaces.path(s.id)
 	}
-	o, err := m.c.sandbox(s.what, configure, workspace)
+	o, err := m.sandboxOptions(ctx, s.source, configure, workspace)
 	if err != nil {
 		return nil, made, err
 	}

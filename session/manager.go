@@ -18,6 +18,8 @@ type Manager struct {
 	c      *config
 	spaces *workspaces // nil without a workspace root
 	open   opener
+	// snapshotWorkDir is the function of that name; tests replace it.
+	snapshotWorkDir func(context.Context, *sandbox.Options) (string, error)
 
 	stop     chan struct{}  // closed by the first Shutdown
 	over     chan struct{}  // closed when no goroutine of the manager runs any more
@@ -67,8 +69,11 @@ func newManager(opts *Options, open opener) (*Manager, error) {
 		return nil, &Error{Op: "new", Err: err}
 	}
 	m := &Manager{
-		c:        c,
-		open:     open,
+		c:    c,
+		open: open,
+
+		snapshotWorkDir: snapshotWorkDir,
+
 		stop:     make(chan struct{}),
 		over:     make(chan struct{}),
 		sessions: make(map[string]*session),
@@ -116,8 +121,8 @@ func (m *Manager) obtain(ctx context.Context, id string, opts *GetOptions) (box,
 	if opts != nil {
 		o = *opts
 	}
-	if o.Runtime != "" && o.Image != "" {
-		return nil, errors.New("both Runtime and Image are set: give one of them")
+	if err := o.source().check(); err != nil {
+		return nil, err
 	}
 	var late <-chan struct{} // closed when the time to wait for room is over
 	if o.Wait > 0 {
@@ -151,8 +156,8 @@ func (m *Manager) obtain(ctx context.Context, id string, opts *GetOptions) (box,
 			}
 			continue
 		case !s.runs(&o):
-			err := fmt.Errorf("%w: it has %v, and %v was asked for; release it first, or ask for neither",
-				ErrMismatch, s.what, what{o.Runtime, o.Image})
+			err := fmt.Errorf("%w: it has %v, and %v was asked for; release it first, or name none of them",
+				ErrMismatch, s.source, o.source())
 			m.mu.Unlock()
 			return nil, err
 		case s.state == live:
@@ -320,9 +325,10 @@ func (m *Manager) Count() int {
 // Info describes an open session.
 type Info struct {
 	ID string
-	// Runtime is the name of its runtime, or empty where an image was asked for.
+	// Runtime is the name of its runtime, or empty if it was opened on an image or a snapshot.
 	Runtime string
-	// Image is the reference of the image that its container runs.
+	// Image is the reference of the image that its container runs; that of a snapshot ends
+	// with the snapshot's name.
 	Image string
 	// Container is the name of its container.
 	Container string
@@ -344,7 +350,7 @@ func (m *Manager) All() iter.Seq2[string, Info] {
 	for _, s := range m.sessions {
 		if s.state == live && s.box.Alive() {
 			all = append(all, Info{
-				ID: s.id, Runtime: s.what.runtime, Image: s.box.Image(), Container: s.box.Name(),
+				ID: s.id, Runtime: s.source.runtime, Image: s.box.Image(), Container: s.box.Name(),
 				Workspace: s.workspace, Opened: s.opened, LastUsed: now.Add(-s.idle(now)),
 			})
 		}

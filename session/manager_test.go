@@ -93,10 +93,11 @@ type bench struct {
 	released []string
 
 	// What an opening does, set before the first.
-	openFor time.Duration
-	deaf    bool // to the end of its context
-	openErr func(n int) error
-	make    func(n int, f *fake)
+	openFor     time.Duration
+	deaf        bool // to the end of its context
+	openErr     func(n int) error
+	make        func(n int, f *fake)
+	findWorkDir func(ctx context.Context, snapshot string) (string, error)
 }
 
 func newBench(t *testing.T, opts Options) *bench {
@@ -114,6 +115,12 @@ func newBench(t *testing.T, opts Options) *bench {
 	m, err := newManager(&opts, b.open)
 	if err != nil {
 		t.Fatal(err)
+	}
+	m.snapshotWorkDir = func(ctx context.Context, o *sandbox.Options) (string, error) {
+		if b.findWorkDir == nil {
+			panic("snapshotWorkDir was called")
+		}
+		return b.findWorkDir(ctx, o.Snapshot)
 	}
 	b.Manager = m
 	t.Cleanup(func() {
@@ -240,14 +247,13 @@ func TestNewRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, opts := range map[string]*Options{
-		"cannot be that of every session":     {Sandbox: sandbox.Options{Name: "x"}},
-		"give one of them":                    {Sandbox: sandbox.Options{Runtime: "x", Image: "y"}},
-		"sweep interval -1ns is negative":     {SweepInterval: -1},
-		"max of -1 sessions is negative":      {Max: -1},
-		"everybody may write":                 {WorkspaceRoot: open},
-		"not a directory":                     {WorkspaceRoot: file},
-		"session: new: the container name":    {Sandbox: sandbox.Options{Name: "x"}},
-		"say that in GetOptions.Runtime or I": nil,
+		"cannot be that of every session":      {Sandbox: sandbox.Options{Name: "x"}},
+		"sweep interval -1ns is negative":      {SweepInterval: -1},
+		"max of -1 sessions is negative":       {Max: -1},
+		"everybody may write":                  {WorkspaceRoot: open},
+		"not a directory":                      {WorkspaceRoot: file},
+		"session: new: the container name":     {Sandbox: sandbox.Options{Name: "x"}},
+		"name it in GetOptions.Runtime, Image": nil,
 	} {
 		t.Run(want, func(t *testing.T) {
 			is := is.New(t)

@@ -2,7 +2,7 @@ package session
 
 import (
 	"cmp"
-	"errors"
+	"context"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -48,14 +48,15 @@ type Options struct {
 
 // GetOptions say what Get returns; nil is all defaults.
 type GetOptions struct {
-	// Runtime is the runtime to open the session with, and Image the image: give one of
-	// them. A session that is open with another is ErrMismatch. Default: what is open, else
-	// what Options.Sandbox says.
-	Runtime string
-	Image   string
-	// Configure changes what the sandbox is opened with, such as its limits or mounts. It is
-	// called once, and only where a sandbox is opened: it does not change an open session,
-	// nor is it compared with how that was opened. Runtime and Image are not its to change.
+	// Runtime, Image and Snapshot name what to open the session on, as in sandbox.Options:
+	// give at most one of them, which replaces what Options.Sandbox names. A session that
+	// is open on something else is ErrMismatch. Default: what the session is open on; else
+	// what Options.Sandbox names; else sandbox.DefaultRuntime.
+	Runtime, Image, Snapshot string
+	// Configure changes the options that the sandbox is opened with, such as its limits or
+	// mounts. It is called once, and only if a sandbox is opened: it does not change an
+	// open session, nor is it compared with how that was opened. It cannot change Runtime,
+	// Image and Snapshot.
 	Configure func(*sandbox.Options)
 	// Wait is how long to wait for room where there is none, in line behind those who came
 	// earlier. Negative: as long as the context lasts. Default: 0, ErrFull at once.
@@ -95,12 +96,13 @@ func (o *Options) resolve() (*config, error) {
 	switch {
 	case c.Sandbox.Name != "":
 		return nil, fmt.Errorf("the container name %q cannot be that of every session: set it in GetOptions.Configure", c.Sandbox.Name)
-	case c.Sandbox.Runtime != "" && c.Sandbox.Image != "":
-		return nil, errors.New("both Runtime and Image of the sandbox are set: give one of them")
 	case c.SweepInterval < 0:
 		return nil, fmt.Errorf("sweep interval %v is negative; to keep idle sessions, set IdleTimeout to -1", c.SweepInterval)
 	case c.Max < 0:
 		return nil, fmt.Errorf("max of %d sessions is negative; 0 is as many as are asked for", c.Max)
+	}
+	if err := sourceOf(&c.Sandbox).check(); err != nil {
+		return nil, fmt.Errorf("Options.Sandbox: %w", err)
 	}
 	if c.Sandbox.Catalog == nil {
 		// Once for all sessions: it may read files.
@@ -124,56 +126,28 @@ func (o *Options) resolve() (*config, error) {
 	return c, nil
 }
 
-// what is the runtime or the image that a session is opened with: one of them is empty.
-type what struct{ runtime, image string }
+// source returns what a Get names.
+func (o *GetOptions) source() source { return source{o.Runtime, o.Image, o.Snapshot} }
 
-func (w what) String() string {
-	if w.image != "" {
-		return "image " + w.image
-	}
-	return "runtime " + w.runtime
-}
-
-// what says what a Get that finds no session opens.
-func (c *config) what(o *GetOptions) what {
-	w := what{o.Runtime, o.Image}
-	if w == (what{}) {
-		w = what{c.Sandbox.Runtime, c.Sandbox.Image}
-	}
-	if w == (what{}) {
-		w.runtime = sandbox.DefaultRuntime
-	}
-	return w
-}
-
-// sandbox returns what to open the sandbox of a session with. A workspace, where there is
-// one, is mounted at the work dir.
-func (c *config) sandbox(w what, configure func(*sandbox.Options), workspace string) (*sandbox.Options, error) {
-	o := c.Sandbox
-	o.Runtime, o.Image = w.runtime, w.image
+// sandboxOptions returns the options to open the sandbox of a session with. A workspace, if
+// there is one, is mounted at the work dir.
+func (m *Manager) sandboxOptions(ctx context.Context, s source, configure func(*sandbox.Options), workspace string) (*sandbox.Options, error) {
+	o := m.c.Sandbox
+	o.Runtime, o.Image, o.Snapshot = s.runtime, s.image, s.snapshot
 	o.Mounts = slices.Clone(o.Mounts)
 	o.Env = maps.Clone(o.Env)
 	if configure != nil {
 		configure(&o)
-		if got := (what{o.Runtime, o.Image}); got != w {
-			return nil, fmt.Errorf("GetOptions.Configure changed %v to %v: say that in GetOptions.Runtime or Image", w, got)
+		if changed := sourceOf(&o); changed != s {
+			return nil, fmt.Errorf("GetOptions.Configure changed the source from %v to %v: name it in GetOptions.Runtime, Image or Snapshot", s, changed)
 		}
 	}
 	if workspace == "" {
 		return &o, nil
 	}
-	if o.WorkDir == "" {
-		var r drydock.Runtime
-		var err error
-		if w.image != "" {
-			r, err = o.Catalog.Resolve(drydock.Runtime{Image: w.image})
-		} else {
-			r, err = o.Catalog.Runtime(w.runtime)
-		}
-		if err != nil {
-			return nil, err
-		}
-		o.WorkDir = r.WorkDir
+	var err error
+	if o.WorkDir, err = m.workDir(ctx, &o); err != nil {
+		return nil, err
 	}
 	o.Mounts = append(o.Mounts, sandbox.Mount{Source: workspace, Target: o.WorkDir})
 	return &o, nil

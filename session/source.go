@@ -1,0 +1,87 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/drydock-go/drydock"
+	"github.com/drydock-go/drydock/sandbox"
+)
+
+// source names what a session is opened on. Two of the three are empty.
+type source struct{ runtime, image, snapshot string }
+
+// sourceOf returns what options of a sandbox name.
+func sourceOf(o *sandbox.Options) source { return source{o.Runtime, o.Image, o.Snapshot} }
+
+func (s source) String() string {
+	var kinds []string
+	for _, kind := range []struct{ word, name string }{{"runtime", s.runtime}, {"image", s.image}, {"snapshot", s.snapshot}} {
+		if kind.name != "" {
+			kinds = append(kinds, kind.word+" "+kind.name)
+		}
+	}
+	if kinds == nil {
+		return "nothing"
+	}
+	return strings.Join(kinds, " and ")
+}
+
+// check refuses a source of more than one kind.
+func (s source) check() error {
+	named := 0
+	for _, name := range []string{s.runtime, s.image, s.snapshot} {
+		if name != "" {
+			named++
+		}
+	}
+	if named > 1 {
+		return errors.New("more than one of Runtime, Image and Snapshot are set: give one of them")
+	}
+	return nil
+}
+
+// source returns what a session is opened on by the Get that finds none: what that names,
+// else what the manager's options name, else the default runtime.
+func (c *config) source(o *GetOptions) source {
+	for _, s := range []source{o.source(), sourceOf(&c.Sandbox)} {
+		if s != (source{}) {
+			return s
+		}
+	}
+	return source{runtime: sandbox.DefaultRuntime}
+}
+
+// workDir returns the work dir of a sandbox that is opened with these options.
+func (m *Manager) workDir(ctx context.Context, o *sandbox.Options) (string, error) {
+	if o.WorkDir != "" {
+		return o.WorkDir, nil
+	}
+	var r drydock.Runtime
+	var err error
+	switch {
+	case o.Snapshot != "":
+		return m.snapshotWorkDir(ctx, o)
+	case o.Image != "":
+		r, err = o.Catalog.Resolve(drydock.Runtime{Image: o.Image})
+	default:
+		r, err = o.Catalog.Runtime(o.Runtime)
+	}
+	return r.WorkDir, err
+}
+
+// snapshotWorkDir asks the engine for the work dir that a snapshot was saved with.
+func snapshotWorkDir(ctx context.Context, o *sandbox.Options) (string, error) {
+	all, err := sandbox.Snapshots(ctx, o.Engine)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range all {
+		if s.Name == o.Snapshot {
+			return s.WorkDir, nil
+		}
+	}
+	return "", fmt.Errorf("%w: there is no snapshot %s", sandbox.ErrNoImage, o.Snapshot)
+}
