@@ -28,8 +28,8 @@ import (
 // busybox is the small image with a shell that scripts/setup makes.
 const busybox = "localhost/drydock/busybox:1"
 
-// child is set in the process of TestEndsWithItsProcess that is killed: the prefix of its
-// containers' names. childRoot is its workspace root.
+// child and childRoot are set in the process that TestEndsWithItsProcess kills: the prefix of
+// its containers' names, and its workspace root.
 const (
 	child     = "DRYDOCK_TEST_SESSION_CHILD"
 	childRoot = "DRYDOCK_TEST_SESSION_ROOT"
@@ -59,7 +59,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// descriptors is how many files are open, or 0 where that is not to be known.
+// descriptors returns how many files are open, or 0 if the system does not say.
 func descriptors() int {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	return len(entries)
@@ -78,20 +78,21 @@ var engines = sync.OnceValue(func() sandbox.Engine {
 	return sandbox.Docker(&dockercli.Client{Path: os.Getenv("DRYDOCK_TEST_ENGINE")})
 })
 
-// users is a manager whose containers have names that begin with a prefix of the test's own.
+// users is a manager whose containers' names begin with a prefix of the test's own.
 type users struct {
 	*session.Manager
 	cli, prefix string
 	count       atomic.Int64 // of the sandboxes it opened
 
-	mu  sync.Mutex
-	why map[string]session.Reason
+	mu      sync.Mutex
+	reasons map[string]session.Reason
 }
 
-// manage returns a manager that ends with the test, which fails if a container is left.
+// manage returns a manager that is closed with the test. The test fails if a container is
+// left.
 func manage(t testing.TB, opts session.Options) *users {
 	t.Helper()
-	u := &users{cli: os.Getenv("DRYDOCK_TEST_ENGINE"), why: make(map[string]session.Reason)}
+	u := &users{cli: os.Getenv("DRYDOCK_TEST_ENGINE"), reasons: make(map[string]session.Reason)}
 	if u.cli == "" {
 		t.Skip("DRYDOCK_TEST_ENGINE names no engine: run scripts/test")
 	}
@@ -100,10 +101,10 @@ func manage(t testing.TB, opts session.Options) *users {
 	if opts.Sandbox.Image+opts.Sandbox.Snapshot == "" {
 		opts.Sandbox.Image = busybox
 	}
-	opts.OnRelease = func(id string, why session.Reason) {
+	opts.OnRelease = func(id string, reason session.Reason) {
 		u.mu.Lock()
 		defer u.mu.Unlock()
-		u.why[id] = why
+		u.reasons[id] = reason
 	}
 	m, err := session.New(&opts)
 	if err != nil {
@@ -124,10 +125,10 @@ func manage(t testing.TB, opts session.Options) *users {
 func (u *users) reason(id string) session.Reason {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.why[id]
+	return u.reasons[id]
 }
 
-// get opens a session whose container has a name of the test's.
+// get opens a session whose container has a name with the prefix.
 func (u *users) get(id string) (*sandbox.Sandbox, error) {
 	return u.getOn(id, session.GetOptions{})
 }
@@ -140,7 +141,8 @@ func (u *users) getOn(id string, opts session.GetOptions) (*sandbox.Sandbox, err
 	return u.Get(ctx, id, &opts)
 }
 
-func (u *users) got(is *is.I, id string) *sandbox.Sandbox {
+// mustGet opens a session, or finds it open.
+func (u *users) mustGet(is *is.I, id string) *sandbox.Sandbox {
 	is.Helper()
 	sb, err := u.get(id)
 	is.NoErr(err)
@@ -175,7 +177,7 @@ func TestUsers(t *testing.T) {
 	})
 	id := func(i int) string { return fmt.Sprintf("user-%02d", i) }
 	begin := time.Now()
-	boxes := make([]*sandbox.Sandbox, n)
+	sandboxes := make([]*sandbox.Sandbox, n)
 	each := func(do func(i int) error) {
 		t.Helper()
 		var wg sync.WaitGroup
@@ -192,28 +194,28 @@ func TestUsers(t *testing.T) {
 		}
 	}
 	each(func(i int) (err error) {
-		boxes[i], err = u.get(id(i))
+		sandboxes[i], err = u.get(id(i))
 		return err
 	})
 	opened := time.Since(begin)
 	is.Equal(len(u.containers(t)), n)
 	is.Equal(u.Count(), n)
 
-	// From inside. The marker is written in two halves, so that no script holds it.
+	// From inside. Scripts write the marker in two halves, so that none of them holds it.
 	each(func(i int) error {
 		for _, script := range []string{
 			fmt.Sprintf(`echo "secret""-of-%s" > file; cp file ~/file; cp file /tmp/file`, id(i)),
-			// What other users could be reached by: the host's path, and links to it.
+			// Paths that could lead to another user: the host's, and links to it.
 			fmt.Sprintf(`ln -s %s/%s/file link; ln -s ../%s/file up`, root, id((i+1)%n), id((i+1)%n)),
 		} {
-			if r, err := boxes[i].Exec(ctx, script); err != nil || !r.OK() {
+			if r, err := sandboxes[i].Exec(ctx, script); err != nil || !r.OK() {
 				return fmt.Errorf("%v: %v", r, err)
 			}
 		}
 		return nil
 	})
 	each(func(i int) error {
-		r, err := boxes[i].Exec(ctx, `cat link up 2>/dev/null
+		r, err := sandboxes[i].Exec(ctx, `cat link up 2>/dev/null
 			find / \( -path /proc -o -path /sys \) -prune -o -name file -print 2>/dev/null | sort
 			grep -rhs 'secret''-of-' /workspace /tmp /home /mnt /srv /var /run /root | sort -u
 			for p in /proc/[0-9]*; do tr '\0' ' ' < $p/cmdline; done 2>/dev/null | grep 'user''-[0-9]'
@@ -243,7 +245,7 @@ func TestUsers(t *testing.T) {
 			info, err := os.Stat(dir)
 			is.NoErr(err)
 			is.Equal(info.Mode(), fs.ModeDir|0o700)
-			uid, _ := boxes[i].User()
+			uid, _ := sandboxes[i].User()
 			owner := ownerOf(t, dir)
 			switch {
 			case ownTable(t): // root on rootful docker: a uid for each
@@ -259,7 +261,7 @@ func TestUsers(t *testing.T) {
 	}
 	check()
 
-	// What the engine says it applied.
+	// What the engine has applied.
 	raw, err := exec.Command(u.cli, append([]string{"inspect"}, u.containers(t)...)...).Output()
 	is.NoErr(err)
 	var all []struct {
@@ -314,12 +316,12 @@ func TestUsers(t *testing.T) {
 	is.Equal(u.reason(id(0)), session.ReasonShutdown)
 	is.Equal(u.reason(id(1)), session.ReasonReleased)
 
-	// Another manager on this root finds them, as whom they belong to.
+	// Another manager on this root finds the workspaces, and runs as their owners.
 	again := manage(t, session.Options{WorkspaceRoot: root})
 	for i := range 3 {
-		sb := again.got(is, id(i))
+		sb := again.mustGet(is, id(i))
 		uid, _ := sb.User()
-		before, _ := boxes[i].User()
+		before, _ := sandboxes[i].User()
 		is.Equal(uid, before)
 		is.Equal(run(is, sb, "cat file && echo more >> file && tail -n 1 file"), "secret-of-"+id(i)+"\nmore\n")
 	}
@@ -340,32 +342,32 @@ func TestThousandGets(t *testing.T) {
 	is := is.New(t)
 	u := manage(t, session.Options{WorkspaceRoot: t.TempDir()})
 	begin := time.Now()
-	boxes := make([]*sandbox.Sandbox, 1000)
+	sandboxes := make([]*sandbox.Sandbox, 1000)
 	var wg sync.WaitGroup
-	for i := range boxes {
+	for i := range sandboxes {
 		wg.Go(func() {
 			sb, err := u.get("one")
 			if err != nil {
 				t.Error(err)
 			}
-			boxes[i] = sb
+			sandboxes[i] = sb
 		})
 	}
 	wg.Wait()
 	took := time.Since(begin)
 	is.Equal(u.count.Load(), int64(1))
 	is.Equal(len(u.containers(t)), 1)
-	is.Equal(len(slices.Compact(boxes)), 1)
-	is.Equal(run(is, boxes[0], "echo hello"), "hello\n")
+	is.Equal(len(slices.Compact(sandboxes)), 1)
+	is.Equal(run(is, sandboxes[0], "echo hello"), "hello\n")
 	t.Logf("1,000 Gets, one container, %v", took)
 }
 
 func TestBurst(t *testing.T) {
 	is := is.New(t)
-	const most, over = 8, 20
-	u := manage(t, session.Options{Max: most})
+	const room, refused = 8, 20
+	u := manage(t, session.Options{Max: room})
 	begin := time.Now()
-	errs := make([]error, most+over)
+	errs := make([]error, room+refused)
 	var wg sync.WaitGroup
 	for i := range errs {
 		wg.Go(func() { _, errs[i] = u.get(fmt.Sprint("id-", i)) })
@@ -374,16 +376,15 @@ func TestBurst(t *testing.T) {
 	took := time.Since(begin)
 	full := 0
 	for _, err := range errs {
-		var e *session.Error
-		if errors.As(err, &e) && errors.Is(err, session.ErrFull) {
+		if _, ok := errors.AsType[*session.Error](err); ok && errors.Is(err, session.ErrFull) {
 			full++
 		} else {
 			is.NoErr(err)
 		}
 	}
-	is.Equal(full, over)
-	is.Equal(u.count.Load(), int64(most)) // no more were ever opened
-	is.Equal(len(u.containers(t)), most)
+	is.Equal(full, refused)
+	is.Equal(u.count.Load(), int64(room)) // no more were ever opened
+	is.Equal(len(u.containers(t)), room)
 
 	// Waiting for room gets it when one is released.
 	got := make(chan error, 1)
@@ -398,15 +399,15 @@ func TestBurst(t *testing.T) {
 		break
 	}
 	is.NoErr(<-got)
-	is.Equal(len(u.containers(t)), most)
-	t.Logf("%d at once: %d opened, %d refused, %v", most+over, most, full, took)
+	is.Equal(len(u.containers(t)), room)
+	t.Logf("%d at once: %d opened, %d refused, %v", room+refused, room, full, took)
 }
 
 func TestLongCommand(t *testing.T) {
 	is := is.New(t)
 	const idle = 500 * time.Millisecond
 	u := manage(t, session.Options{IdleTimeout: idle, SweepInterval: 50 * time.Millisecond})
-	sb := u.got(is, "a")
+	sb := u.mustGet(is, "a")
 	begin := time.Now()
 	r, err := sb.Exec(ctx, "sleep 3; echo done")
 	is.NoErr(err)
@@ -427,7 +428,7 @@ func TestDeadReplaced(t *testing.T) {
 	is := is.New(t)
 	root := t.TempDir()
 	u := manage(t, session.Options{WorkspaceRoot: root, Max: 1})
-	sb := u.got(is, "a")
+	sb := u.mustGet(is, "a")
 	is.Equal(run(is, sb, "echo kept > file"), "")
 	out, err := exec.Command(u.cli, "kill", sb.Name()).CombinedOutput()
 	if err != nil {
@@ -436,7 +437,7 @@ func TestDeadReplaced(t *testing.T) {
 	begin := time.Now()
 	is.NoErr(waitFor(func() bool { return !sb.Alive() }))
 	known := time.Since(begin)
-	next := u.got(is, "a") // its container may still be there
+	next := u.mustGet(is, "a") // its container may still be there
 	took := time.Since(begin)
 	is.True(next != sb)
 	is.True(errors.Is(sb.Err(), sandbox.ErrLost))
@@ -444,14 +445,14 @@ func TestDeadReplaced(t *testing.T) {
 	is.Equal(run(is, next, "cat file; id -u"), fmt.Sprintf("kept\n%d\n", first(sb.User())))
 	is.Equal(u.containers(t), []string{next.Name()})
 
-	// By its own hand, and noticed without a Get.
+	// Noticed without a Get.
 	is.NoErr(exec.Command(u.cli, "kill", next.Name()).Run())
 	is.NoErr(waitFor(func() bool { return u.Count() == 0 }))
 	is.Equal(len(u.containers(t)), 0)
 
-	// Deleted where nobody is at home, and where somebody is.
+	// The workspace is deleted with no session open, and with one.
 	is.NoErr(u.Release(ctx, "a", &session.ReleaseOptions{DeleteWorkspace: true}))
-	last := u.got(is, "a")
+	last := u.mustGet(is, "a")
 	is.Equal(run(is, last, "ls -A; mkdir -p d/e; touch d/e/f; chmod 0 d"), "")
 	is.NoErr(u.Release(ctx, "a", &session.ReleaseOptions{DeleteWorkspace: true}))
 	entries, err := os.ReadDir(root)
@@ -462,8 +463,8 @@ func TestDeadReplaced(t *testing.T) {
 
 func first(uid, _ int) int { return uid }
 
-// Two managers, as of two processes, that open the same ids on one root for the first time
-// agree on whose the workspaces are.
+// Two managers, as in two processes, that open the same ids on one root for the first time
+// give each workspace one owner.
 func TestTwoManagers(t *testing.T) {
 	is := is.New(t)
 	root := t.TempDir()
@@ -472,7 +473,7 @@ func TestTwoManagers(t *testing.T) {
 		both[i] = manage(t, session.Options{WorkspaceRoot: root})
 	}
 	const n = 4
-	var boxes [2][n]*sandbox.Sandbox
+	var sandboxes [2][n]*sandbox.Sandbox
 	var wg sync.WaitGroup
 	for m := range both {
 		for i := range n {
@@ -481,7 +482,7 @@ func TestTwoManagers(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
-				boxes[m][i] = sb
+				sandboxes[m][i] = sb
 			})
 		}
 	}
@@ -491,17 +492,17 @@ func TestTwoManagers(t *testing.T) {
 	}
 	for i := range n {
 		for m := range both {
-			is.Equal(run(is, boxes[m][i], fmt.Sprintf("echo %d >> file && chmod a+rw file", m)), "")
+			is.Equal(run(is, sandboxes[m][i], fmt.Sprintf("echo %d >> file && chmod a+rw file", m)), "")
 		}
-		is.Equal(run(is, boxes[0][i], "cat file"), "0\n1\n")
+		is.Equal(run(is, sandboxes[0][i], "cat file"), "0\n1\n")
 		if ownTable(t) {
-			uid, _ := boxes[0][i].User()
+			uid, _ := sandboxes[0][i].User()
 			is.Equal(ownerOf(t, filepath.Join(root, fmt.Sprint("id-", i))), uint32(uid))
 		}
 	}
 }
 
-// A user who was named can write to a workspace as well.
+// A user named in the options can write to a workspace, too.
 func TestNamedUser(t *testing.T) {
 	is := is.New(t)
 	root := t.TempDir()
@@ -509,7 +510,7 @@ func TestNamedUser(t *testing.T) {
 	if !ownTable(t) {
 		t.Skip("only root can give a directory away, and only where uids are the host's own")
 	}
-	is.Equal(run(is, u.got(is, "a"), "touch file && id -u"), "1234\n")
+	is.Equal(run(is, u.mustGet(is, "a"), "touch file && id -u"), "1234\n")
 	is.Equal(ownerOf(t, filepath.Join(root, "a")), uint32(1234))
 	is.Equal(ownerOf(t, filepath.Join(root, "a", "file")), uint32(1234))
 }
@@ -530,11 +531,11 @@ func TestSnapshot(t *testing.T) {
 	byManager := manage(t, session.Options{Sandbox: sandbox.Options{Snapshot: name}})
 	byGet := manage(t, session.Options{})
 	inWorkspace := manage(t, session.Options{WorkspaceRoot: root})
-	is.Equal(run(is, u.got(is, "a"), "echo saved > file"), "")
-	is.NoErr(u.got(is, "a").Snapshot(ctx, name))
+	is.Equal(run(is, u.mustGet(is, "a"), "echo saved > file"), "")
+	is.NoErr(u.mustGet(is, "a").Snapshot(ctx, name))
 
-	is.Equal(run(is, byManager.got(is, "a"), "cat file; echo more >> file"), "saved\n")
-	is.Equal(run(is, byManager.got(is, "b"), "cat file"), "saved\n") // each has its own
+	is.Equal(run(is, byManager.mustGet(is, "a"), "cat file; echo more >> file"), "saved\n")
+	is.Equal(run(is, byManager.mustGet(is, "b"), "cat file"), "saved\n") // each has its own
 
 	onSnapshot := session.GetOptions{Snapshot: name}
 	sb, err := byGet.getOn("a", onSnapshot)
@@ -578,8 +579,8 @@ func TestFailedOpenLeavesNothing(t *testing.T) {
 	is.Equal(len(u.containers(t)), 0)
 }
 
-// holdSessions is the process that is killed: it opens three sessions, one of them at work,
-// says so and sleeps.
+// holdSessions is the process that is killed: it opens three sessions, starts a command in one
+// of them, says that it is ready and sleeps.
 func holdSessions(prefix string) {
 	m, err := session.New(&session.Options{
 		Sandbox:       sandbox.Options{Image: busybox, Engine: engines()},
@@ -623,7 +624,7 @@ func TestEndsWithItsProcess(t *testing.T) {
 	is.NoErr(waitFor(func() bool { return len(u.containers(t)) == 0 }))
 	t.Logf("3 sessions gone %v after SIGKILL of their process", time.Since(begin))
 	for i := range 3 {
-		sb := u.got(is, fmt.Sprint("id-", i))
+		sb := u.mustGet(is, fmt.Sprint("id-", i))
 		is.Equal(run(is, sb, "cat file"), "kept")
 	}
 }

@@ -43,8 +43,8 @@ func (s source) check() error {
 	return nil
 }
 
-// source returns what a session is opened on by the Get that finds none: what that names,
-// else what the manager's options name, else the default runtime.
+// source returns the source of a session that a Get opens: what the Get names, else what the
+// manager's options name, else the default runtime.
 func (c *config) source(o *GetOptions) source {
 	for _, s := range []source{o.source(), sourceOf(&c.Sandbox)} {
 		if s != (source{}) {

@@ -15,7 +15,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// What GetOptions name replaces what the manager's options name, whatever the kinds.
+// A source that GetOptions name replaces the one of the manager's options, whatever the kinds.
 func TestSource(t *testing.T) {
 	const runtime = "node-minimal"
 	for _, test := range []struct {
@@ -42,11 +42,11 @@ func TestSource(t *testing.T) {
 				seen := source{}
 				get := test.get
 				get.Configure = func(o *sandbox.Options) { seen = sourceOf(o) }
-				f := b.got(is, "a", &get)
+				f := b.mustGet(is, "a", &get)
 				is.Equal(sourceOf(&f.opts), test.want)
 				is.Equal(seen, test.want) // Configure is shown it
-				is.Equal(b.got(is, "a", &test.get), f)
-				is.Equal(b.got(is, "a", nil), f) // whatever it was opened with
+				is.Equal(b.mustGet(is, "a", &test.get), f)
+				is.Equal(b.mustGet(is, "a", nil), f) // whatever it was opened with
 				for _, info := range b.All() {
 					is.Equal(info.Runtime, test.want.runtime)
 				}
@@ -55,7 +55,7 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// A session that is open on something else is refused, and the error says on what.
+// A Get of another source than the session is open on is refused, with both in the text.
 func TestSourceMismatch(t *testing.T) {
 	sources := map[string]GetOptions{
 		"runtime node-minimal": {Runtime: "node-minimal"},
@@ -67,7 +67,7 @@ func TestSourceMismatch(t *testing.T) {
 			t.Run(open+", "+ask, func(t *testing.T) {
 				bubble(t, func(t *testing.T, is *is.I) {
 					b := newBench(t, Options{})
-					b.got(is, "a", &opened)
+					b.mustGet(is, "a", &opened)
 					_, err := b.get(ctx, "a", &asked)
 					if open == ask {
 						is.NoErr(err)
@@ -82,7 +82,7 @@ func TestSourceMismatch(t *testing.T) {
 	}
 }
 
-// Two at once are refused wherever they are named, before anything is opened.
+// Two sources are refused in either options, before anything is opened.
 func TestSourceOfTwoKinds(t *testing.T) {
 	for name, two := range map[string]source{
 		"runtime and image":    {runtime: "x", image: "y"},
@@ -104,7 +104,7 @@ func TestSourceOfTwoKinds(t *testing.T) {
 	}
 }
 
-// Configure may name the source that there is, and no other: it is called too late for that.
+// Configure cannot change the source: other Gets were compared with it before.
 func TestSourceConfigured(t *testing.T) {
 	for name, test := range map[string]struct {
 		manager   sandbox.Options
@@ -156,7 +156,7 @@ func TestSourceWorkDir(t *testing.T) {
 					b.findWorkDir = func(context.Context, string) (string, error) { return "/srv/app", nil }
 				}
 				test.get.Configure = func(o *sandbox.Options) { o.WorkDir = test.workDir }
-				f := b.got(is, "a", &test.get)
+				f := b.mustGet(is, "a", &test.get)
 				is.Equal(f.opts.WorkDir, test.want)
 				is.Equal(f.opts.Mounts[0].Target, test.want)
 			})

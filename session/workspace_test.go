@@ -51,7 +51,7 @@ func TestWorkspace(t *testing.T) {
 	is.NoErr(err) // a failed opening takes away nothing but what is empty
 }
 
-// What is planted where a workspace should be is refused, and what it leads to is left alone.
+// A symlink or file in place of a workspace is refused, and the target of it is left alone.
 func TestWorkspacePlanted(t *testing.T) {
 	w, dir := spaces(t)
 	outside := t.TempDir()
@@ -72,7 +72,7 @@ func TestWorkspacePlanted(t *testing.T) {
 			is := is.New(t)
 			is.NoErr(plant(filepath.Join(dir, name)))
 			_, err := w.prepare(name)
-			is.True(err != nil && strings.Contains(err.Error(), "is no directory but a")) // got another error
+			is.True(err != nil && strings.Contains(err.Error(), "is no directory (its mode is ")) // got another error
 			entries, err := os.ReadDir(outside)
 			is.NoErr(err)
 			is.Equal(len(entries), 0)
@@ -96,7 +96,7 @@ func TestWorkspaceRootReplaced(t *testing.T) {
 	is.True(err != nil && strings.Contains(err.Error(), "start a new manager"))
 }
 
-// A hostile tree is deleted with all it holds and nothing else.
+// A hostile tree is deleted with all that is in it, and nothing else is.
 func TestWorkspaceRemove(t *testing.T) {
 	is := is.New(t)
 	w, dir := spaces(t)
@@ -137,7 +137,7 @@ func TestWorkspaceName(t *testing.T) {
 	is.NoErr(err)
 }
 
-// Such a file system, in memory.
+// A file system in memory that takes two names for one.
 func TestAliased(t *testing.T) {
 	disk := fstest.MapFS{"Bob": {Mode: fs.ModeDir}, "dot": {Mode: fs.ModeDir}, "x-1": {Mode: fs.ModeDir}}
 	fold := func(name string) string { return strings.TrimRight(strings.ToLower(name), ".") }
