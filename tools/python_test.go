@@ -295,8 +295,8 @@ func TestPythonPermissions(t *testing.T) {
 				return Decision{}, nil
 			}})
 			alone := newSet(t, sb, &Options{Permissions: test.permissions})
-			is.Equal(with.has("python"), test.there)
-			is.Equal(alone.has("python"), test.alone)
+			is.Equal(with.tool("python") != nil, test.there)
+			is.Equal(alone.tool("python") != nil, test.alone)
 			r := use(t, with, "python", object{"code": code})
 			is.Equal(r.IsError, test.want != Allow)
 			is.Equal(len(asked) == 1, test.want == Ask)

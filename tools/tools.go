@@ -229,12 +229,22 @@ func (s *Set) Tools() []Tool {
 
 // Tool returns the tool of a name.
 func (s *Set) Tool(name string) (Tool, bool) {
-	for _, t := range s.Tools() {
-		if t.Name == name {
-			return t, true
-		}
+	t := s.tool(name)
+	if t == nil {
+		return Tool{}, false
 	}
-	return Tool{}, false
+	tool := *t
+	tool.Schema = slices.Clone(t.Schema)
+	return tool, true
+}
+
+// tool returns the Set's own Tool of a name, or nil.
+func (s *Set) tool(name string) *Tool {
+	i := slices.IndexFunc(s.tools, func(t Tool) bool { return t.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &s.tools[i]
 }
 
 // Call calls the tool of a name: see Tool.Call. A tool that does not exist is a Result
@@ -243,7 +253,7 @@ func (s *Set) Call(ctx context.Context, name string, args json.RawMessage) (*Res
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	if t, ok := s.Tool(name); ok {
+	if t := s.tool(name); t != nil {
 		return t.Call(ctx, args)
 	}
 	var names []string
@@ -310,14 +320,9 @@ func failed(format string, args ...any) *Result {
 	return &Result{Text: clean(fmt.Sprintf(format, args...)), IsError: true}
 }
 
-// has reports whether a tool is there to be recommended.
-func (s *Set) has(tool string) bool {
-	return slices.ContainsFunc(s.tools, func(t Tool) bool { return t.Name == tool })
-}
-
 // hint is text that recommends a tool, where that is there.
 func (s *Set) hint(tool, text string) string {
-	if !s.has(tool) {
+	if s.tool(tool) == nil {
 		return ""
 	}
 	return text

@@ -167,6 +167,14 @@ func TestSchemas(t *testing.T) {
 		`"required":["path"],"additionalProperties":false}`)
 	_, ok = s.Tool("hashline_edit")
 	is.True(!ok)
+
+	// A Tool is the caller's to change.
+	want := string(tool.Schema)
+	clear(tool.Schema)
+	tool.Name = "changed"
+	again, ok := s.Tool("read_file")
+	is.True(ok)
+	is.Equal(string(again.Schema), want)
 }
 
 func strict(is *is.I, v map[string]any) {
@@ -513,4 +521,16 @@ func TestOptions(t *testing.T) {
 	is := is.New(t)
 	_, err := New(NewFake(nil), &Options{Permissions: &Permissions{Rules: []Rule{{Pattern: "ok", Action: Allow}, {Operation: OpRead, Pattern: "a[", Action: Deny}}}})
 	is.Equal(err.Error(), `tools: permissions: rule 2: pattern "a[" does not compile: a [ has no ]; write \[ for the character itself`)
+}
+
+// What a call costs apart from the sandbox.
+func BenchmarkCall(b *testing.B) {
+	s := newSet(b, NewFake(map[string]string{"a": "x\n"}), nil)
+	args := json.RawMessage(`{"path":"a"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Call(context.Background(), "read_file", args); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
