@@ -2,15 +2,13 @@ package tools
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/drydock-go/drydock/sandbox"
 )
-
-// runCommand is replaced by tests, whose sandboxes have no commands.
-var runCommand = (*sandbox.Command).Run
 
 func executeTool(o *Options) Tool {
 	usual, longest := o.seconds()
@@ -52,7 +50,7 @@ func (c *call) execute(ctx context.Context) (*Result, error) {
 	cmd := c.shell(command)
 	cmd.Stdout, cmd.Stderr = out, out // one writer keeps the order
 	cmd.Timeout = time.Duration(seconds) * time.Second
-	r, err := runCommand(cmd, ctx)
+	r, err := c.processes.run(ctx, cmd)
 	if err != nil {
 		if r == nil {
 			return nil, c.noShell(ctx, err)
@@ -86,7 +84,7 @@ func (c *call) shell(command string) *sandbox.Command {
 
 // noShell is failure for a shell command that could not be started.
 func (c *call) noShell(ctx context.Context, err error) error {
-	if e := (*sandbox.Error)(nil); asError(err, &e) {
+	if e, ok := errors.AsType[*sandbox.Error](err); ok {
 		switch e.Code {
 		case sandbox.CodeCommandNotFound:
 			return stop("this sandbox has no /bin/sh: no command can be run")

@@ -47,38 +47,6 @@ type node struct {
 	mtime int64
 }
 
-// fakes finds the Fake of a Command, which cannot carry it.
-var fakes sync.Map
-
-func init() {
-	real := runCommand
-	runCommand = func(c *sandbox.Command, ctx context.Context) (*sandbox.Result, error) {
-		if f, ok := fakes.LoadAndDelete(c); ok {
-			return f.(*Fake).run(ctx, c)
-		}
-		return real(c, ctx)
-	}
-	realJob, realFind, realPython := background, findJob, startPython
-	background = func(ctx context.Context, c *sandbox.Command, o *sandbox.JobOptions) (job, error) {
-		if f, ok := fakes.LoadAndDelete(c); ok {
-			return f.(*Fake).start(ctx, c, o)
-		}
-		return realJob(ctx, c, o)
-	}
-	findJob = func(sb Sandbox, id int) job {
-		if f, ok := sb.(*Fake); ok {
-			return f.job(id)
-		}
-		return realFind(sb, id)
-	}
-	startPython = func(ctx context.Context, sb Sandbox, o *sandbox.InterpreterOptions) (interpreter, error) {
-		if f, ok := sb.(*Fake); ok {
-			return f.startPython(ctx, o)
-		}
-		return realPython(ctx, sb, o)
-	}
-}
-
 // NewFake returns a sandbox with these files; "link -> target" is a symlink.
 func NewFake(files map[string]string) *Fake {
 	f := &Fake{nodes: map[string]*node{"/": {mode: fs.ModeDir | 0o755}}}
@@ -258,12 +226,10 @@ func (f *Fake) ReadFile(ctx context.Context, name string, opts *sandbox.ReadOpti
 	if err != nil {
 		return nil, err
 	}
-	data := n.data
-	if opts != nil {
-		data = data[min(int64(len(data)), opts.Offset):]
-		if opts.Limit > 0 {
-			data = data[:min(int64(len(data)), opts.Limit)]
-		}
+	o := orZero(opts)
+	data := n.data[min(int64(len(n.data)), o.Offset):]
+	if o.Limit > 0 {
+		data = data[:min(int64(len(data)), o.Limit)]
 	}
 	return slices.Clone(data), nil
 }
@@ -439,9 +405,7 @@ func (f *Fake) Grep(ctx context.Context, text string, opts *sandbox.GrepOptions)
 }
 
 func (f *Fake) Command(name string, args ...string) *sandbox.Command {
-	c := &sandbox.Command{Args: append([]string{name}, args...)}
-	fakes.Store(c, f)
-	return c
+	return &sandbox.Command{Args: append([]string{name}, args...)}
 }
 
 func (f *Fake) run(ctx context.Context, c *sandbox.Command) (*sandbox.Result, error) {

@@ -24,10 +24,12 @@ type FakeJob struct {
 	changed chan struct{}
 }
 
-func (f *Fake) Job(int) *sandbox.Job { panic("replaced by findJob") }
+var _ processes = (*Fake)(nil)
+
+func (f *Fake) Job(int) *sandbox.Job { panic("Fake.Job was called, and not its job") }
 
 func (f *Fake) Interpreter(context.Context, sandbox.Language, *sandbox.InterpreterOptions) (*sandbox.Interpreter, error) {
-	panic("replaced by startPython")
+	panic("Fake.Interpreter was called, and not its startPython")
 }
 
 // Start starts a job as another than the tools would.
@@ -40,8 +42,8 @@ func (f *Fake) Start(name string, args ...string) *FakeJob {
 	return j
 }
 
-// start plays the command with Run, which may block; in the end the job has ended.
-func (f *Fake) start(ctx context.Context, c *sandbox.Command, o *sandbox.JobOptions) (job, error) {
+// background plays the command with Run. If that returns a result, the job has ended with it.
+func (f *Fake) background(ctx context.Context, c *sandbox.Command, o *sandbox.JobOptions) (job, error) {
 	if err := cmp.Or(context.Cause(ctx), f.Err); err != nil {
 		return nil, err
 	}
@@ -60,7 +62,10 @@ func (f *Fake) start(ctx context.Context, c *sandbox.Command, o *sandbox.JobOpti
 	return j, nil
 }
 
-func (f *Fake) job(id int) *FakeJob {
+func (f *Fake) job(id int) job { return f.Started(id) }
+
+// Started returns the job of an id, which need not exist.
+func (f *Fake) Started(id int) *FakeJob {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if id < 1 || id > len(f.jobs) {

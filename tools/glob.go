@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -131,7 +132,7 @@ func unreadable(p *pages, n int) {
 
 // failureOfPattern is failure for a call in which a pattern may be to blame.
 func (c *call) failureOfPattern(ctx context.Context, name string, err error) error {
-	if e := (*sandbox.Error)(nil); asError(err, &e) && e.Code == sandbox.CodeInvalid && context.Cause(ctx) == nil {
+	if e, ok := errors.AsType[*sandbox.Error](err); ok && e.Code == sandbox.CodeInvalid && context.Cause(ctx) == nil {
 		return stop("%v: nothing was looked for; correct it, or take a character as it is with a backslash before it", e.Err)
 	}
 	return c.failure(ctx, name, err)
@@ -184,6 +185,6 @@ func (f *filter) hides(ctx context.Context, name string, symlink bool) (bool, er
 }
 
 func isStopped(err error) bool {
-	_, ok := err.(*stopped)
+	_, ok := errors.AsType[*stopped](err)
 	return ok
 }

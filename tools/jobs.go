@@ -31,14 +31,6 @@ type job interface {
 	Stop(ctx context.Context, grace time.Duration) (*sandbox.Result, error)
 }
 
-// They are replaced by tests, whose sandboxes have no jobs.
-var (
-	background = func(ctx context.Context, c *sandbox.Command, o *sandbox.JobOptions) (job, error) {
-		return c.Background(ctx, o)
-	}
-	findJob = func(sb Sandbox, id int) job { return sb.Job(id) }
-)
-
 // jobState is what a Set knows of a background job.
 type jobState struct {
 	own  bool  // the Set has started it
@@ -87,7 +79,7 @@ func (c *call) startJob(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	j, err := background(ctx, c.shell(command), &sandbox.JobOptions{Name: c.args.str("name")})
+	j, err := c.processes.background(ctx, c.shell(command), &sandbox.JobOptions{Name: c.args.str("name")})
 	if err != nil {
 		return nil, c.noShell(ctx, err)
 	}
@@ -112,7 +104,7 @@ func (c *call) startJob(ctx context.Context) (*Result, error) {
 
 // job finds a job that the call may be about.
 func (c *call) job(ctx context.Context, id int) (job, *sandbox.JobInfo, error) {
-	j := findJob(c.sb, id)
+	j := c.processes.job(id)
 	info, err := j.Info(ctx)
 	if err != nil {
 		return nil, nil, c.jobFailure(ctx, id, err)

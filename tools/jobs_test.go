@@ -60,7 +60,7 @@ func TestStartJob(t *testing.T) {
 				is.Equal(got.Dir, "/tmp")
 				is.Equal(got.Env, []string{"A=1"})
 				is.Equal(got.Timeout, time.Duration(0))
-				is.Equal(sb.job(1).info.Name, "web")
+				is.Equal(sb.Started(1).info.Name, "web")
 			})
 		})
 	}
@@ -191,7 +191,7 @@ func TestWaitFor(t *testing.T) {
 		s := newSet(t, sb, nil)
 		sb.Run = begins("loading\nlistening on :80\n")
 		use(t, s, "start_job", object{"command": "serve"})
-		j := sb.job(1)
+		j := sb.Started(1)
 		wait := func(args object) *Result {
 			args["id"] = 1
 			return use(t, s, "job_output", args)
@@ -280,10 +280,10 @@ func TestListAndStop(t *testing.T) {
 		sb.Run = begins("one\n")
 		use(t, s, "start_job", object{"command": "serve\n--all", "name": "web"})
 		sb.Start("", "make", "all it", "a=b").Write([]byte("made"))
-		sb.job(2).End(sandbox.Result{Outcome: sandbox.Exited, ExitCode: 2})
+		sb.Started(2).End(sandbox.Result{Outcome: sandbox.Exited, ExitCode: 2})
 		sb.Start("", "tail", "-f", "log")
 		time.Sleep(90 * time.Second)
-		io.WriteString(sb.job(1), "two\n")
+		io.WriteString(sb.Started(1), "two\n")
 		r = use(t, s, "list_jobs", object{})
 		is.Equal(r.Text, `job 3 runs for 1m30s; 0 bytes of output, 0 not read; tail -f log
 job 1 (web) runs for 1m31s; 8 bytes of output, 4 not read; "serve\n--all"

@@ -3,6 +3,7 @@ package tools
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -69,7 +70,7 @@ func (c *call) ls(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	files, err := c.sb.ReadDir(ctx, real)
-	if e := (*sandbox.Error)(nil); asError(err, &e) && e.Code == sandbox.CodeNotDir {
+	if e, ok := errors.AsType[*sandbox.Error](err); ok && e.Code == sandbox.CodeNotDir {
 		return nil, stop("%s is a file, not a directory%s", show(name), c.hint("read_file", ": use read_file to read it"))
 	}
 	if err != nil {

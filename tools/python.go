@@ -26,11 +26,6 @@ type interpreter interface {
 	Close() error
 }
 
-// startPython is replaced by tests, whose sandboxes have no interpreters.
-var startPython = func(ctx context.Context, sb Sandbox, o *sandbox.InterpreterOptions) (interpreter, error) {
-	return sb.Interpreter(ctx, sandbox.Python, o)
-}
-
 // pythonState is the Python of a Set, guarded by Set.mu; calls hold the lock of pythonLock.
 type pythonState struct {
 	in   interpreter // nil until it is needed
@@ -108,7 +103,7 @@ func (c *call) interpreter(ctx context.Context, restart bool, seconds int) (inte
 		c.lost(true) // also where that fails
 		err = in.Restart(starting)
 	} else {
-		in, err = startPython(starting, c.sb, &sandbox.InterpreterOptions{Env: c.o.Env, Dir: c.o.Dir})
+		in, err = c.processes.startPython(starting, &sandbox.InterpreterOptions{Env: c.o.Env, Dir: c.o.Dir})
 	}
 	if err != nil {
 		if starting.Err() != nil && context.Cause(ctx) == nil {
@@ -142,13 +137,13 @@ func (c *call) pythonFailure(ctx context.Context, err error) error {
 	c.mu.Lock()
 	closed := c.closed
 	c.mu.Unlock()
-	e := (*sandbox.Error)(nil)
+	e, ok := errors.AsType[*sandbox.Error](err)
 	switch {
 	case closed, context.Cause(ctx) != nil, errors.Is(err, sandbox.ErrLost), errors.Is(err, sandbox.ErrClosed), errors.Is(err, sandbox.ErrEngine):
 		return err
 	case errors.Is(err, fs.ErrNotExist):
 		return stop("this sandbox has no python3: python cannot be used here%s", c.hint("execute", "; use execute with the shell and the programs that there are"))
-	case errors.As(err, &e) && e.Code == "":
+	case ok && e.Code == "":
 		// The sandbox is well, and Python is not.
 		return stop("Python failed: %s; call python again with restart%s", plain(err.Error()), c.hint("execute", ", or look with execute what is wrong with python3"))
 	}

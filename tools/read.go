@@ -3,7 +3,6 @@ package tools
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -36,9 +35,6 @@ func readTool(o *Options) Tool {
 		},
 	}
 }
-
-// asError is errors.As for an error that may be nil.
-func asError(err error, e **sandbox.Error) bool { return err != nil && errors.As(err, e) }
 
 func (c *call) read(ctx context.Context) (*Result, error) {
 	name := c.args.str("path")

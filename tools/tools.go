@@ -115,11 +115,12 @@ type Document struct {
 // Set is the tools of one agent on one sandbox. It remembers what the agent has read, so
 // two agents need two Sets. It is safe for concurrent use.
 type Set struct {
-	sb     Sandbox
-	o      Options
-	policy *policy
-	tools  []Tool
-	gone   []string // tools that the permissions took out
+	sb        Sandbox
+	processes processes
+	o         Options
+	policy    *policy
+	tools     []Tool
+	gone      []string // tools that the permissions took out
 
 	mu     sync.Mutex
 	work   string // the work dir's real path, once known
@@ -134,10 +135,7 @@ type Set struct {
 // New returns the tools for a sandbox. A tool that the permissions deny whatever its
 // arguments is not among them. A rule that does not compile is an error.
 func New(sb Sandbox, opts *Options) (*Set, error) {
-	s := &Set{sb: sb, seen: map[string]string{}, locks: map[string]*pathLock{}, grants: map[grant]bool{}, jobs: map[int]*jobState{}}
-	if opts != nil {
-		s.o = *opts
-	}
+	s := &Set{sb: sb, processes: processesOf(sb), o: orZero(opts), seen: map[string]string{}, locks: map[string]*pathLock{}, grants: map[grant]bool{}, jobs: map[int]*jobState{}}
 	o := &s.o
 	for _, d := range []struct {
 		name  string
@@ -297,11 +295,10 @@ func (t Tool) Call(ctx context.Context, args json.RawMessage) (*Result, error) {
 	}
 	c := &call{Set: t.set, tool: &t, args: v}
 	r, err := t.run(c, ctx)
-	var stop *stopped
-	switch {
-	case errors.As(err, &stop):
-		r = stop.result
-	case err != nil:
+	if ended, ok := errors.AsType[*stopped](err); ok {
+		r, err = ended.result, nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	r.Text = t.set.bound(r.Text)
@@ -331,12 +328,12 @@ func (s *Set) hint(tool, text string) string {
 // failure makes of a sandbox's error what Call returns: text for the model where the
 // file or the command is to blame, else the error as it is.
 func (s *Set) failure(ctx context.Context, name string, err error) error {
-	var e *sandbox.Error
+	e, ok := errors.AsType[*sandbox.Error](err)
 	switch {
 	case err == nil:
 		return nil
 	case context.Cause(ctx) != nil, errors.Is(err, sandbox.ErrLost), errors.Is(err, sandbox.ErrClosed),
-		!errors.As(err, &e), e.Code == "", e.Code == sandbox.CodeAborted, e.Code == sandbox.CodeUnsupported:
+		!ok, e.Code == "", e.Code == sandbox.CodeAborted, e.Code == sandbox.CodeUnsupported:
 		return err
 	}
 	name = show(name)
@@ -440,4 +437,13 @@ func (s *Set) lock(ctx context.Context, real string) (unlock func(), err error) 
 		leave()
 		return nil, context.Cause(ctx)
 	}
+}
+
+// orZero returns what p points to, or the zero value if it is nil.
+func orZero[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
 }

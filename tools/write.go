@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -68,7 +69,7 @@ func (c *call) write(ctx context.Context) (*Result, error) {
 	defer unlock()
 	known := c.known(real)
 	now, err := c.hash(ctx, real)
-	if e := (*sandbox.Error)(nil); asError(err, &e) && e.Code == sandbox.CodeNotExist {
+	if e, ok := errors.AsType[*sandbox.Error](err); ok && e.Code == sandbox.CodeNotExist {
 		now, err = "", nil
 	}
 	switch {
