@@ -183,25 +183,3 @@ func (c *call) ask(ctx context.Context, r Request) (d Decision, answered bool, e
 		return Decision{}, false, context.Cause(ctx)
 	}
 }
-
-// hidden reports whether what grep and glob find at a real path is to be left out: what
-// read denies, and, where contents are shown, what it would ask about, unless somebody
-// has allowed this very call.
-func (c *call) hidden(work, real string, contents bool) bool {
-	action := c.policy.path(OpRead, work, real)
-	if own := c.policy.path(c.tool.op, work, real); own == Deny {
-		return true
-	}
-	if action == Ask && contents && !c.asked {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return !c.grants[grant{op: OpRead, what: real}]
-	}
-	return action == Deny
-}
-
-// readable reports whether lines of a file that is changed may be shown.
-func (c *call) readable(ctx context.Context, real string) bool {
-	work, err := c.workDir(ctx)
-	return err == nil && !c.hidden(work, real, true)
-}

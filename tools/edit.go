@@ -9,9 +9,6 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// maxEdit bounds each of the two texts of an edit, which travel in one message.
-const maxEdit = 1_000_000
-
 func editTool() Tool {
 	return Tool{
 		Name: "edit_file", op: OpEdit, Destructive: true, run: (*call).edit,

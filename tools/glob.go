@@ -2,7 +2,6 @@ package tools
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -122,69 +121,4 @@ func deeper(pattern string) string {
 		return ""
 	}
 	return fmt.Sprintf(": use **/%s to look in the directories below, too", show(pattern))
-}
-
-func unreadable(p *pages, n int) {
-	if n > 0 {
-		fmt.Fprintf(p, "[%s could not be read]\n", plural(n, "file or directory", "files or directories"))
-	}
-}
-
-// failureOfPattern is failure for a call in which a pattern may be to blame.
-func (c *call) failureOfPattern(ctx context.Context, name string, err error) error {
-	if e, ok := errors.AsType[*sandbox.Error](err); ok && e.Code == sandbox.CodeInvalid && context.Cause(ctx) == nil {
-		return stop("%v: nothing was looked for; correct it, or take a character as it is with a backslash before it", e.Err)
-	}
-	return c.failure(ctx, name, err)
-}
-
-// filter leaves out what the rules hide, by the real path of each file found.
-type filter struct {
-	c        *call
-	work     string
-	contents bool
-	none     bool // nothing is hidden, whatever its path is
-	real     map[string]string
-}
-
-func (c *call) newFilter(work string, contents bool) *filter {
-	f := &filter{c: c, work: work, contents: contents, real: map[string]string{}}
-	read, same := c.policy.uniform(OpRead)
-	own, sameOwn := c.policy.uniform(c.tool.op)
-	f.none = same && sameOwn && own != Deny && (read == Allow || read == Ask && (!contents || c.asked))
-	return f
-}
-
-// hides reports whether a file is to be left out. Only directories on the way to it, and
-// it itself where it is a symlink, can make its real path another.
-func (f *filter) hides(ctx context.Context, name string, symlink bool) (bool, error) {
-	if f.none {
-		return false, nil
-	}
-	known, base := path.Dir(name), path.Base(name)
-	if symlink {
-		known, base = name, ""
-	}
-	real, ok := f.real[known]
-	if !ok {
-		var err error
-		if real, err = f.c.sb.RealPath(ctx, known); err != nil {
-			// Removed or replaced meanwhile, or a symlink to itself: what cannot be judged
-			// is not shown.
-			if err := f.c.failure(ctx, known, err); !isStopped(err) {
-				return false, err
-			}
-			real = ""
-		}
-		f.real[known] = real
-	}
-	if real == "" {
-		return true, nil
-	}
-	return f.c.hidden(f.work, path.Join(real, base), f.contents), nil
-}
-
-func isStopped(err error) bool {
-	_, ok := errors.AsType[*stopped](err)
-	return ok
 }

@@ -120,10 +120,6 @@ func (c *call) jobFailure(ctx context.Context, id int, err error) error {
 	return c.failure(ctx, fmt.Sprintf("job %d", id), err)
 }
 
-func badRegexp(name string, err error) error {
-	return stop("%s does not compile: %v: the syntax is RE2, in which . ( ) [ { + * ? | ^ $ and \\ mean something; put a backslash before one that is to be found as it is", name, err)
-}
-
 // jobEntry is a job in JSON; list_jobs gives {"jobs": [...], "more": 0}.
 type jobEntry struct {
 	ID       int       `json:"id"`

@@ -1,9 +1,6 @@
 package tools
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"path"
 	"regexp"
 	"strconv"
@@ -76,56 +73,9 @@ func plain(text string) string {
 	}, strings.ReplaceAll(text, "\r\n", "\n"))
 }
 
-// bound is the last guard of Options.MaxOutput. The tools themselves stop earlier, where
-// they can say how to go on.
-func (s *Set) bound(text string) string {
-	text = clean(text)
-	if len(text) <= s.o.MaxOutput {
-		return text
-	}
-	note := "\n[cut: %d bytes more]"
-	kept := cutText(text, s.o.MaxOutput-len(note)-20)
-	return kept + fmt.Sprintf(note, len(text)-len(kept))
-}
-
-// reserve is what pages leave of the output for their last line.
-const reserve = 400
-
-// pages collects lines up to a number of bytes.
-type pages struct {
-	strings.Builder
-	room int
-}
-
-func (s *Set) pages() *pages { return &pages{room: s.o.MaxOutput - reserve} }
-
-// add adds a line, or reports that it does not fit.
-func (p *pages) add(line string) bool {
-	line = clean(line)
-	if p.room -= len(line) + 1; p.room < 0 {
-		return false
-	}
-	p.WriteString(line)
-	p.WriteByte('\n')
-	return true
-}
-
-// structured is v as JSON, with characters such as < as they are.
-func structured(v any) json.RawMessage {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	// Structs of strings, numbers and slices of them: it cannot fail.
-	_ = e.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
-}
-
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
 	return strconv.Itoa(n) + " " + many
 }
-
-// text is what was added, without the last line's end.
-func (p *pages) text() string { return strings.TrimSuffix(p.String(), "\n") }

@@ -2,17 +2,12 @@ package tools
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/drydock-go/drydock/sandbox"
 )
-
-// maxContent is how many bytes of a file a tool writes: what sandbox.Edit can read again.
-const maxContent = sandbox.MaxRead
 
 func writeTool() Tool {
 	return Tool{
@@ -24,41 +19,6 @@ func writeTool() Tool {
 		},
 	}
 }
-
-func fileHash(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
-}
-
-// target resolves and permits the path that a call changes, and locks it. Where it cannot,
-// unlock is nil.
-func (c *call) target(ctx context.Context, name string) (real string, unlock func(), err error) {
-	if strings.HasSuffix(name, "/") {
-		return "", nil, stop("%s names a directory: give the path of a file, without a slash at its end", show(name))
-	}
-	if real, err = c.resolve(ctx, name); err != nil {
-		return "", nil, err
-	}
-	if err := c.permit(ctx, real); err != nil {
-		return "", nil, err
-	}
-	unlock, err = c.lock(ctx, real)
-	return real, unlock, err
-}
-
-// hash returns the SHA-256 of a file's contents.
-func (c *call) hash(ctx context.Context, real string) (string, error) {
-	lines, err := c.sb.ReadLines(ctx, real, &sandbox.LineOptions{Count: 1, MaxBytes: 1})
-	if err != nil {
-		return "", err
-	}
-	return lines.Hash, nil
-}
-
-const (
-	unread = "%s has not been read yet: read it with read_file first, then %s"
-	stale  = "%s has changed since you read it: read it again with read_file, then %s"
-)
 
 func (c *call) write(ctx context.Context) (*Result, error) {
 	name, content := c.args.str("path"), c.args.str("content")
@@ -100,11 +60,4 @@ func (c *call) write(ctx context.Context) (*Result, error) {
 		Lines   int    `json:"lines"`
 		Size    int    `json:"size"`
 	}{clean(real), w.Created, lines, len(content)})}, nil
-}
-
-func inPlace(yes bool) string {
-	if !yes {
-		return ""
-	}
-	return " (written in place, so that others could have seen it half written)"
 }

@@ -1,0 +1,110 @@
+package tools
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Tool is an operation that a model can call.
+type Tool struct {
+	Name        string
+	Description string
+	// Schema is the JSON Schema (draft 2020-12) of the arguments: an object.
+	Schema json.RawMessage
+	// ReadOnly: it changes nothing. Destructive: it can overwrite or remove.
+	ReadOnly, Destructive bool
+
+	set    *Set
+	op     Operation
+	params []param
+	run    func(c *call, ctx context.Context) (*Result, error) // a method of call
+}
+
+// Result is what a Tool returns to the model.
+type Result struct {
+	// Text says all there is to say, in valid UTF-8 and at most Options.MaxOutput bytes.
+	Text string
+	// JSON is the same for programs, or nil; its fields are in the tool's documentation.
+	JSON json.RawMessage
+	// Images and Documents are files that a model looks at rather than reads.
+	Images    []Image
+	Documents []Document
+	// IsError: the tool did not do what was asked; Text says why and what to do next.
+	IsError bool
+}
+
+// Image is a picture that a model can see.
+type Image struct {
+	MediaType string // image/png, image/jpeg, image/gif or image/webp
+	Data      []byte
+}
+
+// Document is a file that a model can be given as it is.
+type Document struct {
+	MediaType string // application/pdf
+	Name      string // the last element of its path
+	Data      []byte
+}
+
+// call is one call of a tool.
+type call struct {
+	*Set
+	tool *Tool
+	args values
+	// asked: somebody was asked about this call, and allowed it.
+	asked bool
+}
+
+// Call calls the tool with a JSON object of arguments. What the model can do something
+// about is a Result, with IsError where it failed: a wrong argument, a file that is not
+// there, a command that exits with another code than 0, a denial. An error is what it
+// cannot: the cause of ctx, that of Options.Ask, or the sandbox's, such as
+// sandbox.ErrLost and sandbox.ErrClosed.
+func (t Tool) Call(ctx context.Context, args json.RawMessage) (*Result, error) {
+	if t.set == nil {
+		return nil, errors.New("tools: this Tool was not made by New")
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	v, problems := decode(t.Name, t.params, args)
+	if len(problems) > 0 {
+		return failed("%s was not called: %s", t.Name, strings.Join(problems, "\n")), nil
+	}
+	c := &call{Set: t.set, tool: &t, args: v}
+	r, err := t.run(c, ctx)
+	if ended, ok := errors.AsType[*stopped](err); ok {
+		r, err = ended.result, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.Text = t.set.bound(r.Text)
+	return r, nil
+}
+
+// stopped ends a call early with a result for the model.
+type stopped struct{ result *Result }
+
+func (s *stopped) Error() string { return s.result.Text }
+
+// stop returns the error that becomes a Result with IsError.
+func stop(format string, args ...any) error { return &stopped{failed(format, args...)} }
+
+func failed(format string, args ...any) *Result {
+	return &Result{Text: clean(fmt.Sprintf(format, args...)), IsError: true}
+}
+
+// structured is v as JSON, with characters such as < as they are.
+func structured(v any) json.RawMessage {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	// Structs of strings, numbers and slices of them: it cannot fail.
+	_ = e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
+}
