@@ -109,7 +109,7 @@ func (f *Fake) real(op, name string) (string, error) {
 		element := todo[0]
 		todo = todo[1:]
 		if n := f.nodes[at]; element != "" && n != nil && !n.mode.IsDir() {
-			return "", fail(op, name, "not_dir")
+			return "", fail(op, name, sandbox.CodeNotDir)
 		}
 		switch element {
 		case "", ".":
@@ -121,7 +121,7 @@ func (f *Fake) real(op, name string) (string, error) {
 		at = path.Join(at, element)
 		if n := f.nodes[at]; n != nil && n.link != "" {
 			if links++; links > 40 {
-				return "", fail(op, name, "loop")
+				return "", fail(op, name, sandbox.CodeLoop)
 			}
 			todo = append(strings.Split(n.link, "/"), todo...)
 			if at = path.Dir(at); path.IsAbs(n.link) {
@@ -171,7 +171,7 @@ func (f *Fake) Stat(ctx context.Context, name string) (sandbox.FileInfo, error) 
 	case err != nil:
 		return sandbox.FileInfo{}, err
 	case n == nil:
-		return sandbox.FileInfo{}, fail("stat", name, "not_exist")
+		return sandbox.FileInfo{}, fail("stat", name, sandbox.CodeNotExist)
 	}
 	return f.info(real), nil
 }
@@ -183,9 +183,9 @@ func (f *Fake) ReadDir(ctx context.Context, name string) ([]sandbox.FileInfo, er
 	case err != nil:
 		return nil, err
 	case n == nil:
-		return nil, fail("readdir", name, "not_exist")
+		return nil, fail("readdir", name, sandbox.CodeNotExist)
 	case !n.mode.IsDir():
-		return nil, fail("readdir", name, "not_dir")
+		return nil, fail("readdir", name, sandbox.CodeNotDir)
 	}
 	var infos []sandbox.FileInfo
 	for _, at := range f.sorted() {
@@ -211,11 +211,11 @@ func (f *Fake) file(ctx context.Context, op, name string) (string, *node, error)
 	switch {
 	case err != nil:
 	case n == nil:
-		err = fail(op, name, "not_exist")
+		err = fail(op, name, sandbox.CodeNotExist)
 	case n.mode.IsDir():
-		err = fail(op, name, "is_dir")
+		err = fail(op, name, sandbox.CodeIsDir)
 	case !n.mode.IsRegular():
-		err = fail(op, name, "not_regular")
+		err = fail(op, name, sandbox.CodeNotRegular)
 	}
 	return real, n, err
 }
@@ -267,7 +267,7 @@ func (f *Fake) WriteFile(ctx context.Context, name string, data []byte, _ *sandb
 	case err != nil:
 		return sandbox.WriteResult{}, err
 	case n != nil && n.mode.IsDir():
-		return sandbox.WriteResult{}, fail("write", name, "is_dir")
+		return sandbox.WriteResult{}, fail("write", name, sandbox.CodeIsDir)
 	}
 	f.put(real, data)
 	return sandbox.WriteResult{Created: n == nil}, nil
@@ -286,23 +286,23 @@ func (f *Fake) Edit(ctx context.Context, name, old, text string, opts *sandbox.E
 	count := strings.Count(content, old)
 	switch {
 	case opts.IfHash != "" && opts.IfHash != fileHash(n.data):
-		return nil, fail("edit", name, "changed")
+		return nil, fail("edit", name, sandbox.CodeChanged)
 	case count == 0:
-		return nil, fail("edit", name, "no_match")
+		return nil, fail("edit", name, sandbox.CodeNoMatch)
 	case count > 1 && !opts.All:
-		return nil, fail("edit", name, "many_matches")
+		return nil, fail("edit", name, sandbox.CodeManyMatches)
 	}
 	f.put(real, []byte(strings.ReplaceAll(content, old, text)))
 	line := 1 + strings.Count(content[:strings.Index(content, old)], "\n")
 	return &sandbox.EditResult{Count: count, Line: line, Hash: fileHash(f.nodes[real].data)}, nil
 }
 
-func pattern(op, text string) (*regexp.Regexp, error) {
-	re, err := globRegexp(text)
+func fakePattern(op, glob string) (*pattern, error) {
+	p, err := compilePattern(glob)
 	if err != nil {
-		return nil, &sandbox.Error{Op: op, Name: text, Code: "invalid", Err: fmt.Errorf("pattern %q: %w", text, err)}
+		return nil, &sandbox.Error{Op: op, Name: glob, Code: sandbox.CodeInvalid, Err: fmt.Errorf("pattern %q: %w", glob, err)}
 	}
-	return regexp.Compile(re)
+	return p, nil
 }
 
 // dotted reports whether a path has an element that begins with a dot.
@@ -317,16 +317,16 @@ func (f *Fake) Glob(ctx context.Context, text string, opts *sandbox.GlobOptions)
 		return nil, err
 	}
 	if n == nil {
-		return nil, fail("glob", opts.Dir, "not_exist")
+		return nil, fail("glob", opts.Dir, sandbox.CodeNotExist)
 	}
-	re, err := pattern("glob", text)
+	p, err := fakePattern("glob", text)
 	if err != nil {
 		return nil, err
 	}
 	r := &sandbox.GlobResult{}
 	for _, name := range f.sorted() {
 		rel, ok := below(dir, name)
-		if ok && rel != "" && re.MatchString(rel) && (opts.Hidden || dotted(text) || !dotted(rel)) {
+		if ok && rel != "" && p.Match(rel) && (opts.Hidden || dotted(text) || !dotted(rel)) {
 			r.Matches = append(r.Matches, sandbox.Match{Path: rel, FileInfo: f.info(name)})
 		}
 	}
@@ -346,7 +346,7 @@ func (f *Fake) Grep(ctx context.Context, text string, opts *sandbox.GrepOptions)
 		return nil, err
 	}
 	if n == nil {
-		return nil, fail("grep", opts.Path, "not_exist")
+		return nil, fail("grep", opts.Path, sandbox.CodeNotExist)
 	}
 	if opts.IgnoreCase {
 		text = "(?i:" + text + ")"
@@ -360,11 +360,11 @@ func (f *Fake) Grep(ctx context.Context, text string, opts *sandbox.GrepOptions)
 			continue
 		}
 		for _, include := range opts.Include {
-			glob, err := pattern("grep", include)
+			glob, err := fakePattern("grep", include)
 			if err != nil {
 				return nil, err
 			}
-			ok = glob.MatchString(path.Base(name))
+			ok = glob.Match(path.Base(name))
 		}
 		if !ok {
 			continue

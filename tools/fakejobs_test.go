@@ -114,7 +114,7 @@ func (j *FakeJob) begin(ctx context.Context) error {
 	j.mu.Lock()
 	err := cmp.Or(context.Cause(ctx), j.f.Err)
 	if err == nil && j.changed == nil {
-		err = &sandbox.Error{Op: "job", Code: "no_job", Err: sandbox.ErrNoJob}
+		err = &sandbox.Error{Op: "job", Code: sandbox.CodeNoJob, Err: sandbox.ErrNoJob}
 	}
 	return err
 }
@@ -156,7 +156,7 @@ func (j *FakeJob) WaitLine(ctx context.Context, pattern string, from int64) (san
 		return sandbox.JobLine{}, false
 	})
 	if err == nil && line.Next == 0 {
-		err = &sandbox.Error{Op: "wait for job", Code: "no_match", Err: sandbox.ErrNoMatch}
+		err = &sandbox.Error{Op: "wait for job", Code: sandbox.CodeNoMatch, Err: sandbox.ErrNoMatch}
 	}
 	return line, err
 }
@@ -198,7 +198,7 @@ func (f *Fake) startPython(ctx context.Context, _ *sandbox.InterpreterOptions) (
 		return nil, err
 	}
 	if f.Python == nil {
-		return nil, fail("start interpreter", "python3", "command_not_found")
+		return nil, fail("start interpreter", "python3", sandbox.CodeCommandNotFound)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -89,7 +89,7 @@ func TestJobFailures(t *testing.T) {
 	}
 	is := is.New(t)
 	sb.Run = func(context.Context, *sandbox.Command) (*sandbox.Result, error) {
-		return nil, fail("start job", "/bin/sh", "command_not_found")
+		return nil, fail("start job", "/bin/sh", sandbox.CodeCommandNotFound)
 	}
 	is.Equal(use(t, s, "start_job", object{"command": "x"}).Text, "this sandbox has no /bin/sh: no command can be run")
 }

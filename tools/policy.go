@@ -16,9 +16,9 @@ type policy struct {
 
 type rule struct {
 	Rule
-	all   bool           // matches everything
-	path  *regexp.Regexp // nil for OpExecute
-	local bool           // path is matched below the work dir
+	all   bool     // matches everything
+	path  *pattern // nil for OpExecute
+	local bool     // path is matched below the work dir
 	words []*regexp.Regexp
 	rest  bool   // any further words
 	first string // the pattern's first word
@@ -98,11 +98,8 @@ func compileRule(r Rule) (rule, error) {
 	default:
 		pattern = "/**/" + pattern
 	}
-	text, err := globRegexp(pattern)
-	if err == nil {
-		c.path, err = regexp.Compile(text)
-	}
-	if err != nil {
+	var err error
+	if c.path, err = compilePattern(pattern); err != nil {
 		return c, fmt.Errorf("pattern %q does not compile: %w", r.Pattern, err)
 	}
 	return c, nil
@@ -128,7 +125,7 @@ func (r *rule) matches(work, real string) bool {
 			subject, ok = below(work, name)
 			ok = ok && subject != ""
 		}
-		if ok && r.path.MatchString(subject) {
+		if ok && r.path.Match(subject) {
 			return true
 		}
 		if r.Action == Allow || name == "/" {
