@@ -9,19 +9,26 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// maxContent is how many bytes of a file a tool writes: what sandbox.Edit can read again.
-const maxContent = sandbox.MaxRead
-
-// maxEdit bounds each of the two texts of an edit, which travel in one message.
-const maxEdit = 1_000_000
-
 const (
-	unread = "%s has not been read yet: read it with read_file first, then %s"
-	stale  = "%s has changed since you read it: read it again with read_file, then %s"
+	// maxContent bounds the bytes of a file that a tool writes. sandbox.Edit reads no more.
+	maxContent = sandbox.MaxRead
+	// maxEdit bounds the bytes of each of the two texts of an edit, which are sent to the
+	// sandbox in one message.
+	maxEdit = 1_000_000
 )
 
-// target resolves and permits the path that a call changes, and locks it. Where it cannot,
-// unlock is nil.
+// unread is the error for a file that the agent has not read and wants to change.
+func unread(name, next string) error {
+	return stop("%s has not been read yet: read it with read_file first, then %s", name, next)
+}
+
+// stale is the error for one that has changed since.
+func stale(name, next string) error {
+	return stop("%s has changed since you read it: read it again with read_file, then %s", name, next)
+}
+
+// target resolves the path that a call changes, checks that it may be changed, and locks it.
+// With an error unlock is nil.
 func (c *call) target(ctx context.Context, name string) (real string, unlock func(), err error) {
 	if strings.HasSuffix(name, "/") {
 		return "", nil, stop("%s names a directory: give the path of a file, without a slash at its end", show(name))
@@ -36,7 +43,7 @@ func (c *call) target(ctx context.Context, name string) (real string, unlock fun
 	return real, unlock, err
 }
 
-// remember notes that the agent knows a file with this SHA-256.
+// remember notes that the agent knows the contents of a file, by their SHA-256.
 func (s *Set) remember(real, hash string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,9 +71,10 @@ func fileHash(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// inPlace is the note of a result about a file that was not replaced by a rename.
 func inPlace(yes bool) string {
 	if !yes {
 		return ""
 	}
-	return " (written in place, so that others could have seen it half written)"
+	return " (written in place: others could have seen it half written)"
 }

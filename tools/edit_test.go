@@ -39,3 +39,45 @@ func TestEdit(t *testing.T) {
 	r = use(t, s, "edit_file", object{"path": "go", "old_string": "func f() {\n    return 1\n}", "new_string": ""})
 	is.Equal(r.Text, "old_string is not in go: nothing was changed; the closest is at line 1, as it is in the file:\nfunc f() {\n\treturn  1\n}\ncopy it exactly, with its spaces and tabs")
 }
+
+// The numbers of a dozen lines are not all listed.
+func TestOccurrences(t *testing.T) {
+	for _, test := range []struct {
+		name, content, text, want string
+	}{
+		{"one", "a\nb\n", "b", "2"},
+		{"twice in a line", "aa\n", "a", "1, 1"},
+		{"across lines", "a\nb\na\nb\na\nb", "b\na", "2, 4"},
+		{"ten", strings.Repeat("x\n", 10), "x", "1, 2, 3, 4, 5, 6, 7, 8, 9, 10"},
+		{"twelve", strings.Repeat("x\n", 12), "x", "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ..."},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			is := is.New(t)
+			is.Equal(occurrences(test.content, test.text), test.want)
+		})
+	}
+}
+
+// The place that the model probably meant is found in spite of white space.
+func TestClosest(t *testing.T) {
+	const content = "func f() {\n\treturn  1\n}\n\nfunc g() {\n}\n"
+	for _, test := range []struct {
+		name, old, want string
+		number          int
+	}{
+		{"same lines", "func f() {\n  return 1", "func f() {\n\treturn  1", 1},
+		{"line ends around", "\n\nfunc  g() {\n\n", "func g() {", 5},
+		{"longest line", "func f() {\n\treturn 1\n\t}\n//", "func f() {", 1},
+		{"part of a line", "  return", "\treturn  1", 2},
+		{"more lines than there are", strings.Repeat("func g() {\n", 20), "func g() {", 5},
+		{"nothing", "nowhere", "", 0},
+		{"white space", " \n\t\n", "", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			is := is.New(t)
+			number, text := closest(content, test.old)
+			is.Equal(number, test.number)
+			is.Equal(text, test.want)
+		})
+	}
+}

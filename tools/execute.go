@@ -22,11 +22,6 @@ func executeTool(o *Options) Tool {
 	}
 }
 
-// seconds are Timeout and MaxTimeout, for parameters.
-func (o *Options) seconds() (usual, longest int) {
-	return max(1, int(o.Timeout/time.Second)), int(o.MaxTimeout / time.Second)
-}
-
 func commandParam(about string) param {
 	return param{name: "command", kind: "string", about: about, want: "the shell command", required: true, min: 1, max: 100_000}
 }

@@ -43,9 +43,9 @@ func TestFailures(t *testing.T) {
 		{"edit no file", plainSet, "edit_file", `{"path":"b.txt","old_string":"one","new_string":"two"}`, `b.txt does not exist: list its directory with ls, or find it with glob`},
 		{"anchors of an unread file", hashSet, "hashline_edit", `{"path":"a.txt","edits":[{"op":"delete","anchor":"1:0000"}]}`, `a.txt has not been read yet: read it with read_file first, then edit it`},
 
-		{"regular expression", plainSet, "grep", `{"pattern":"a(b"}`, "pattern does not compile: error parsing regexp: missing closing ): `a(b`: the syntax is RE2, in which . ( ) [ { + * ? | ^ $ and \\ mean something; put a backslash before one that is to be found as it is"},
-		{"glob pattern", plainSet, "glob", `{"pattern":"[a"}`, `pattern "[a": a [ has no ]; write \[ for the character itself: nothing was looked for; correct it, or take a character as it is with a backslash before it`},
-		{"include pattern", plainSet, "grep", `{"pattern":"a","include":"{a"}`, `pattern "{a": a { has no }; write \{ for the character itself: nothing was looked for; correct it, or take a character as it is with a backslash before it`},
+		{"regular expression", plainSet, "grep", `{"pattern":"a(b"}`, "pattern does not compile: error parsing regexp: missing closing ): `a(b`: the syntax is RE2, in which . ( ) [ { + * ? | ^ $ and \\ are special; put a backslash before one that stands for itself"},
+		{"glob pattern", plainSet, "glob", `{"pattern":"[a"}`, `pattern "[a": a [ has no ]; write \[ for the character itself: nothing was searched; correct the pattern, or put a backslash before a character that stands for itself`},
+		{"include pattern", plainSet, "grep", `{"pattern":"a","include":"{a"}`, `pattern "{a": a { has no }; write \{ for the character itself: nothing was searched; correct the pattern, or put a backslash before a character that stands for itself`},
 		{"glob path that begins with -", plainSet, "glob", `{"pattern":"*","path":"-rf"}`, `-rf does not exist: list its directory with ls, or find it with glob`},
 		{"glob of a directory", plainSet, "glob", `{"pattern":"/"}`, `pattern "/" names a directory: end it with a name or a wildcard, such as /*; use ls to list one`},
 		{"glob upward", plainSet, "glob", `{"pattern":"*/{../..,x}/*"}`, `pattern "*/{../..,x}/*" has a .. after a wildcard: give the directory to start in as path`},

@@ -186,7 +186,7 @@ func (c *call) listJobs(ctx context.Context) (*Result, error) {
 		Unread int64 `json:"unread_bytes"`
 	}
 	entries, left := []listed{}, 0
-	p := c.pages()
+	p := c.page()
 	for i := range jobs {
 		info := &jobs[i]
 		state := c.jobState(info.ID)

@@ -73,7 +73,7 @@ func TestJobFailures(t *testing.T) {
 	for _, test := range []struct{ name, tool, args, want string }{
 		{"output of no job", "job_output", `{"id":7}`, "there is no job 7, or it has ended long ago: use list_jobs for those that there are"},
 		{"stop no job", "stop_job", `{"id":7}`, "there is no job 7, or it has ended long ago: use list_jobs for those that there are"},
-		{"regular expression", "job_output", `{"id":1,"wait_for":"a(b"}`, "wait_for does not compile: error parsing regexp: missing closing ): `a(b`: the syntax is RE2, in which . ( ) [ { + * ? | ^ $ and \\ mean something; put a backslash before one that is to be found as it is"},
+		{"regular expression", "job_output", `{"id":1,"wait_for":"a(b"}`, "wait_for does not compile: error parsing regexp: missing closing ): `a(b`: the syntax is RE2, in which . ( ) [ { + * ? | ^ $ and \\ are special; put a backslash before one that stands for itself"},
 		{"too long a wait", "job_output", `{"id":1,"wait_seconds":601}`, `job_output was not called: parameter "wait_seconds" is 601, which is out of range: give the seconds as an integer from 1 to 600`},
 		{"id as a string", "stop_job", `{"id":"1"}`, `stop_job was not called: parameter "id" is the string "1": give the job's id as an integer from 1 to 1000000000, without quotes`},
 		{"no id", "job_output", `{}`, `job_output was not called: parameter "id" is missing: give the job's id as an integer from 1 to 1000000000`},

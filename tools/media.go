@@ -12,15 +12,16 @@ import (
 )
 
 const (
-	// probe is how much of a file tells what it is; a NUL byte in it makes it binary.
-	probe = 8000
-	// maxImage and maxDocument are how many bytes of one can be read.
-	// Models take 5 MiB of an image as base64, which makes four bytes of three.
+	// sniffed is how many bytes of a file are read to find out its type. A NUL byte among
+	// them makes it binary.
+	sniffed = 8000
+	// maxImage and maxDocument bound the bytes of an image and of a document. Models take
+	// 5 MiB of an image in base64, which turns three bytes into four.
 	maxImage    = 5 << 20 / 4 * 3
 	maxDocument = 8 << 20
 )
 
-// sniff returns the media type of what is not text, by its first bytes, and "" of text.
+// sniff returns the media type of a file by its first bytes, or "" if it is text.
 func sniff(head []byte) string {
 	starts := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
 	switch {
@@ -46,8 +47,8 @@ func sniff(head []byte) string {
 	return http.DetectContentType(head)
 }
 
-// dimensions returns width and height in pixels. A model's service refuses the whole
-// conversation for one image that it cannot decode, so the beginning is looked at here.
+// dimensions returns the width and height of an image in pixels. It decodes the beginning,
+// because a model's service refuses the whole conversation for one image that is damaged.
 func dimensions(kind string, data []byte) (width, height int, err error) {
 	if kind == "image/webp" {
 		return webpDimensions(data)

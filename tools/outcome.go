@@ -2,12 +2,11 @@ package tools
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// outcome says how a command ended where it did not exit with code 0.
+// outcome describes the end of a command. It is empty if that exited with code 0.
 func (c *call) outcome(r *sandbox.Result, seconds int) string {
 	switch {
 	case r.OK():
@@ -18,15 +17,15 @@ func (c *call) outcome(r *sandbox.Result, seconds int) string {
 	return ending(r)
 }
 
-// longer recommends a longer time, where there is one.
+// longer recommends a longer timeout, unless it was the longest.
 func (c *call) longer(seconds int) string {
-	if most := int(c.o.MaxTimeout / time.Second); seconds < most {
-		return fmt.Sprintf(", or raise timeout_seconds up to %d", most)
+	if _, maxSeconds := c.o.seconds(); seconds < maxSeconds {
+		return fmt.Sprintf(", or raise timeout_seconds up to %d", maxSeconds)
 	}
 	return ""
 }
 
-// ending says how a command ended.
+// ending describes the end of a command.
 func ending(r *sandbox.Result) string {
 	switch r.Outcome {
 	case sandbox.Exited:

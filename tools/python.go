@@ -213,7 +213,7 @@ func (c *call) displays(all []sandbox.Display, out *headTail, r *Result) (list [
 	for _, d := range all {
 		s := shown{Value: d.Value}
 		text, image := displayed(d)
-		switch kind := sniff(image[:min(len(image), probe)]); {
+		switch kind := sniff(image[:min(len(image), sniffed)]); {
 		case image == nil:
 			out.line(strings.TrimSuffix(text, "\n") + "\n")
 			s.Text = cutText(clean(text), c.o.MaxOutput)

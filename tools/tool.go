@@ -15,7 +15,7 @@ type Tool struct {
 	Description string
 	// Schema is the JSON Schema (draft 2020-12) of the arguments: an object.
 	Schema json.RawMessage
-	// ReadOnly: it changes nothing. Destructive: it can overwrite or remove.
+	// ReadOnly: it changes nothing. Destructive: it can overwrite or remove something.
 	ReadOnly, Destructive bool
 
 	set    *Set
@@ -24,16 +24,17 @@ type Tool struct {
 	run    func(c *call, ctx context.Context) (*Result, error) // a method of call
 }
 
-// Result is what a Tool returns to the model.
+// Result is the answer of a Tool to the model.
 type Result struct {
-	// Text says all there is to say, in valid UTF-8 and at most Options.MaxOutput bytes.
+	// Text is the whole answer, in valid UTF-8 and at most Options.MaxOutput bytes.
 	Text string
-	// JSON is the same for programs, or nil; its fields are in the tool's documentation.
+	// JSON is the same answer for programs, or nil.
 	JSON json.RawMessage
-	// Images and Documents are files that a model looks at rather than reads.
+	// Images and Documents are files that a model takes as such and not as text.
 	Images    []Image
 	Documents []Document
-	// IsError: the tool did not do what was asked; Text says why and what to do next.
+	// IsError: the call failed, or so did the command or code that it ran. Text says why,
+	// and what to do next.
 	IsError bool
 }
 
@@ -43,7 +44,7 @@ type Image struct {
 	Data      []byte
 }
 
-// Document is a file that a model can be given as it is.
+// Document is a file that a model can read in its own format.
 type Document struct {
 	MediaType string // application/pdf
 	Name      string // the last element of its path
@@ -55,18 +56,18 @@ type call struct {
 	*Set
 	tool *Tool
 	args values
-	// asked: somebody was asked about this call, and allowed it.
-	asked bool
+	// approved: Options.Ask has allowed this call, or one like it always.
+	approved bool
 }
 
-// Call calls the tool with a JSON object of arguments. What the model can do something
-// about is a Result, with IsError where it failed: a wrong argument, a file that is not
-// there, a command that exits with another code than 0, a denial. An error is what it
-// cannot: the cause of ctx, that of Options.Ask, or the sandbox's, such as
-// sandbox.ErrLost and sandbox.ErrClosed.
+// Call calls the tool with a JSON object of arguments. A failure that the model can do
+// something about is a Result with IsError: a wrong argument, a file that does not exist, a
+// command that exits with another code than 0, a denial. All other failures are errors: the
+// cause of ctx, an error of Options.Ask, or one of the sandbox, such as sandbox.ErrLost and
+// sandbox.ErrClosed.
 func (t Tool) Call(ctx context.Context, args json.RawMessage) (*Result, error) {
 	if t.set == nil {
-		return nil, errors.New("tools: this Tool was not made by New")
+		return nil, errors.New("tools: this Tool is of no Set: take it from Set.Tools")
 	}
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
@@ -87,24 +88,24 @@ func (t Tool) Call(ctx context.Context, args json.RawMessage) (*Result, error) {
 	return r, nil
 }
 
-// stopped ends a call early with a result for the model.
+// stopped is an error that ends a call with a result for the model.
 type stopped struct{ result *Result }
 
 func (s *stopped) Error() string { return s.result.Text }
 
-// stop returns the error that becomes a Result with IsError.
+// stop returns an error that becomes a Result with IsError.
 func stop(format string, args ...any) error { return &stopped{failed(format, args...)} }
 
 func failed(format string, args ...any) *Result {
 	return &Result{Text: clean(fmt.Sprintf(format, args...)), IsError: true}
 }
 
-// structured is v as JSON, with characters such as < as they are.
+// structured returns v as JSON, in which characters such as < are not escaped. It is for
+// values that cannot fail to encode: structs of strings, numbers and slices.
 func structured(v any) json.RawMessage {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	// Structs of strings, numbers and slices of them: it cannot fail.
 	_ = e.Encode(v)
 	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
 }

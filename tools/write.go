@@ -9,13 +9,16 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
+const writeDescription = "Write a whole file, and make the directories that are missing. A file that exists is " +
+	"replaced, and has to be read before; to change a part of it, edit it instead."
+
 func writeTool() Tool {
 	return Tool{
-		Name: "write_file", op: OpWrite, Destructive: true, run: (*call).write,
-		Description: "Write a whole file, and make its directories where they are missing. A file that exists is replaced, and has to be read before; to change a part of it, edit it instead.",
+		Name: "write_file", op: OpWrite, Destructive: true, run: (*call).write, Description: writeDescription,
 		params: []param{
-			{name: "path", kind: "string", about: "The file, absolute or relative to the work dir.", want: "the file's path", required: true, min: 1},
-			{name: "content", kind: "string", about: "All that the file is to hold; nothing is added to it.", want: "the file's text", required: true, max: maxContent, nul: true},
+			filePath,
+			{name: "content", kind: "string", required: true, max: maxContent, nul: true,
+				about: "All that the file is to hold; nothing is added to it.", want: "the file's text"},
 		},
 	}
 }
@@ -36,9 +39,9 @@ func (c *call) write(ctx context.Context) (*Result, error) {
 	case err != nil:
 		return nil, c.failure(ctx, name, err)
 	case now != "" && known == "":
-		return nil, stop(unread, show(name)+" exists and", "write it, so that nothing is lost that you do not know of")
+		return nil, unread(show(name)+" exists and", "write it, so that nothing is lost that you do not know of")
 	case now != "" && known != now:
-		return nil, stop(stale, show(name), "write it")
+		return nil, stale(show(name), "write it")
 	}
 	w, err := c.sb.WriteFile(ctx, real, []byte(content), nil)
 	if err != nil {
@@ -49,11 +52,11 @@ func (c *call) write(ctx context.Context) (*Result, error) {
 	if content != "" && !strings.HasSuffix(content, "\n") {
 		lines++
 	}
-	did := "replaced"
+	verb := "replaced"
 	if w.Created {
-		did = "created"
+		verb = "created"
 	}
-	text := fmt.Sprintf("%s %s: %s, %s", did, show(name), plural(lines, "line", "lines"), plural(len(content), "byte", "bytes"))
+	text := fmt.Sprintf("%s %s: %s, %s", verb, show(name), plural(lines, "line", "lines"), plural(len(content), "byte", "bytes"))
 	return &Result{Text: text + inPlace(w.InPlace), JSON: structured(struct {
 		Path    string `json:"path"`
 		Created bool   `json:"created"`
