@@ -262,17 +262,18 @@ func (c *call) staleAnchors(ctx context.Context, name, real, known, now string, 
 	if !c.readable(ctx, real) {
 		return &stopped{&Result{Text: p.text(), IsError: true}}
 	}
-	all := true
-	if len(k.anchored) > 0 {
-		p.add("The lines are now:")
-		if all = c.showRanges(p, k.lines, k.anchored); all {
-			p.WriteString("[check these lines, and call hashline_edit again with their anchors]\n")
-		} else {
-			p.WriteString("[not all of the lines are shown: use read_file]\n")
+	if len(k.anchored) == 0 {
+		if known != now {
+			p.WriteString("[read it again with read_file]\n")
 		}
+		return &stopped{&Result{Text: p.text(), IsError: true}}
 	}
-	if known != now && all {
+	p.add("The lines are now:")
+	if c.showRanges(p, k.lines, k.anchored) {
+		p.WriteString("[check these lines, and call hashline_edit again with their anchors]\n")
 		c.remember(real, now)
+	} else {
+		p.WriteString("[not all of the lines are shown: use read_file]\n")
 	}
 	return &stopped{&Result{Text: p.text(), IsError: true}}
 }
