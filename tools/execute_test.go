@@ -57,7 +57,7 @@ func TestExecute(t *testing.T) {
 	is.Equal(got.Timeout, 10*time.Minute)
 	is.True(len(r.Text) <= DefaultMaxOutput)
 	is.True(strings.HasPrefix(r.Text, "BEGINéé"))
-	is.True(strings.HasSuffix(r.Text, "éEND\n[170410 bytes of output were dropped in the middle: write it to a file and use read_file, or search that, or let the command print less]\n[exit code 3]"))
+	is.True(strings.HasSuffix(r.Text, "éEND\n[170410 bytes of output were dropped in the middle: write the output to a file and read or search that, or let the command print less]\n[exit code 3]"))
 	is.True(!strings.Contains(r.Text, "\uFFFD")) // no character is cut in two
 
 	play(strings.Repeat("\xff", 100_000), sandbox.Result{Outcome: sandbox.Exited, ExitCode: 3})

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// early is how long start_job waits for a command that fails at once.
-	early = 500 * time.Millisecond
-	// mostJob bounds the number of a job.
-	mostJob = 1_000_000_000
+	// startWait is how long start_job waits for a command that fails at once.
+	startWait = 500 * time.Millisecond
+	// maxJobID bounds the id of a job.
+	maxJobID = 1_000_000_000
 )
 
 // job is what the tools need of a sandbox.Job.
@@ -31,14 +31,14 @@ type job interface {
 	Stop(ctx context.Context, grace time.Duration) (*sandbox.Result, error)
 }
 
-// jobState is what a Set knows of a background job.
+// jobState is the record that a Set has of a background job.
 type jobState struct {
 	own  bool  // the Set has started it
-	read int64 // the offset after what was shown of its output
-	wait int64 // the offset from which on lines are waited for
+	read int64 // the offset in its output up to which the model has seen it
+	wait int64 // the offset from which wait_for looks for a line
 }
 
-// jobState returns a copy of what is known.
+// jobState returns a copy of a job's record.
 func (s *Set) jobState(id int) jobState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,7 +48,7 @@ func (s *Set) jobState(id int) jobState {
 	return jobState{}
 }
 
-// changeJob changes what is known.
+// changeJob changes the record of a job.
 func (s *Set) changeJob(id int, change func(*jobState)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,16 +60,21 @@ func (s *Set) changeJob(id int, change func(*jobState)) {
 	change(j)
 }
 
-// jobID is the parameter that all but start_job have.
-var jobID = param{name: "id", kind: "integer", about: "The job's id, as start_job and list_jobs give it.", want: "the job's id", required: true, min: 1, max: mostJob}
+// jobID is the parameter of tools that are about one job.
+var jobID = param{name: "id", kind: "integer", required: true, min: 1, max: maxJobID,
+	about: "The job's id, as start_job and list_jobs give it.", want: "the job's id"}
+
+const startJobDescription = "Start a shell command (/bin/sh -c) in the background, such as a server or a long build, " +
+	"and return its id with what it writes in the first half second. Write it without & at its end. It has no time " +
+	"limit, no terminal and empty stdin, and goes on until it ends by itself or by stop_job. Use job_output for what " +
+	"it writes."
 
 func startJobTool() Tool {
 	return Tool{
-		Name: "start_job", op: OpExecute, Destructive: true, run: (*call).startJob,
-		Description: "Start a shell command (/bin/sh -c) in the background, such as a server or a long build, and return its id with what it writes in the first half second. Write it without & at its end. It has no time limit, no terminal and empty stdin, and goes on until it ends by itself or by stop_job. Use job_output for what it writes.",
+		Name: "start_job", op: OpExecute, Destructive: true, run: (*call).startJob, Description: startJobDescription,
 		params: []param{
-			commandParam("The command."),
-			{name: "name", kind: "string", about: "A name for list_jobs.", want: "a short name", min: 1, max: 100},
+			commandParam,
+			{name: "name", kind: "string", min: 1, max: 100, about: "A name for list_jobs.", want: "a short name"},
 		},
 	}
 }
@@ -85,12 +90,12 @@ func (c *call) startJob(ctx context.Context) (*Result, error) {
 	}
 	id := j.ID()
 	c.changeJob(id, func(s *jobState) { s.own = true })
-	// What is wrong with a command mostly shows at once, and spares the model a call.
-	waiting, cancel := context.WithTimeout(ctx, early)
+	// A wrong command mostly fails at once, and its result now spares the model a call.
+	waiting, cancel := context.WithTimeout(ctx, startWait)
 	_, err = j.Wait(waiting)
-	over := waiting.Err() != nil
+	running := waiting.Err() != nil
 	cancel()
-	if err != nil && !over {
+	if err != nil && !running {
 		return nil, c.jobFailure(ctx, id, err)
 	}
 	p, err := c.readJob(ctx, j, -1)
@@ -102,7 +107,7 @@ func (c *call) startJob(ctx context.Context) (*Result, error) {
 	return r, nil
 }
 
-// job finds a job that the call may be about.
+// job finds a job, if the call may be about it.
 func (c *call) job(ctx context.Context, id int) (job, *sandbox.JobInfo, error) {
 	j := c.processes.job(id)
 	info, err := j.Info(ctx)
@@ -112,15 +117,15 @@ func (c *call) job(ctx context.Context, id int) (job, *sandbox.JobInfo, error) {
 	return j, &info, c.permitJob(ctx, &info)
 }
 
-// jobFailure is failure for what is about a job.
+// jobFailure is failure for an operation on a job.
 func (c *call) jobFailure(ctx context.Context, id int, err error) error {
 	if errors.Is(err, sandbox.ErrNoJob) && context.Cause(ctx) == nil {
-		return stop("there is no job %d, or it has ended long ago: use list_jobs for those that there are", id)
+		return stop("there is no job %d, or it ended long ago: use list_jobs for those that there are", id)
 	}
 	return c.failure(ctx, fmt.Sprintf("job %d", id), err)
 }
 
-// jobEntry is a job in JSON; list_jobs gives {"jobs": [...], "more": 0}.
+// jobEntry is a job in JSON. That of list_jobs is {"jobs": [...], "more": 0}.
 type jobEntry struct {
 	ID       int       `json:"id"`
 	Name     string    `json:"name,omitempty"`
@@ -132,9 +137,9 @@ type jobEntry struct {
 	Signal   string    `json:"signal,omitempty"`
 }
 
-func describeJob(info *sandbox.JobInfo) jobEntry {
-	const longest = 2000
-	e := jobEntry{ID: info.ID, Name: clean(info.Name), Command: cutText(clean(jobCommand(info)), longest),
+func jobEntryOf(info *sandbox.JobInfo) jobEntry {
+	const maxCommand = 2000 // bytes
+	e := jobEntry{ID: info.ID, Name: clean(info.Name), Command: cutText(clean(jobCommand(info)), maxCommand),
 		Started: info.Started.UTC(), Running: info.Running}
 	if r := info.Result; r != nil {
 		e.Outcome, e.ExitCode, e.Signal = string(r.Outcome), &r.ExitCode, r.Signal
@@ -142,16 +147,17 @@ func describeJob(info *sandbox.JobInfo) jobEntry {
 	return e
 }
 
-var harmless = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=-]+$`)
+// plainWord matches a word that needs no quotes in the shell.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=-]+$`)
 
-// jobCommand is the shell command of a job, whoever started it.
+// jobCommand returns the command of a job as one of the shell, whoever started it.
 func jobCommand(info *sandbox.JobInfo) string {
 	if len(info.Args) == 3 && info.Args[0] == "/bin/sh" && info.Args[1] == "-c" {
 		return info.Args[2]
 	}
 	var words []string
 	for i, arg := range info.Args {
-		if !harmless.MatchString(arg) || i == 0 && strings.Contains(arg, "=") {
+		if !plainWord.MatchString(arg) || i == 0 && strings.Contains(arg, "=") {
 			arg = quote(arg)
 		}
 		words = append(words, arg)
@@ -172,72 +178,71 @@ func (c *call) listJobs(ctx context.Context) (*Result, error) {
 		return nil, c.failure(ctx, "jobs", err)
 	}
 	slices.SortStableFunc(jobs, func(a, b sandbox.JobInfo) int {
-		if a.Running != b.Running {
-			if a.Running {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Compare(b.ID, a.ID)
+		return cmp.Or(trueFirst(a.Running, b.Running), cmp.Compare(b.ID, a.ID))
 	})
-	type listed struct {
+	type listEntry struct {
 		jobEntry
 		Output int64 `json:"output_bytes"`
 		Unread int64 `json:"unread_bytes"`
 	}
-	entries, left := []listed{}, 0
+	entries, more := []listEntry{}, 0
 	p := c.page()
 	for i := range jobs {
 		info := &jobs[i]
 		state := c.jobState(info.ID)
 		if !state.own {
-			// Another's command may be none of this agent's business.
+			// The rules may hide it, as they would deny its command.
 			if action, _, _ := c.policy.command(jobCommand(info)); action == Deny {
 				continue
 			}
 		}
-		l := listed{describeJob(info), info.Next, max(0, info.Next-state.read)}
-		if left > 0 || !p.add(l.line(info, l.Output, l.Unread)) {
-			left++
+		e := listEntry{jobEntryOf(info), info.Next, max(0, info.Next-state.read)}
+		if more > 0 || !p.add(e.line(info, e.Output, e.Unread)) {
+			more++
 			continue
 		}
-		entries = append(entries, l)
+		entries = append(entries, e)
 	}
-	if len(entries) == 0 && left == 0 {
+	if len(entries) == 0 && more == 0 {
 		p.WriteString("no jobs: start one with start_job\n")
 	}
-	if left > 0 {
-		fmt.Fprintf(p, "[%s not shown]\n", plural(left, "older job", "older jobs"))
+	if more > 0 {
+		fmt.Fprintf(p, "[%s not shown]\n", plural(more, "older job", "older jobs"))
 	}
 	return &Result{Text: p.text(), JSON: structured(struct {
-		Jobs []listed `json:"jobs"`
-		More int      `json:"more"`
-	}{entries, left})}, nil
+		Jobs []listEntry `json:"jobs"`
+		More int         `json:"more"`
+	}{entries, more})}, nil
 }
 
+// line returns the job as a line of list_jobs.
 func (e *jobEntry) line(info *sandbox.JobInfo, output, unread int64) string {
-	const longest = 200
+	const maxCommand = 200 // bytes
 	name, state := "", ""
 	if e.Name != "" {
 		name = " (" + show(e.Name) + ")"
 	}
 	if info.Running {
-		// The sandbox's clock may be another machine's.
+		// The job's start is by the clock of the sandbox, which may differ from this one.
 		state = fmt.Sprintf("runs for %v", max(0, time.Since(info.Started)).Round(time.Second))
 	} else {
 		state = "has ended: " + ending(info.Result)
 	}
-	command := cutText(e.Command, longest)
+	command := cutText(e.Command, maxCommand)
 	if command != e.Command {
 		command += "..."
 	}
 	return fmt.Sprintf("job %d%s %s; %d bytes of output, %d not read; %s", e.ID, name, state, output, unread, show(command))
 }
 
+// stopJobDescription has the grace for %v.
+const stopJobDescription = "End a background job with all of its processes: SIGTERM, and SIGKILL %v later if that was " +
+	"not enough."
+
 func stopJobTool() Tool {
 	return Tool{
 		Name: "stop_job", op: OpExecute, Destructive: true, run: (*call).stopJob,
-		Description: fmt.Sprintf("End a background job with all processes that came of it: SIGTERM, and SIGKILL %v later where that was not enough.", sandbox.DefaultGrace),
+		Description: fmt.Sprintf(stopJobDescription, sandbox.DefaultGrace),
 		params:      []param{jobID},
 	}
 }
@@ -269,5 +274,5 @@ func (c *call) stopJob(ctx context.Context) (*Result, error) {
 	return &Result{Text: text, JSON: structured(struct {
 		jobEntry
 		Rung string `json:"rung"`
-	}{describeJob(&info), string(r.Rung)})}, nil
+	}{jobEntryOf(&info), string(r.Rung)})}, nil
 }

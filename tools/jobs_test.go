@@ -33,8 +33,8 @@ func TestStartJob(t *testing.T) {
 		want string
 		err  bool
 	}{
-		{"runs", begins("listening\n"), early, "job 1 was started\nlistening\n[job 1 runs: use job_output for what it writes, stop_job to end it]", false},
-		{"silent", nil, early, "job 1 was started\n(no output yet)\n[job 1 runs: use job_output for what it writes, stop_job to end it]", false},
+		{"runs", begins("listening\n"), startWait, "job 1 was started\nlistening\n[job 1 runs: use job_output for what it writes, stop_job to end it]", false},
+		{"silent", nil, startWait, "job 1 was started\n(no output yet)\n[job 1 runs: use job_output for what it writes, stop_job to end it]", false},
 		{"fails at once", Exits("sh: nope: not found\n", 127), 0, "job 1 was started\nsh: nope: not found\n[job 1 has ended: exit code 127: a program was not found]", true},
 		{"ends at once", Exits("", 0), 0, "job 1 was started\n(no output)\n[job 1 has ended: exit code 0]", false},
 	} {
@@ -71,8 +71,8 @@ func TestJobFailures(t *testing.T) {
 	s := newSet(t, sb, nil)
 	sb.Start("", "x")
 	for _, test := range []struct{ name, tool, args, want string }{
-		{"output of no job", "job_output", `{"id":7}`, "there is no job 7, or it has ended long ago: use list_jobs for those that there are"},
-		{"stop no job", "stop_job", `{"id":7}`, "there is no job 7, or it has ended long ago: use list_jobs for those that there are"},
+		{"output of no job", "job_output", `{"id":7}`, "there is no job 7, or it ended long ago: use list_jobs for those that there are"},
+		{"stop no job", "stop_job", `{"id":7}`, "there is no job 7, or it ended long ago: use list_jobs for those that there are"},
 		{"regular expression", "job_output", `{"id":1,"wait_for":"a(b"}`, "wait_for does not compile: error parsing regexp: missing closing ): `a(b`: the syntax is RE2, in which . ( ) [ { + * ? | ^ $ and \\ are special; put a backslash before one that stands for itself"},
 		{"too long a wait", "job_output", `{"id":1,"wait_seconds":601}`, `job_output was not called: parameter "wait_seconds" is 601, which is out of range: give the seconds as an integer from 1 to 600`},
 		{"id as a string", "stop_job", `{"id":"1"}`, `stop_job was not called: parameter "id" is the string "1": give the job's id as an integer from 1 to 1000000000, without quotes`},

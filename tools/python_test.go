@@ -90,11 +90,11 @@ func TestPythonJSON(t *testing.T) {
 	is.Equal(r.Images, []Image{{MediaType: "image/png", Data: []byte(png)}})
 	is.True(len(r.Text) <= 1000)
 	var v struct {
-		Displays []shown
+		Displays []displayEntry
 	}
 	is.NoErr(json.Unmarshal(r.JSON, &v))
-	is.Equal(v.Displays[0], shown{Image: "image/png", Width: 3, Height: 2})
-	is.Equal(v.Displays[1], shown{Value: true, Text: "t", HTML: "<table>"})
+	is.Equal(v.Displays[0], displayEntry{Image: "image/png", Width: 3, Height: 2})
+	is.Equal(v.Displays[1], displayEntry{Value: true, Text: "t", HTML: "<table>"})
 	is.Equal(v.Displays[2].HTML, "") // more than there is room for
 	is.Equal(fields(t, r, "outcome", "exit_code", "state_lost", "duration_ms", "exception"),
 		"outcome=exited exit_code=1 state_lost=false duration_ms=2000 exception=map[name:ValueError value:bad]")
@@ -218,7 +218,7 @@ func TestPythonFailures(t *testing.T) {
 		return nil, &sandbox.Error{Op: "start interpreter", Name: "python", Err: errors.New("the interpreter ended before it could run code: exit code 1")}
 	}
 	r = use(t, s, "python", object{"code": "1"})
-	is.Equal(r.Text, "Python failed: start interpreter python: the interpreter ended before it could run code: exit code 1; call python again with restart, or look with execute what is wrong with python3")
+	is.Equal(r.Text, "Python failed: start interpreter python: the interpreter ended before it could run code: exit code 1; call python again with restart, or find out with execute what is wrong with python3")
 	is.True(r.IsError)
 	for _, broken := range []error{sandbox.ErrLost, sandbox.ErrClosed, sandbox.ErrEngine} {
 		sb.Python = func(context.Context, string, *sandbox.ExecutionOptions) (*sandbox.Execution, error) {

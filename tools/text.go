@@ -9,11 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// show is a name as it is where that is harmless in a line of text, else quoted.
+// show returns a name as it is if all of its characters are printable, else quoted.
 func show(name string) string {
-	const longest = 1000
-	if len(name) > longest {
-		name = cutText(name, longest) + "..."
+	const maxName = 1000 // bytes
+	if len(name) > maxName {
+		name = cutText(name, maxName) + "..."
 	}
 	if name == "" || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(name)
@@ -21,8 +21,8 @@ func show(name string) string {
 	return name
 }
 
-// below returns name relative to dir, where it is below it or dir itself.
-func below(dir, name string) (string, bool) {
+// below returns name relative to dir. ok is false if it is neither below dir nor dir itself.
+func below(dir, name string) (rel string, ok bool) {
 	switch {
 	case dir == "/":
 		return strings.TrimPrefix(name, "/"), true
@@ -32,16 +32,16 @@ func below(dir, name string) (string, bool) {
 	return strings.CutPrefix(name, dir+"/")
 }
 
-// display is the path that a model gives to come back to this one: relative to the work
-// dir where that is shorter.
-func display(work, name string) string {
-	if rel, ok := below(work, name); ok && rel != "" && work != "/" {
+// display returns a path in the form that a model should use: relative to the work dir if it
+// is below that, else absolute.
+func display(workDir, name string) string {
+	if rel, ok := below(workDir, name); ok && rel != "" && workDir != "/" {
 		return rel
 	}
 	return path.Clean(name)
 }
 
-// quote is text as a word of the shell.
+// quote returns text as a word of the shell.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // cutText returns at most n bytes of text, ending with a whole character.
@@ -55,14 +55,15 @@ func cutText(text string, n int) string {
 	return text[:n]
 }
 
-// clean is text that can stand in JSON: what is not UTF-8 becomes U+FFFD.
+// clean returns text in valid UTF-8: bytes that are no UTF-8 become U+FFFD.
 func clean(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
-// escapes are the control sequences of terminals (ECMA-48): CSI, OSC and the like, and
-// two-character ones.
+// escapes matches the control sequences of terminals (ECMA-48): CSI; OSC, DCS, SOS, PM and
+// APC with their strings; and those of two characters.
 var escapes = regexp.MustCompile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b[\\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\\\)?|\x1b[ -/]*[0-~]")
 
-// plain is the output of a command without what only a terminal understands.
+// plain returns the output of a command without control sequences and control characters.
+// "\r\n" becomes "\n".
 func plain(text string) string {
 	text = escapes.ReplaceAllString(clean(text), "")
 	return strings.Map(func(r rune) rune {
@@ -73,6 +74,7 @@ func plain(text string) string {
 	}, strings.ReplaceAll(text, "\r\n", "\n"))
 }
 
+// plural returns a number with its noun.
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
