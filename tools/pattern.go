@@ -2,8 +2,10 @@ package tools
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // pattern is a compiled glob for absolute paths, in the dialect that Rule.Pattern describes.
@@ -11,6 +13,9 @@ type pattern struct{ re *regexp.Regexp }
 
 // compilePattern compiles a glob.
 func compilePattern(glob string) (*pattern, error) {
+	if !utf8.ValidString(glob) {
+		return nil, errors.New("it is not valid UTF-8")
+	}
 	text, err := globRegexp(glob)
 	if err != nil {
 		return nil, err
@@ -56,9 +61,9 @@ func globRegexp(glob string) (string, error) {
 		case ch == ',' && depth > 0:
 			re.WriteString(`|`)
 		case ch == '[':
-			n, class := classRegexp(rest)
-			if n == 0 {
-				return "", errors.New(`a [ has no ]; write \[ for the character itself`)
+			n, class, err := classRegexp(rest)
+			if err != nil {
+				return "", err
 			}
 			re.WriteString(class)
 			i += n - 1
@@ -78,25 +83,42 @@ func globRegexp(glob string) (string, error) {
 	return re.String(), nil
 }
 
-// classRegexp translates the class at the beginning of text and returns its length, which is
-// 0 if the class has no end. The regular expression never matches "/".
-func classRegexp(text string) (length int, re string) {
-	i, re := 1, "["
+// classRegexp translates the class at the beginning of text and returns its length. The
+// regular expression never matches "/".
+func classRegexp(text string) (length int, re string, err error) {
+	i, begin := 1, "["
 	if i < len(text) && (text[i] == '!' || text[i] == '^') {
-		i, re = i+1, "[^/"
+		i, begin = i+1, "[^/"
 	}
-	for first := true; i < len(text) && text[i] != '/'; i, first = i+1, false {
-		switch ch := text[i]; {
-		case ch == ']' && !first:
-			return i + 1, re + "]"
-		case ch == '\\' && i+1 < len(text):
+	next := func() rune {
+		if text[i] == '\\' && i+1 < len(text) {
 			i++
-			re += regexp.QuoteMeta(text[i : i+1])
-		case strings.IndexByte(`[]^&~\`, ch) >= 0:
-			re += `\` + text[i:i+1]
-		default:
-			re += text[i : i+1]
+		}
+		ch, n := utf8.DecodeRuneInString(text[i:])
+		i += n
+		return ch
+	}
+	var ranges strings.Builder
+	for first := true; i < len(text) && text[i] != '/'; first = false {
+		if text[i] == ']' && !first {
+			if begin == "[" && ranges.Len() == 0 {
+				return i + 1, `[^\x00-\x{10FFFF}]`, nil // of a slash alone: nothing
+			}
+			return i + 1, begin + ranges.String() + "]", nil
+		}
+		from := next()
+		to := from
+		if i+1 < len(text) && text[i] == '-' && text[i+1] != ']' && text[i+1] != '/' {
+			i++
+			if to = next(); to < from {
+				return 0, "", fmt.Errorf("the range %c-%c goes backwards", from, to)
+			}
+		}
+		for _, r := range [][2]rune{{from, min(to, '/'-1)}, {max(from, '/'+1), to}} {
+			if r[0] <= r[1] {
+				fmt.Fprintf(&ranges, `\x{%x}-\x{%x}`, r[0], r[1])
+			}
 		}
 	}
-	return 0, ""
+	return 0, "", errors.New(`a [ has no ]; write \[ for the character itself`)
 }

@@ -2,13 +2,12 @@ package tools
 
 import "slices"
 
-// Operation is what a tool does, for a Rule.
+// Operation is a kind of call, for a Rule.
 type Operation string
 
-// The operations. Each is that of the tool of its name; OpRead is read_file's, OpWrite
-// write_file's, OpEdit edit_file's and hashline_edit's, and OpExecute that of start_job and
-// the tools for jobs, and of python, too. What grep and glob find is subject to OpRead as
-// well.
+// The operations. Most are named after their tool. OpRead is for read_file, OpWrite for
+// write_file, OpEdit for edit_file and hashline_edit, and OpExecute for execute, the tools
+// for jobs, and python. Files that grep and glob find are subject to OpRead as well.
 const (
 	OpRead    Operation = "read"
 	OpWrite   Operation = "write"
@@ -22,7 +21,7 @@ const (
 
 var operations = []Operation{OpRead, OpWrite, OpEdit, OpExecute, OpLs, OpGlob, OpGrep}
 
-// Action is what a Rule decides.
+// Action is the decision of a Rule.
 type Action string
 
 // The actions.
@@ -32,7 +31,7 @@ const (
 	Deny  Action = "deny"
 )
 
-// strictness orders actions.
+// strictness orders the actions. It is negative if there is no such action.
 func (a Action) strictness() int { return slices.Index([]Action{Allow, Ask, Deny}, a) }
 
 func stricter(a, b Action) Action {
@@ -44,40 +43,42 @@ func stricter(a, b Action) Action {
 
 // Rule decides about the calls that it matches.
 type Rule struct {
-	// Operation is which. Default: OpAny.
+	// Operation is the operation that the rule is for. Default: OpAny.
 	Operation Operation
-	// Pattern is which paths, or of OpExecute which commands. Default: all.
+	// Pattern selects paths, or commands if the operation is OpExecute. Default: all.
 	//
-	// A path is matched as it really is: absolute, with no "..", and no symlink in it.
-	// In a pattern * and ? stop at "/", ** crosses directories, [a-z] and [!a-z] are
-	// classes, {a,b} alternatives, and a backslash takes the next character as it is.
-	// One that begins with "/" or "**/" is for the whole path, one with another "/" in
-	// it for paths below the work dir, and one without for a name in any directory.
-	// Where a rule asks or denies, a pattern that matches a directory covers all that is
-	// in it; one that allows says so with a "/**" at its end.
+	// A path is matched as the real path: absolute, without ".." and without symlinks. In
+	// a pattern * and ? stop at "/", ** crosses directories, [a-z] and [!a-z] are classes,
+	// {a,b} alternatives, and a backslash takes the next character as it is. A pattern
+	// that begins with "/" or "**/" is for the whole path, one with another "/" in it for
+	// paths below the work dir, and one without "/" for a name in any directory. If a rule
+	// that asks or denies matches a directory, it covers all files below that. A rule that
+	// allows does so only if its pattern ends with "/**".
 	//
-	// A command is matched as the words that the shell makes of it, each against a word
-	// of the pattern, in which * is any text and ? any character; a last word * is any
-	// further words, or none. Each of the commands in a list or a pipe is matched apart,
-	// and the strictest decision is that of them all. "git *" matches git and all its
-	// subcommands, and no "git status; rm x". A rule that asks or denies sees through the
-	// directory of a program: "rm *" is for /bin/rm as well. Code of the tool python is
-	// matched as the command python3 -c CODE, with the code as one word.
+	// A command is matched word by word, after the shell's quotes are removed: in a word
+	// of the pattern * is any text and ? any character, and a last word * is any number of
+	// words, or none. Each command of a list or a pipe is matched on its own, and the
+	// strictest decision counts. So "git *" matches git and all its subcommands, but not
+	// "git status; rm x". A rule that asks or denies ignores the directory of a program:
+	// "rm *" is for /bin/rm as well. Code of the tool python is matched as the command
+	// python3 -c CODE, in which the code is one word.
 	Pattern string
-	Action  Action
+	// Action is the decision about calls that match.
+	Action Action
 }
 
-// Permissions say what a Set's tools may do. The first rule that matches decides. They
-// are policy: what confines a command is the sandbox (see the package documentation).
+// Permissions decide which calls of a Set's tools are allowed. They are policy; commands are
+// confined by the sandbox alone (see the package documentation).
 type Permissions struct {
+	// Rules decide: the first that matches.
 	Rules []Rule
-	// Defaults decide by operation where no rule matches.
+	// Defaults decide by operation if no rule matches.
 	Defaults map[Operation]Action
-	// Default decides for operations that Defaults leave out. Default: Ask.
+	// Default decides about operations that Defaults leave out. Default: Ask.
 	Default Action
 }
 
-// secrets are where keys, passwords and tokens are kept by custom.
+// secrets are patterns of files that keep keys, passwords and tokens by custom.
 var secrets = []string{
 	".env", ".env.*", ".envrc", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx",
 	"id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".ssh", ".gnupg", ".aws", ".azure", ".kube",
@@ -85,6 +86,7 @@ var secrets = []string{
 	"**/.docker/config.json", "**/.config/gcloud", "/etc/shadow", "/proc/**/environ", "/proc/**/mem",
 }
 
+// denySecrets returns rules against reading, writing and editing them.
 func denySecrets() []Rule {
 	var rules []Rule
 	for _, op := range []Operation{OpRead, OpWrite, OpEdit} {
@@ -95,30 +97,29 @@ func denySecrets() []Rule {
 	return rules
 }
 
-// Default returns the permissions to look at everything but secrets (.env, *.pem, id_rsa,
-// .ssh and the like), and to ask before anything is written, edited or executed.
+// Default returns permissions that allow looking at everything but secrets (.env, *.pem,
+// id_rsa, .ssh and the like), and that ask before anything is written, edited or executed.
 func Default() *Permissions {
 	return &Permissions{Rules: denySecrets(), Default: Ask, Defaults: map[Operation]Action{
 		OpRead: Allow, OpLs: Allow, OpGlob: Allow, OpGrep: Allow,
 	}}
 }
 
-// Permissive returns the permissions to do everything in the sandbox without being asked.
-// Only that the file tools open secrets by accident is denied; commands can.
+// Permissive returns permissions that allow everything without asking, except that the tools
+// for files do not open secrets, so as not to do so by accident. Commands can open them.
 func Permissive() *Permissions {
 	return &Permissions{Rules: denySecrets(), Default: Allow}
 }
 
-// ReadOnly returns the permissions to look at everything but secrets, and to do nothing
-// else: neither writing nor executing tools are in the Set.
+// ReadOnly returns permissions that allow looking at everything but secrets, and nothing else:
+// the Set has no tools that write or execute.
 func ReadOnly() *Permissions {
 	return &Permissions{Rules: denySecrets(), Default: Deny, Defaults: map[Operation]Action{
 		OpRead: Allow, OpLs: Allow, OpGlob: Allow, OpGrep: Allow,
 	}}
 }
 
-// Strict returns the permissions to ask before everything, but for secrets, which are
-// denied.
+// Strict returns permissions that ask before everything, and deny secrets.
 func Strict() *Permissions {
 	return &Permissions{Rules: denySecrets(), Default: Ask}
 }
