@@ -133,7 +133,7 @@ func (u *users) get(id string) (*sandbox.Sandbox, error) {
 	return u.getOn(id, session.GetOptions{})
 }
 
-// getOn does so on what opts name.
+// getOn does so with options.
 func (u *users) getOn(id string, opts session.GetOptions) (*sandbox.Sandbox, error) {
 	opts.Configure = func(o *sandbox.Options) {
 		o.Name = fmt.Sprint(u.prefix, u.count.Add(1))
@@ -166,7 +166,7 @@ func run(is *is.I, sb *sandbox.Sandbox, script string) string {
 	return string(r.Stdout) + string(r.Stderr)
 }
 
-// 50 users at once, each with a workspace: what one writes is seen by nobody else.
+// 50 users at once, each with a workspace: nobody sees what another writes.
 func TestUsers(t *testing.T) {
 	is := is.New(t)
 	const n = 50
@@ -328,7 +328,7 @@ func TestUsers(t *testing.T) {
 	t.Logf("%d users: open in %v, %d released in %v, %d shut down in %v", n, opened, n/2, released, n-n/2, shut)
 }
 
-// ownTable reports whether a caller who is root gives every sandbox a uid of its own here.
+// ownTable reports whether every sandbox gets a uid of its own here.
 func ownTable(t testing.TB) bool {
 	t.Helper()
 	info, err := engines().Info(ctx)

@@ -21,7 +21,7 @@ var (
 	ErrClosed = errors.New("session manager is closed")
 )
 
-// Error is what the functions of this package return.
+// Error is the type of the errors of this package.
 type Error struct {
 	Op  string // "new", "get", "release" or "shutdown"
 	ID  string // of the session, as it was given; empty if the error is about none

@@ -17,7 +17,7 @@ const (
 	queued  state = iota // it waits for room
 	opening              // it has room, and its sandbox is being opened
 	live                 // its sandbox was opened and nobody has ended it
-	ending               // it was ended, or failed, and is not gone yet
+	ending               // it was ended or has failed, and something is left of it
 )
 
 // session is one life of an id: one sandbox, from the first Get until nothing is left of
@@ -28,8 +28,8 @@ type session struct {
 	source source
 
 	admitted chan struct{} // closed when it has room
-	ready    chan struct{} // closed when it is live, or failed and gone
-	gone     chan struct{} // closed when only its workspace is left, or not even that
+	ready    chan struct{} // closed when it is live, or has failed and nothing is left of it
+	done     chan struct{} // closed when nothing is left of it, except its workspace
 
 	cancel context.CancelCauseFunc // ends run
 
@@ -47,11 +47,11 @@ type session struct {
 	openedIn  time.Duration // from when it had room
 	// Set before ready is closed.
 	err error // why it was not opened
-	// Set before gone is closed.
-	endErr error // what went wrong when it ended
+	// Set before done is closed.
+	endErr error // why it did not end well
 }
 
-// satisfies reports whether a session is open on what a Get asks for.
+// satisfies reports whether a session is open on the source that a Get asks for, if any.
 func (s *session) satisfies(o *GetOptions) bool {
 	asked := o.source()
 	return asked == source{} || asked == s.source
@@ -80,7 +80,7 @@ func newSession(id string) *session {
 		id:       id,
 		admitted: make(chan struct{}),
 		ready:    make(chan struct{}),
-		gone:     make(chan struct{}),
+		done:     make(chan struct{}),
 	}
 }
 
@@ -251,7 +251,7 @@ func (m *Manager) finish(s *session) {
 	default:
 	}
 	m.admit()
-	close(s.gone)
+	close(s.done)
 }
 
 // sweepUntilStopped releases idle sessions, every Options.SweepInterval.

@@ -26,7 +26,7 @@ func TestIdle(t *testing.T) {
 		time.Sleep(time.Minute + time.Millisecond)
 		is.Equal(b.reasons(), "b idle") // the defaults: 1 h, and a sweep every 5 min
 		time.Sleep(50 * time.Minute)
-		f.use(false) // so is an operation of one who got it earlier
+		f.use(false) // so is an operation on a sandbox of an earlier Get
 		time.Sleep(59 * time.Minute)
 		is.Equal(b.reasons(), "")
 		time.Sleep(6 * time.Minute)

@@ -145,7 +145,7 @@ func (m *Manager) obtain(ctx context.Context, id string, opts *GetOptions) (inst
 			// The next session of this id begins when nothing is left of this one.
 			m.mu.Unlock()
 			select {
-			case <-s.gone:
+			case <-s.done:
 			case <-ctx.Done():
 			}
 			continue
@@ -253,7 +253,7 @@ func (m *Manager) release(ctx context.Context, id string, discard bool) error {
 		}
 		m.mu.Unlock()
 		select {
-		case <-s.gone:
+		case <-s.done:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -295,7 +295,7 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	for _, s := range all {
 		err := context.Cause(ctx)
 		select {
-		case <-s.gone:
+		case <-s.done:
 			err = s.endErr
 		default:
 		}

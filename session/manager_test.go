@@ -116,7 +116,7 @@ func TestWaitForRoom(t *testing.T) {
 			synctest.Wait()
 		}
 		_, err = b.get(ctx, "b", nil)
-		is.True(errors.Is(err, ErrFull)) // who does not wait does not stand in line
+		is.True(errors.Is(err, ErrFull)) // without Wait it does not stand in line
 		is.Equal(b.Count(), 1)
 		is.NoErr(b.Release(ctx, "a", nil))
 		synctest.Wait()

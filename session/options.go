@@ -19,7 +19,7 @@ const (
 	DefaultSweepInterval = 5 * time.Minute
 )
 
-// Options say how a Manager keeps its sessions; nil is all defaults.
+// Options of a Manager; nil is all defaults.
 type Options struct {
 	// Sandbox are the options of every session's sandbox, unless GetOptions change them. Its
 	// Name must be empty, because every container needs a name of its own.
@@ -46,12 +46,12 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// GetOptions say what Get returns; nil is all defaults.
+// GetOptions are options of Get; nil is all defaults.
 type GetOptions struct {
-	// Runtime, Image and Snapshot name what to open the session on, as in sandbox.Options:
-	// give at most one of them, which replaces what Options.Sandbox names. A session that
-	// is open on something else is ErrMismatch. Default: what the session is open on; else
-	// what Options.Sandbox names; else sandbox.DefaultRuntime.
+	// Runtime, Image and Snapshot name the source to open the session on, as in
+	// sandbox.Options. Give at most one of them; it replaces the one of Options.Sandbox. If
+	// the session is open on another source, the error is ErrMismatch. Default: the source
+	// of the open session; else that of Options.Sandbox; else sandbox.DefaultRuntime.
 	Runtime, Image, Snapshot string
 	// Configure changes the options that the sandbox is opened with, such as its limits or
 	// mounts. It is called once, and only if a sandbox is opened: it does not change an
@@ -63,7 +63,7 @@ type GetOptions struct {
 	Wait time.Duration
 }
 
-// ReleaseOptions say what Release does; nil is all defaults.
+// ReleaseOptions are options of Release; nil is all defaults.
 type ReleaseOptions struct {
 	// DeleteWorkspace deletes the session's workspace with all that is in it, also if no
 	// session of that id is open. Default: it is kept.
@@ -123,7 +123,7 @@ func (o *Options) resolve() (*config, error) {
 	return c, nil
 }
 
-// source returns what a Get names.
+// source returns the source that a Get asks for, if any.
 func (o *GetOptions) source() source { return source{o.Runtime, o.Image, o.Snapshot} }
 
 // sandboxOptions returns the options to open the sandbox of a session with. A workspace, if
@@ -150,7 +150,7 @@ func (m *Manager) sandboxOptions(ctx context.Context, s source, configure func(*
 	return &o, nil
 }
 
-// orZero returns what p points to, or the zero value if it is nil.
+// orZero returns *p, or the zero value if p is nil.
 func orZero[T any](p *T) T {
 	if p == nil {
 		var zero T

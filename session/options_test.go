@@ -53,7 +53,7 @@ func TestRuntimes(t *testing.T) {
 		f := b.mustGet(is, "py", nil)
 		is.Equal(f.opts.Runtime, sandbox.DefaultRuntime)
 		is.Equal(f.opts.Mounts[1].Target, "/workspace")
-		is.Equal(b.mustGet(is, "py", &GetOptions{Runtime: sandbox.DefaultRuntime}), f) // it is what it has
+		is.Equal(b.mustGet(is, "py", &GetOptions{Runtime: sandbox.DefaultRuntime}), f) // it is open on that
 
 		calls := 0
 		configure := func(o *sandbox.Options) {
@@ -64,7 +64,7 @@ func TestRuntimes(t *testing.T) {
 		}
 		node := b.mustGet(is, "js", &GetOptions{Runtime: "node-minimal", Configure: configure})
 		is.Equal(b.mustGet(is, "js", &GetOptions{Configure: configure}), node)
-		is.Equal(calls, 1) // only where one is opened
+		is.Equal(calls, 1) // only if a sandbox is opened
 		is.Equal(node.opts.Runtime, "node-minimal")
 		is.Equal(node.opts.Mounts[1].Target, "/app") // the runtime's own work dir
 		is.Equal(node.opts.Memory, int64(128<<20))
@@ -97,7 +97,7 @@ func TestRuntimes(t *testing.T) {
 		is.Equal(ids, []string{"im", "js", "py"})
 		is.Equal(infos, []string{" sandbox2 im", "node-minimal sandbox1 js", "python-minimal sandbox0 py"})
 		for id := range b.All() {
-			is.NoErr(b.Release(ctx, id, nil)) // a loop may change what it walks
+			is.NoErr(b.Release(ctx, id, nil)) // a loop may end sessions
 			break
 		}
 		is.Equal(b.Count(), 2)

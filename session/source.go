@@ -10,10 +10,11 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// source names what a session is opened on. Two of the three are empty.
+// source is the runtime, image or snapshot that a session is opened on. The other two are
+// empty.
 type source struct{ runtime, image, snapshot string }
 
-// sourceOf returns what options of a sandbox name.
+// sourceOf returns the source in the options of a sandbox.
 func sourceOf(o *sandbox.Options) source { return source{o.Runtime, o.Image, o.Snapshot} }
 
 func (s source) String() string {
@@ -43,8 +44,8 @@ func (s source) check() error {
 	return nil
 }
 
-// source returns the source of a session that a Get opens: what the Get names, else what the
-// manager's options name, else the default runtime.
+// source returns the source of a session that a Get opens: that of the Get, else that of the
+// manager's options, else the default runtime.
 func (c *config) source(o *GetOptions) source {
 	for _, s := range []source{o.source(), sourceOf(&c.Sandbox)} {
 		if s != (source{}) {

@@ -41,14 +41,14 @@ func TestWorkspace(t *testing.T) {
 	is.True(!made)
 	info, err := os.Stat(filepath.Join(dir, "a"))
 	is.NoErr(err)
-	is.Equal(info.Mode().Perm(), fs.FileMode(0o750)) // what was there stays as it was
+	is.Equal(info.Mode().Perm(), fs.FileMode(0o750)) // an existing directory is left as it is
 
 	_, err = w.prepare("b")
 	is.NoErr(err)
 	is.NoErr(os.WriteFile(filepath.Join(dir, "b", "file"), nil, 0o600))
 	w.undo("b")
 	_, err = os.Stat(filepath.Join(dir, "b", "file"))
-	is.NoErr(err) // a failed opening takes away nothing but what is empty
+	is.NoErr(err) // only an empty directory is removed
 }
 
 // A symlink or file in place of a workspace is refused, and the target of it is left alone.
@@ -81,7 +81,7 @@ func TestWorkspacePlanted(t *testing.T) {
 			is.True(errors.Is(err, fs.ErrNotExist))
 			for _, d := range []string{outside, inside} {
 				_, err = os.Stat(d)
-				is.NoErr(err) // the link is removed and not what it leads to
+				is.NoErr(err) // the link is removed, and not its target
 			}
 		})
 	}
@@ -118,7 +118,7 @@ func TestWorkspaceRemove(t *testing.T) {
 	is.NoErr(err)
 	_, err = os.Stat(filepath.Join(dir, "b"))
 	is.NoErr(err)
-	is.NoErr(w.remove("a")) // what is not there is no error
+	is.NoErr(w.remove("a")) // no error if there is none
 }
 
 func TestWorkspaceName(t *testing.T) {
@@ -154,7 +154,7 @@ func TestAliased(t *testing.T) {
 			lists = 0
 			got, err = aliased(id, func(name string) bool { return name == id }, list)
 			is.NoErr(err)
-			is.Equal(got, false) // names are what they are
+			is.Equal(got, false) // another name is another directory
 			is.Equal(lists, 0)   // and nothing has to be listed
 		})
 	}

@@ -186,7 +186,7 @@ func names(params []param) string {
 	return strings.Join(list, ", ")
 }
 
-// give returns what a valid value is, to complete "give ...".
+// give describes a valid value, to complete "give ...".
 func (p *param) give() string {
 	value := map[string]string{"string": "a string", "integer": "an integer", "boolean": "true or false", "array": "an array"}[p.kind]
 	switch {

@@ -57,8 +57,8 @@ func TestBadArguments(t *testing.T) {
 	}
 }
 
-// A schema is what it says it is: an object that names every parameter, its default and
-// its bounds, and nothing else.
+// A schema is an object that names every parameter, its default and its bounds, and nothing
+// else.
 func TestSchemas(t *testing.T) {
 	is := is.New(t)
 	for _, hashline := range []bool{false, true} {

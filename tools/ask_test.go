@@ -32,7 +32,7 @@ func TestAsk(t *testing.T) {
 	is.Equal(r.Text, "permission denied: write of /workspace/a was refused by the user: do not try it in another way; go on without it, or tell the user what you need")
 	is.Equal(got[0].Tool, "write_file")
 	is.Equal(got[0].Operation, OpWrite)
-	is.Equal(got[0].Path, "/workspace/a") // what would be written, not what it was called
+	is.Equal(got[0].Path, "/workspace/a") // the file, and not the name in the call
 	is.Equal(string(got[0].Args), `{"content":"<y>","path":"to"}`)
 
 	answer = Decision{Reason: "use the branch instead"}
@@ -66,7 +66,7 @@ func TestAsk(t *testing.T) {
 	is.Equal(len(got), 9)
 }
 
-// What is redirected to is a file that is written, and the reason goes with the question.
+// Files of redirections are subject to the rules, and a Request has the reason.
 func TestRedirections(t *testing.T) {
 	is := is.New(t)
 	var reasons []string

@@ -8,7 +8,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// What the model can do something about is a result, and says what that is.
+// A failure that the model can do something about is a result with the next step.
 func TestFailures(t *testing.T) {
 	never := make(chan struct{})
 	defer close(never)

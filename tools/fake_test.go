@@ -21,8 +21,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// Fake is a sandbox in memory, with the work dir /workspace. Its commands are what Run
-// says.
+// Fake is a sandbox in memory, with the work dir /workspace.
 type Fake struct {
 	// Run plays a shell command: it writes to stdout, and returns how that ended.
 	Run func(ctx context.Context, c *sandbox.Command) (*sandbox.Result, error)

@@ -12,7 +12,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// FakeJob is a background job of a Fake. It writes what Write is given, and ends by End.
+// FakeJob is a background job of a Fake. Write is its output, and End ends it.
 type FakeJob struct {
 	f    *Fake
 	id   int
@@ -88,7 +88,7 @@ func (f *Fake) Jobs(ctx context.Context) ([]sandbox.JobInfo, error) {
 	return all, nil
 }
 
-// Write is what the job writes.
+// Write adds output of the job.
 func (j *FakeJob) Write(b []byte) (int, error) {
 	j.change(func() { j.output = append(j.output, b...) })
 	return len(b), nil
@@ -227,7 +227,7 @@ func (p fakePython) Close() error {
 	return nil
 }
 
-// Prints is a Python that writes text, and returns what was left with it.
+// Prints is a Python that writes text and returns e.
 func Prints(text string, e sandbox.Execution) func(context.Context, string, *sandbox.ExecutionOptions) (*sandbox.Execution, error) {
 	if e.Outcome == "" {
 		e.Outcome = sandbox.Exited

@@ -11,7 +11,7 @@ import (
 type filter struct {
 	c        *call
 	workDir  string
-	contents bool              // what is found shows contents, and not only names
+	contents bool              // the search shows contents, and not only names
 	none     bool              // nothing is hidden, whatever its path is
 	real     map[string]string // real paths by path; "" if there is none
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// No tool shows what read denies, whatever it is called.
+// No tool shows a file that the rules for read deny, whatever the name in the call.
 func TestNothingLeaks(t *testing.T) {
 	is := is.New(t)
 	const secret = "hunter2"
@@ -29,12 +29,12 @@ func TestNothingLeaks(t *testing.T) {
 			is.True(!strings.Contains(r.Text+string(r.JSON), no))
 		}
 	}
-	for _, where := range []string{"priv", "dir", "dir/deep", ".env", "link.txt", "keys/x.pem", "priv/deep/notes.txt"} {
-		r := use(t, s, "grep", object{"pattern": "password", "path": where})
+	for _, place := range []string{"priv", "dir", "dir/deep", ".env", "link.txt", "keys/x.pem", "priv/deep/notes.txt"} {
+		r := use(t, s, "grep", object{"pattern": "password", "path": place})
 		is.True(!strings.Contains(r.Text+string(r.JSON), secret))
 		is.True(r.IsError)
 	}
-	// Whether something was left out cannot be told, or it would answer questions.
+	// A result does not say that something was left out: that would answer questions.
 	with := use(t, s, "grep", object{"pattern": secret, "hidden": true})
 	is.Equal(with, use(t, s, "grep", object{"pattern": secret + "x", "hidden": true}))
 
@@ -57,7 +57,7 @@ func TestNothingLeaks(t *testing.T) {
 	}
 }
 
-// What read asks about, grep shows only where somebody allowed that grep.
+// grep shows files that the rules for read ask about only if somebody allowed the grep.
 func TestGrepAsks(t *testing.T) {
 	is := is.New(t)
 	sb := NewFake(map[string]string{"a": "word\n", "draft/b": "word\n"})

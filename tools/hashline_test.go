@@ -128,7 +128,7 @@ func TestHashLineStaleFile(t *testing.T) {
 	is.Equal(sb.Get("a"), "")
 }
 
-// A file of which nothing was shown is not known: write_file could lose what it holds.
+// A file is not known if nothing of it was shown: write_file could replace it unseen.
 func TestHashLineStaleUnseen(t *testing.T) {
 	is := is.New(t)
 	sb := NewFake(map[string]string{"a": "one\n"})

@@ -51,7 +51,7 @@ func TestJobOutput(t *testing.T) {
 	r = output(object{"offset": 0})
 	is.True(strings.HasPrefix(r.Text, "one\ntwo\nthree\nred café moreend\n"))
 
-	// The head, the tail, and what is between them when it is asked for.
+	// The head and the tail, and the middle from its offset.
 	j.keep = 1 << 20
 	all := len(j.output)
 	io.WriteString(j, strings.Repeat("0123456789", 10_000))
@@ -63,7 +63,7 @@ func TestJobOutput(t *testing.T) {
 	is.True(strings.HasPrefix(r.Text, "0123456789"))
 	is.Equal(fields(t, r, "offset"), fmt.Sprintf("offset=%d", all+14_600))
 
-	// What was never read and is gone.
+	// Output that was never read and is no longer kept.
 	io.WriteString(j, strings.Repeat("x", 100)+"END\n")
 	j.keep = 10
 	r = output(object{})
@@ -74,7 +74,7 @@ func TestJobOutput(t *testing.T) {
 	j.End(sandbox.Result{Outcome: sandbox.Exited, ExitCode: 3})
 	r = output(object{})
 	is.Equal(r.Text, "bye\uFFFD\n[job 1 has ended: exit code 3]")
-	is.True(!r.IsError) // the output is what was asked for
+	is.True(!r.IsError) // the call has its output
 	is.Equal(fields(t, r, "running", "outcome", "exit_code"), "running=false outcome=exited exit_code=3")
 
 	// Text that is no UTF-8 takes more room than its bytes.
@@ -132,7 +132,7 @@ func TestWaitFor(t *testing.T) {
 		after := func(d time.Duration, text string) {
 			time.AfterFunc(d, func() { io.WriteString(j, text) })
 		}
-		// What start_job has shown can be waited for: both may have been called at once.
+		// wait_for finds output that start_job has shown: both may be called at once.
 		start := time.Now()
 		r := wait(object{"wait_for": "listening on"})
 		is.Equal(r.Text, "(no new output)\n[the line that matches: listening on :80]\n[job 1 runs]")

@@ -145,8 +145,8 @@ job 2 has ended: exit code 2; 4 bytes of output, 4 not read; make 'all it' a=b`)
 	})
 }
 
-// A job is judged by its command, before it is started and, where another has started it,
-// before it is looked at.
+// A job is judged by its command before it is started. One that the Set did not start is
+// judged before it is read or stopped.
 func TestJobPermissions(t *testing.T) {
 	is := is.New(t)
 	p := &Permissions{Default: Deny, Rules: []Rule{{OpExecute, "git push *", Ask}, {OpExecute, "git *", Allow}}}

@@ -19,7 +19,7 @@ func TestSerialised(t *testing.T) {
 	for _, name := range []string{"a", "b"} {
 		use(t, s, "read_file", object{"path": name})
 	}
-	var inA, most atomic.Int32
+	var inA, maxInA atomic.Int32
 	meet := make(chan struct{}) // closed when both paths are being changed
 	var both sync.WaitGroup
 	both.Add(2)
@@ -28,8 +28,8 @@ func TestSerialised(t *testing.T) {
 	sb.OnEdit = func(name string) {
 		i := 0
 		if name == "/workspace/a" {
-			if n := inA.Add(1); n > most.Load() {
-				most.Store(n)
+			if n := inA.Add(1); n > maxInA.Load() {
+				maxInA.Store(n)
 			}
 			defer inA.Add(-1)
 			i = 1
@@ -50,7 +50,7 @@ func TestSerialised(t *testing.T) {
 		})
 	}
 	all.Wait()
-	is.Equal(most.Load(), int32(1))
+	is.Equal(maxInA.Load(), int32(1))
 	is.Equal(failures.Load(), int32(0))
 	select {
 	case <-meet:

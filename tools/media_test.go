@@ -35,7 +35,7 @@ func picture(t *testing.T, kind string) string {
 	return b.String()
 }
 
-// What a file is, its contents say and not its name.
+// The type of a file is that of its contents, whatever its name.
 func TestMedia(t *testing.T) {
 	for _, kind := range []string{"image/png", "image/jpeg", "image/gif", "image/webp"} {
 		t.Run(kind, func(t *testing.T) {

@@ -108,7 +108,7 @@ func (o *Options) seconds() (timeout, maxTimeout int) {
 	return max(1, int(o.Timeout/time.Second)), int(o.MaxTimeout / time.Second)
 }
 
-// orZero returns what p points to, or the zero value if it is nil.
+// orZero returns *p, or the zero value if p is nil.
 func orZero[T any](p *T) T {
 	if p == nil {
 		var zero T

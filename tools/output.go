@@ -41,7 +41,7 @@ func (h *headTail) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// String returns what is kept, with a note where bytes are missing. It cuts the tail to its
+// String returns the bytes that are kept, with a note in place of those that are not. It cuts the tail to its
 // half, and cuts no character in two, so that dropped is right only afterwards.
 func (h *headTail) String() string {
 	h.mu.Lock()

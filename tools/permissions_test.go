@@ -15,7 +15,7 @@ func toolNames(s *Set) string {
 	return strings.Join(names, " ")
 }
 
-// What is denied outright is not there, and neither is what would be asked of nobody.
+// A Set has no tools whose calls are all denied, or would be asked about with nobody to ask.
 func TestPresets(t *testing.T) {
 	const executes = " execute start_job job_output list_jobs stop_job python"
 	const all = "ls read_file write_file edit_file glob grep" + executes

@@ -14,8 +14,8 @@ type processes interface {
 	startPython(ctx context.Context, o *sandbox.InterpreterOptions) (interpreter, error)
 }
 
-// processesOf returns those of a sandbox. A fake of this package's tests has its own,
-// because a sandbox.Command, Job or Interpreter cannot be made without a sandbox.
+// processesOf returns the processes of a sandbox. A fake in this package's tests is one
+// itself, because there are no sandbox.Command, Job and Interpreter without a real sandbox.
 func processesOf(sb Sandbox) processes {
 	if p, ok := sb.(processes); ok {
 		return p

@@ -254,7 +254,8 @@ func (c *call) displays(all []sandbox.Display, out *headTail, r *Result) (entrie
 		}
 	}
 	if more > 0 {
-		notes = append(notes, fmt.Sprintf("%s left out, because at most %d images and %d bytes of them are shown at once: show them in another call, or write them to files%s",
+		notes = append(notes, fmt.Sprintf("%s left out, because at most %d images and %d bytes of them are shown at once: "+
+			"show them in another call, or write them to files%s",
 			plural(more, "image was", "images were"), maxFigures, maxFigureBytes, c.hint("read_file", " and look at them with read_file")))
 	}
 	return entries, notes

@@ -127,7 +127,7 @@ func TestPythonBounds(t *testing.T) {
 	is.True(strings.HasSuffix(r.Text, " bytes were dropped in the middle: print less, or write it to a file]"))
 }
 
-// One interpreter serves all calls, and what becomes of its variables is told.
+// One interpreter serves all calls, and results say when its variables are gone.
 func TestPythonState(t *testing.T) {
 	is := is.New(t)
 	sb := NewFake(nil)
@@ -175,11 +175,11 @@ func TestPythonState(t *testing.T) {
 func TestPythonConcurrent(t *testing.T) {
 	is := is.New(t)
 	sb := NewFake(nil)
-	var inside, most atomic.Int32
+	var inside, maxInside atomic.Int32
 	begun, closed := make(chan struct{}, 8), make(chan struct{})
 	sb.Python = func(ctx context.Context, code string, o *sandbox.ExecutionOptions) (*sandbox.Execution, error) {
-		if n := inside.Add(1); n > most.Load() {
-			most.Store(n)
+		if n := inside.Add(1); n > maxInside.Load() {
+			maxInside.Store(n)
 		}
 		defer inside.Add(-1)
 		begun <- struct{}{}
@@ -198,7 +198,7 @@ func TestPythonConcurrent(t *testing.T) {
 	is.NoErr(s.Close())
 	close(closed)
 	is.True(strings.HasPrefix((<-first).Text, "(no output)\n[interrupted; "))
-	is.Equal(most.Load(), int32(1))
+	is.Equal(maxInside.Load(), int32(1))
 	is.Equal(len(s.locks), 0)
 }
 
@@ -229,7 +229,7 @@ func TestPythonFailures(t *testing.T) {
 	}
 }
 
-// Python is the command python3 -c CODE, of which the rules cannot judge what it runs.
+// Code is judged as the command python3 -c CODE, and the rules cannot judge what that runs.
 func TestPythonPermissions(t *testing.T) {
 	execute := func(def Action, rules ...Rule) *Permissions {
 		for i := range rules {
@@ -245,8 +245,8 @@ func TestPythonPermissions(t *testing.T) {
 		permissions *Permissions
 		want        Action
 		reason      string
-		there       bool // in a Set where somebody can be asked
-		alone       bool // and in one where nobody can
+		there       bool // in a Set with somebody to ask
+		alone       bool // in a Set with nobody to ask
 	}{
 		{"default", Default(), Ask, "", true, false},
 		{"permissive", Permissive(), Allow, "", true, true},
@@ -300,7 +300,7 @@ func TestPythonPermissions(t *testing.T) {
 			r := use(t, with, "python", object{"code": code})
 			is.Equal(r.IsError, test.want != Allow)
 			is.Equal(len(asked) == 1, test.want == Ask)
-			if test.want == Ask { // who sees it exactly, both ways
+			if test.want == Ask { // and sees the code, both ways
 				is.Equal(asked[0].Tool, "python")
 				is.Equal(asked[0].Operation, OpExecute)
 				is.Equal(asked[0].Command, "python3 -c 'import os\nos.remove('\\''a b'\\'')'")
@@ -313,7 +313,7 @@ func TestPythonPermissions(t *testing.T) {
 			// It is never more than the same code by execute.
 			command, _, _ := p.command("python3 -c " + quote(code))
 			is.Equal(stricter(command, got), got)
-			// Nor does restart start what may not run.
+			// Nor does restart start Python if no code may run.
 			starts := sb.python.starts
 			if none, _ := p.python(""); none != Allow {
 				is.True(use(t, alone, "python", object{"restart": true}).IsError)
@@ -323,7 +323,7 @@ func TestPythonPermissions(t *testing.T) {
 	}
 }
 
-// What is always allowed is this code, and neither other code nor a command.
+// Always is for this code, and neither for other code nor for a command.
 func TestPythonAlways(t *testing.T) {
 	is := is.New(t)
 	sb := NewFake(nil)

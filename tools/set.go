@@ -23,7 +23,7 @@ type Set struct {
 	mu      sync.Mutex
 	workDir string               // its real path, once known
 	seen    map[string]string    // the SHA-256 of files that the agent knows, by real path
-	locks   map[string]*pathLock // of what is being changed
+	locks   map[string]*pathLock // those that calls hold or wait for
 	grants  map[grant]bool
 	jobs    map[int]*jobState
 	python  pythonState

@@ -62,7 +62,7 @@ func fields(t *testing.T, r *Result, names ...string) string {
 	return strings.Join(parts, " ")
 }
 
-// What is wrong with the sandbox or the context is no matter for the model.
+// Failures of the sandbox and the end of the context are errors, and no results.
 func TestErrors(t *testing.T) {
 	calls := []struct{ tool, args string }{
 		{"ls", `{}`}, {"read_file", `{"path":"a"}`}, {"write_file", `{"path":"a","content":""}`},
@@ -95,7 +95,7 @@ func TestErrors(t *testing.T) {
 	is.True(err != nil)
 }
 
-// What a call costs apart from the sandbox.
+// BenchmarkCall measures a call without a sandbox.
 func BenchmarkCall(b *testing.B) {
 	s := newSet(b, NewFake(map[string]string{"a": "x\n"}), nil)
 	args := json.RawMessage(`{"path":"a"}`)

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// A command is judged by what the shell will make of it: this is the part of the POSIX
-// shell's grammar (XCU chapter 2) of which that can be told beforehand. What is beyond it
-// is an error that names it, and is never taken for something else.
+// The rules judge a command by the programs that the shell will run. This file parses the part
+// of the POSIX shell's grammar (XCU chapter 2) whose programs are known beforehand. Anything
+// else is an error that names it, and is never taken for something else.
 
 // word is a word of a simple command after quote removal.
 type word struct {
 	text string
-	// open: it has a variable or a wildcard in it, so it may become any number of words.
+	// open: it has a variable or a wildcard in it, so it can become any number of words.
 	open bool
-	// bare: no part of it was quoted, so that it can be a reserved word.
+	// bare: no part of it was quoted, so it can be a reserved word.
 	bare bool
 }
 
@@ -33,8 +33,10 @@ type simpleCommand struct {
 	redirects []redirect
 }
 
+// reserved are the reserved words of POSIX and of bash.
 var reserved = strings.Fields("! { } [[ ]] case coproc do done elif else esac fi for function if in select then time until while")
 
+// assignment matches a word that assigns a variable before a command.
 var assignment = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\+?=`)
 
 // parseCommand returns the simple commands of a list of pipelines.
@@ -57,12 +59,13 @@ type commandParser struct {
 
 	inWord bool
 	word   word
-	target string // the redirection whose file comes next, or ""
+	target string // the operator of a redirection whose file comes next, or ""
 }
 
+// rest returns the text that is not parsed yet.
 func (p *commandParser) rest() string { return p.text[p.at:] }
 
-// take moves past prefix where that comes next.
+// take moves past a prefix of the rest, and reports whether it has it.
 func (p *commandParser) take(prefix string) bool {
 	if strings.HasPrefix(p.rest(), prefix) {
 		p.at += len(prefix)
@@ -71,6 +74,7 @@ func (p *commandParser) take(prefix string) bool {
 	return false
 }
 
+// add adds to the current word, or begins one.
 func (p *commandParser) add(text string) {
 	if !p.inWord {
 		p.inWord, p.word = true, word{bare: true}
@@ -112,10 +116,10 @@ func (p *commandParser) parse() error {
 		default:
 			p.at++
 			text := p.text[p.at-1 : p.at] // a byte, which need not be a character
-			// A tilde is a directory that is not known here, at the beginning of a word and
-			// after the = and : of what could be an assignment or a PATH.
+			// At the beginning of a word, and after the = and : of an assignment or a PATH, a
+			// tilde is a directory that is not known here.
 			tilde := ch == '~' && (!p.inWord || strings.HasSuffix(p.word.text, "=") || strings.HasSuffix(p.word.text, ":"))
-			// The shell may be bash, where {a,b} stands for words, too.
+			// The shell may be bash, in which {a,b} becomes several words.
 			brace := ch == '{' && (p.inWord || p.at < len(p.text) && !strings.ContainsRune(" \t\n", rune(p.text[p.at])))
 			p.add(text)
 			if tilde || brace || strings.IndexByte("*?[", ch) >= 0 {
@@ -129,7 +133,7 @@ func (p *commandParser) parse() error {
 	return p.endCommand(true)
 }
 
-// quoted takes a backslash, or text in quotes.
+// quoted parses a backslash and a character, or text in quotes.
 func (p *commandParser) quoted() error {
 	quote := p.text[p.at]
 	p.at++
@@ -175,9 +179,10 @@ func (p *commandParser) quoted() error {
 	return fmt.Errorf("a %c without its end", quote)
 }
 
+// variable matches a variable that is expanded without running anything.
 var variable = regexp.MustCompile(`^\$(?:[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]|\{[A-Za-z_][A-Za-z0-9_]*\})`)
 
-// dollar takes a variable; any other thing that begins with a $ is not understood.
+// dollar parses a variable, or a $ that stands for itself.
 func (p *commandParser) dollar() error {
 	rest := p.rest()
 	if name := variable.FindString(rest); name != "" {
@@ -199,6 +204,7 @@ func (p *commandParser) dollar() error {
 	return nil
 }
 
+// operator parses an operator between two commands.
 func (p *commandParser) operator() error {
 	for _, no := range []string{";;", ";&", "|&", "&>"} {
 		if strings.HasPrefix(p.rest(), no) {
@@ -211,6 +217,7 @@ func (p *commandParser) operator() error {
 	return p.endCommand(false)
 }
 
+// redirection parses the operator of a redirection.
 func (p *commandParser) redirection() error {
 	// Digits right before it are the number of the descriptor, not an argument.
 	if p.inWord && p.word.bare && strings.Trim(p.word.text, "0123456789") == "" {
@@ -236,6 +243,7 @@ func (p *commandParser) redirection() error {
 	return nil
 }
 
+// endWord adds the current word to the command, or takes it for the file of a redirection.
 func (p *commandParser) endWord() error {
 	if !p.inWord {
 		return nil
@@ -255,16 +263,15 @@ func (p *commandParser) endWord() error {
 	default:
 		p.target = ""
 		if w.open {
-			return fmt.Errorf("a redirection to %s, of which the name is not known beforehand", w.text)
+			return fmt.Errorf("a redirection to %s, a file whose name is not known beforehand", w.text)
 		}
 		p.command.redirects = append(p.command.redirects, redirect{path: w.text, write: op != "<"})
 		return nil
 	}
 }
 
-// endCommand takes what was read so far for a simple command. Nothing is one only at a
-// line's end.
-func (p *commandParser) endCommand(line bool) error {
+// endCommand ends a simple command. Only at the end of a line it may have no words.
+func (p *commandParser) endCommand(atLineEnd bool) error {
 	if err := p.endWord(); err != nil {
 		return err
 	}
@@ -277,7 +284,7 @@ func (p *commandParser) endCommand(line bool) error {
 		switch {
 		case len(c.redirects) > 0:
 			return errors.New("a redirection without a command")
-		case !line:
+		case !atLineEnd:
 			return errors.New("an operator without a command before it")
 		}
 		return nil
@@ -286,7 +293,7 @@ func (p *commandParser) endCommand(line bool) error {
 	case first.bare && slices.Contains(reserved, first.text):
 		return fmt.Errorf("the reserved word %s", first.text)
 	case first.open:
-		return fmt.Errorf("a program of which the name is not known beforehand (%s)", first.text)
+		return fmt.Errorf("a program whose name is not known beforehand (%s)", first.text)
 	case first.text == "":
 		return errors.New("a program with an empty name")
 	case assignment.MatchString(first.text):

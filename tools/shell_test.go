@@ -7,7 +7,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// format shows what was parsed: words in <>, open ones in «», redirections behind.
+// format shows parsed commands: words in <>, open ones in «», then redirections.
 func format(commands []simpleCommand) string {
 	var lines []string
 	for _, c := range commands {
@@ -86,12 +86,12 @@ func TestParseCommandRefuses(t *testing.T) {
 		"[[ a ]]":                   "the reserved word [[",
 		"PATH=/tmp git status":      "an assignment of a variable",
 		"A+=1":                      "an assignment of a variable",
-		"$X y":                      "a program of which the name is not known beforehand ($X)",
-		"/bin/r? x":                 "a program of which the name is not known beforehand (/bin/r?)",
+		"$X y":                      "a program whose name is not known beforehand ($X)",
+		"/bin/r? x":                 "a program whose name is not known beforehand (/bin/r?)",
 		"'' x":                      "a program with an empty name",
 		"cat <<EOF\nx\nEOF":         "<< (a here-document or process substitution)",
 		"diff <(a) b":               "<( (a here-document or process substitution)",
-		"a > $X":                    "a redirection to $X, of which the name is not known beforehand",
+		"a > $X":                    "a redirection to $X, a file whose name is not known beforehand",
 		"a >":                       "a redirection without a file",
 		"a > > b":                   "a redirection without a file",
 		"> x":                       "a redirection without a command",
