@@ -77,26 +77,27 @@ func TestRedirections(t *testing.T) {
 		reasons = append(reasons, r.Reason)
 		return Decision{Allow: true}, nil
 	}})
-	for command, want := range map[string]string{
-		"echo x >/tmp/y":             "",
-		"echo x >d/y 2>/dev/null":    "",
-		"echo x >y":                  "the rules say to ask about the redirection to /workspace/y",
-		"echo x >>to":                "denied",
-		"cat <.env":                  "denied",
-		"cat <to >/tmp/y":            "denied",
-		"echo $(id)":                 "the rules cannot judge a command substitution $(",
-		"sh -c id":                   "the rules cannot judge what sh runs",
-		"cd /etc && echo x > passwd": "the rules cannot judge a redirection to a relative path after cd",
+	for _, test := range []struct{ name, command, want string }{
+		{"allowed by a rule", "echo x >/tmp/y", ""},
+		{"allowed through a symlink", "echo x >d/y 2>/dev/null", ""},
+		{"asked by default", "echo x >y", "the rules say to ask about the redirection to /workspace/y"},
+		{"denied through a symlink", "echo x >>to", "denied"},
+		{"denied to read", "cat <.env", "denied"},
+		{"one of two denied", "cat <to >/tmp/y", "denied"},
+		{"substitution", "echo $(id)", "the rules cannot judge a command substitution $("},
+		{"program that runs others", "sh -c id", "the rules cannot judge what sh runs"},
+		{"relative path after cd", "cd /etc && echo x > passwd", "the rules cannot judge a redirection to a relative path after cd"},
 	} {
-		reasons = nil
-		r := use(t, s, "execute", object{"command": command})
-		got := strings.Join(reasons, ", ")
-		if r.IsError {
-			got = "denied"
-		}
-		if got != want {
-			t.Errorf("%s: got %q, want %q", command, got, want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			is := is.New(t)
+			reasons = nil
+			r := use(t, s, "execute", object{"command": test.command})
+			got := strings.Join(reasons, ", ")
+			if r.IsError {
+				got = "denied"
+			}
+			is.Equal(got, test.want)
+		})
 	}
 	o := &Options{Permissions: p}
 	r := use(t, newSet(t, NewFake(nil), o), "execute", object{"command": "echo $(id)"})

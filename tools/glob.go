@@ -61,7 +61,7 @@ func (c *call) glob(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	if len(paths) == 0 {
-		fmt.Fprintf(p, "no file matches %s in %s%s\n", show(pattern), show(display(workDir, real)), deeper(pattern))
+		fmt.Fprintf(p, "no file matches %s in %s%s\n", show(pattern), show(modelPath(workDir, real)), deeper(pattern))
 	}
 	more := found.More || !all
 	if more {
@@ -111,7 +111,7 @@ func (c *call) globbed(ctx context.Context, p *page, f *filter, dir string, matc
 		if hidden {
 			continue
 		}
-		shown := clean(display(f.workDir, name))
+		shown := clean(modelPath(f.workDir, name))
 		line := show(shown)
 		if m.IsDir() {
 			line += "/"

@@ -102,7 +102,7 @@ func (c *call) grep(ctx context.Context) (*Result, error) {
 	more := found.More || !all
 	switch {
 	case len(matches) == 0 && !more:
-		fmt.Fprintf(p, "no match in %s", show(display(workDir, real)))
+		fmt.Fprintf(p, "no match in %s", show(modelPath(workDir, real)))
 		if !opts.IgnoreCase {
 			p.WriteString("; ignore_case may find more")
 		}
@@ -161,7 +161,7 @@ func (c *call) grepped(ctx context.Context, p *page, f *filter, lines []sandbox.
 				return matches, false, nil
 			}
 		}
-		m := match{Path: clean(display(f.workDir, l.Path)), Line: l.Number, Text: clean(string(l.Text)), Match: l.Match, Count: l.Count}
+		m := match{Path: clean(modelPath(f.workDir, l.Path)), Line: l.Number, Text: clean(string(l.Text)), Match: l.Match, Count: l.Count}
 		if around && len(matches) > 0 && !m.follows(&matches[len(matches)-1]) && !p.add("--") {
 			return matches, false, nil
 		}

@@ -32,9 +32,9 @@ func below(dir, name string) (rel string, ok bool) {
 	return strings.CutPrefix(name, dir+"/")
 }
 
-// display returns a path in the form that a model should use: relative to the work dir if it
+// modelPath returns a path in the form that a model should use: relative to the work dir if it
 // is below that, else absolute.
-func display(workDir, name string) string {
+func modelPath(workDir, name string) string {
 	if rel, ok := below(workDir, name); ok && rel != "" && workDir != "/" {
 		return rel
 	}
@@ -59,7 +59,8 @@ func cutText(text string, n int) string {
 func clean(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 // escapes matches the control sequences of terminals (ECMA-48): CSI; OSC, DCS, SOS, PM and
-// APC with their strings; and those of two characters.
+// APC with their strings; and those of two characters. Packages dockercli and sandbox remove
+// them from output as well; neither imports this package.
 var escapes = regexp.MustCompile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b[\\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\\\)?|\x1b[ -/]*[0-~]")
 
 // plain returns the output of a command without control sequences and control characters.
