@@ -95,7 +95,7 @@ func writeObject(b *bytes.Buffer, params []param) {
 // decode checks arguments and adds the defaults. Problems are sentences for the model.
 func decode(tool string, params []param, raw json.RawMessage) (values, []string) {
 	if len(bytes.TrimSpace(raw)) == 0 {
-		raw = json.RawMessage("{}") // some models call a tool without arguments so
+		raw = json.RawMessage("{}") // as some models call a tool without arguments
 	}
 	if !json.Valid(raw) {
 		var v any
@@ -150,7 +150,7 @@ func decodeObject(tool, prefix string, params []param, raw json.RawMessage) (val
 		case given[name]:
 			problems = append(problems, fmt.Sprintf("parameter %q is given twice: give it once", prefix+name))
 		case string(member) == "null" && !params[i].required:
-			// Models that must name every parameter leave one out so.
+			// null leaves a parameter out: some models must name them all.
 		default:
 			value, problem := decodeValue(tool, prefix, &params[i], member)
 			v[name] = value

@@ -81,7 +81,8 @@ func (c *call) permitCommand(ctx context.Context, command string) error {
 			return err
 		}
 		if stricter(action, decided) != action {
-			action, reason = decided, fmt.Sprintf("the rules say to %s about the redirection to %s", decided, real)
+			verb := map[Action]string{Ask: "ask about", Deny: "deny"}[decided]
+			action, reason = decided, fmt.Sprintf("the rules %s the redirection to %s", verb, real)
 		}
 	}
 	return c.decide(ctx, action, "this command", Request{Command: command, Reason: reason}, grant{op: OpExecute, subject: command})

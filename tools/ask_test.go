@@ -80,7 +80,7 @@ func TestRedirections(t *testing.T) {
 	for _, test := range []struct{ name, command, want string }{
 		{"allowed by a rule", "echo x >/tmp/y", ""},
 		{"allowed through a symlink", "echo x >d/y 2>/dev/null", ""},
-		{"asked by default", "echo x >y", "the rules say to ask about the redirection to /workspace/y"},
+		{"asked by default", "echo x >y", "the rules ask about the redirection to /workspace/y"},
 		{"denied through a symlink", "echo x >>to", "denied"},
 		{"denied to read", "cat <.env", "denied"},
 		{"one of two denied", "cat <to >/tmp/y", "denied"},
@@ -99,8 +99,10 @@ func TestRedirections(t *testing.T) {
 			is.Equal(got, test.want)
 		})
 	}
+	r := use(t, s, "execute", object{"command": "cat <to"})
+	is.Equal(r.Text, "permission denied: this command is not allowed here (the rules deny the redirection to /workspace/.env): do not try it in another way; go on without it, or tell the user what you need")
 	o := &Options{Permissions: p}
-	r := use(t, newSet(t, NewFake(nil), o), "execute", object{"command": "echo $(id)"})
+	r = use(t, newSet(t, NewFake(nil), o), "execute", object{"command": "echo $(id)"})
 	is.Equal(r.Text, "permission denied: this command needs an approval (the rules cannot judge a command substitution $(), and nobody can be asked: do not try it in another way; go on without it, or tell the user what you need")
 }
 

@@ -130,7 +130,7 @@ func ExampleSet_Close() {
 	// Output:
 	// (no output)
 	// <nil> <nil>
-	// broken: tools: python was called after Close
+	// broken: tools: python was called after Close: make another Set
 	// (empty directory)
 }
 

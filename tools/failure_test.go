@@ -32,7 +32,7 @@ func TestFailures(t *testing.T) {
 		{"a file as a directory", plainSet, "read_file", `{"path":"a.txt/x"}`, `a.txt/x: a part of this path is a file and not a directory`},
 		{"a loop", plainSet, "read_file", `{"path":"link"}`, `link: too many symbolic links, one of which leads back to itself`},
 		{"past the end", plainSet, "read_file", `{"path":"a.txt","offset":2}`, `offset 2 is past the end of a.txt, which has 1 line`},
-		{"binary", plainSet, "read_file", `{"path":"bin"}`, `bin is a binary file (application/octet-stream, 2 bytes), which cannot be shown as text: look into it with a program, such as od -c, unzip -l or python, by execute`},
+		{"binary", plainSet, "read_file", `{"path":"bin"}`, `bin is a binary file (application/octet-stream, 2 bytes), which cannot be shown as text: look into it by execute, with a program such as od -c, unzip -l or python`},
 		{"binary without execute", readOnly, "read_file", `{"path":"bin"}`, `bin is a binary file (application/octet-stream, 2 bytes), which cannot be shown as text`},
 		{"ls of a file", plainSet, "ls", `{"path":"a.txt"}`, `a.txt is a file, not a directory: use read_file to read it`},
 		{"write a directory", plainSet, "write_file", `{"path":"sub/","content":""}`, `sub/ names a directory: give the path of a file, without a slash at its end`},

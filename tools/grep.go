@@ -85,7 +85,7 @@ func (c *call) grep(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	if c.policy.path(OpRead, workDir, real) == Deny {
-		return nil, stop("permission denied: read of %s is not allowed here, and so neither is to search it", show(real))
+		return nil, stop("permission denied: read of %s is not allowed here, and so neither is searching it", show(real))
 	}
 	f := c.newFilter(workDir, true)
 	opts := c.grepOptions(real)

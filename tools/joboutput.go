@@ -133,7 +133,7 @@ func (c *call) readJob(ctx context.Context, j job, from int64) (*part, error) {
 	}
 	out := &headTail{limit: c.o.MaxOutput - 2*reserve}
 	p := &part{next: from, lastLine: -1}
-	// A second time for output between the first reading and the end of the job.
+	// Read a second time, for output written between the first reading and the job's end.
 	for range 2 {
 		at, size := p.next, out.size()
 		if p.next, err = j.Attach(ctx, out, &sandbox.AttachOptions{From: at}); err != nil {

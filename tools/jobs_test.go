@@ -132,7 +132,7 @@ job 2 has ended: exit code 2; 4 bytes of output, 4 not read; make 'all it' a=b`)
 		is.Equal(fields(t, r, "running", "outcome", "rung"), "running=false outcome=canceled rung=term")
 		is.True(!r.IsError)
 		is.Equal(use(t, s, "job_output", object{"id": 1}).Text, "two\n[job 1 has ended: stopped by SIGTERM]")
-		is.Equal(use(t, s, "stop_job", object{"id": 2}).Text, "job 2 had ended before: exit code 2; what it left running was killed\n[4 bytes of its output are not read: use job_output]")
+		is.Equal(use(t, s, "stop_job", object{"id": 2}).Text, "job 2 had ended before: exit code 2; the processes that it left were killed\n[4 bytes of its output are not read: use job_output]")
 
 		for range 1000 {
 			sb.Start(strings.Repeat("n", 100), "x").End(stopped0)

@@ -36,7 +36,7 @@ func (c *call) listJobs(ctx context.Context) (*Result, error) {
 		info := &jobs[i]
 		state := c.jobState(info.ID)
 		if !state.own {
-			// The rules may hide it, as they would deny its command.
+			// A job whose command the rules deny is not listed.
 			if action, _, _ := c.policy.command(jobCommand(info)); action == Deny {
 				continue
 			}

@@ -99,11 +99,11 @@ func (c *call) readMedia(ctx context.Context, name, real, kind string) (*Result,
 		limit = maxImage
 	case kind != "application/pdf":
 		return nil, stop("%s is a binary file (%s, %d bytes), which cannot be shown as text%s", show(name), kind, info.Size(),
-			c.hint("execute", ": look into it with a program, such as od -c, unzip -l or python, by execute"))
+			c.hint("execute", ": look into it by execute, with a program such as od -c, unzip -l or python"))
 	}
 	tooLarge := func() error {
 		return stop("%s is %s of %d bytes, and at most %d can be read%s", show(name), kind, info.Size(), limit,
-			c.hint("execute", ": make a smaller one of it with a program, by execute"))
+			c.hint("execute", ": make it smaller with a program, by execute"))
 	}
 	if info.Size() > limit {
 		return nil, tooLarge()

@@ -61,7 +61,7 @@ func TestMedia(t *testing.T) {
 	is.Equal(use(t, s, "read_file", object{"path": "fake.png"}).Text, "     1\tplain text")
 	for name, want := range map[string]string{
 		"broken": "broken begins like image/png, but is damaged (unexpected EOF) and cannot be shown",
-		"large":  "large is image/gif of 5243681 bytes, and at most 3932160 can be read",
+		"large":  "large is image/gif of 5243681 bytes, and at most 3932160 can be read: make it smaller with a program, by execute",
 		"wide":   "wide is a binary file (text in UTF-16, 6 bytes)",
 		"elf":    "elf is a binary file (application/x-elf, 5 bytes)",
 	} {

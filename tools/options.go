@@ -96,7 +96,7 @@ func (o *Options) resolve() error {
 	}
 	for _, entry := range o.Env {
 		if name, _, ok := strings.Cut(entry, "="); !ok || name == "" || strings.Contains(entry, "\x00") {
-			return fmt.Errorf("environment entry %q: write KEY=VALUE", name)
+			return fmt.Errorf("environment entry %q: write KEY=VALUE, without NUL bytes", name)
 		}
 	}
 	o.Env = slices.Clone(o.Env)

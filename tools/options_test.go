@@ -1,7 +1,6 @@
 package tools
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -9,30 +8,48 @@ import (
 )
 
 func TestOptions(t *testing.T) {
-	for name, opts := range map[string]*Options{
-		"negative timeout":         {Timeout: -1},
-		"too short a limit":        {MaxTimeout: time.Millisecond},
-		"too small an output":      {MaxOutput: 10},
-		"environment":              {Env: []string{"=x"}},
-		"NUL":                      {Env: []string{"A=\x00"}},
-		"unknown operation":        {Permissions: &Permissions{Rules: []Rule{{Operation: "fly", Action: Deny}}}},
-		"unknown action":           {Permissions: &Permissions{Rules: []Rule{{Operation: OpRead, Action: "no"}}}},
-		"no action":                {Permissions: &Permissions{Rules: []Rule{{Operation: OpRead}}}},
-		"pattern":                  {Permissions: &Permissions{Rules: []Rule{{Pattern: "[a", Action: Deny}}}},
-		"command that is no UTF-8": {Permissions: &Permissions{Rules: []Rule{{Operation: OpExecute, Pattern: "\xff *", Action: Deny}}}},
-		"brace":                    {Permissions: &Permissions{Rules: []Rule{{Pattern: "{a", Action: Deny}}}},
-		"upward":                   {Permissions: &Permissions{Rules: []Rule{{Pattern: "../x", Action: Deny}}}},
-		"default operation":        {Permissions: &Permissions{Defaults: map[Operation]Action{OpAny: Deny}}},
-		"default action":           {Permissions: &Permissions{Default: "never"}},
+	rules := func(rules ...Rule) *Permissions { return &Permissions{Rules: rules} }
+	for _, test := range []struct {
+		name string
+		opts Options
+		want string
+	}{
+		{"negative timeout", Options{Timeout: -1}, "Timeout -1ns is negative: leave it out for the default, 2m0s"},
+		{"negative longest timeout", Options{Timeout: time.Hour, MaxTimeout: -1}, "MaxTimeout -1ns is negative: leave it out for the default, 1h0m0s"},
+		{"negative time to ask", Options{AskTimeout: -1}, "AskTimeout -1ns is negative: leave it out for the default, 5m0s"},
+		{"too short a longest timeout", Options{MaxTimeout: time.Millisecond}, "MaxTimeout 1ms: give at least one second"},
+		{"too small an output", Options{MaxOutput: 10}, "MaxOutput 10: give at least 1000 bytes"},
+		{"environment", Options{Env: []string{"=x"}}, `environment entry "": write KEY=VALUE, without NUL bytes`},
+		{"environment with NUL", Options{Env: []string{"A=\x00"}}, `environment entry "A": write KEY=VALUE, without NUL bytes`},
+
+		{"operation", Options{Permissions: rules(Rule{Operation: "fly", Action: Deny})},
+			`permissions: rule 1: there is no operation "fly": write one of read, write, edit, execute, ls, glob, grep, or * for all`},
+		{"action", Options{Permissions: rules(Rule{Operation: OpRead, Action: "no"})},
+			`permissions: rule 1: action "no" is none of allow, ask, deny`},
+		{"no action", Options{Permissions: rules(Rule{Operation: OpRead})},
+			`permissions: rule 1: action "" is none of allow, ask, deny`},
+		{"second rule", Options{Permissions: rules(Rule{Pattern: "ok", Action: Allow}, Rule{Operation: OpRead, Pattern: "a[", Action: Deny})},
+			`permissions: rule 2: pattern "a[" does not compile: a [ has no ]; write \[ for the character itself`},
+		{"brace", Options{Permissions: rules(Rule{Pattern: "{a", Action: Deny})},
+			`permissions: rule 1: pattern "{a" does not compile: a { has no }; write \{ for the character itself`},
+		{"upward", Options{Permissions: rules(Rule{Pattern: "../x", Action: Deny})},
+			`permissions: rule 1: pattern "../x": there is no ".." in a real path: write it absolute, or relative to the work dir`},
+		{"no words", Options{Permissions: rules(Rule{Operation: OpExecute, Pattern: " ", Action: Deny})},
+			`permissions: rule 1: pattern " " has no words: leave it out for all commands`},
+		{"command that is no UTF-8", Options{Permissions: rules(Rule{Operation: OpExecute, Pattern: "\xff *", Action: Deny})},
+			`permissions: rule 1: pattern "\xff *" does not compile: it is not valid UTF-8`},
+		{"path that is no UTF-8", Options{Permissions: rules(Rule{Operation: OpRead, Pattern: "\xff", Action: Deny})},
+			`permissions: rule 1: pattern "\xff" does not compile: it is not valid UTF-8`},
+		{"default operation", Options{Permissions: &Permissions{Defaults: map[Operation]Action{OpAny: Deny}}},
+			`permissions: default of "*": there is no such operation: write one of read, write, edit, execute, ls, glob, grep`},
+		{"default action", Options{Permissions: &Permissions{Defaults: map[Operation]Action{OpLs: "never"}}},
+			`permissions: default of ls: "never" is none of allow, ask, deny`},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			is := is.New(t)
-			_, err := New(NewFake(nil), opts)
+			_, err := New(NewFake(nil), &test.opts)
 			is.True(err != nil)
-			is.True(strings.HasPrefix(err.Error(), "tools: "))
+			is.Equal(err.Error(), "tools: "+test.want)
 		})
 	}
-	is := is.New(t)
-	_, err := New(NewFake(nil), &Options{Permissions: &Permissions{Rules: []Rule{{Pattern: "ok", Action: Allow}, {Operation: OpRead, Pattern: "a[", Action: Deny}}}})
-	is.Equal(err.Error(), `tools: permissions: rule 2: pattern "a[" does not compile: a [ has no ]; write \[ for the character itself`)
 }

@@ -41,8 +41,8 @@ func (h *headTail) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// String returns the bytes that are kept, with a note in place of those that are not. It cuts the tail to its
-// half, and cuts no character in two, so that dropped is right only afterwards.
+// String returns the bytes that are kept, with a note in place of those that are not. It cuts
+// the tail to its half, and cuts no character in two, so dropped is right only afterwards.
 func (h *headTail) String() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -1,6 +1,9 @@
 package tools
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Operation is a kind of call, for a Rule.
 type Operation string
@@ -20,6 +23,14 @@ const (
 )
 
 var operations = []Operation{OpRead, OpWrite, OpEdit, OpExecute, OpLs, OpGlob, OpGrep}
+
+func operationNames() string {
+	var names []string
+	for _, op := range operations {
+		names = append(names, string(op))
+	}
+	return strings.Join(names, ", ")
+}
 
 // Action is the decision of a Rule.
 type Action string

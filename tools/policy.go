@@ -22,7 +22,7 @@ func compile(p *Permissions) (*policy, error) {
 	}
 	for op, action := range p.Defaults {
 		if !slices.Contains(operations, op) {
-			return nil, fmt.Errorf("permissions: default of %q: there is no such operation", op)
+			return nil, fmt.Errorf("permissions: default of %q: there is no such operation: write one of %s", op, operationNames())
 		}
 		c.defaults[op] = action
 	}

@@ -92,7 +92,7 @@ func (c *call) interpreter(ctx context.Context, restart bool, seconds int) (inte
 	c.mu.Unlock()
 	switch {
 	case closed:
-		return nil, errors.New("tools: python was called after Close")
+		return nil, errors.New("tools: python was called after Close: make another Set")
 	case in != nil && !restart:
 		return in, nil
 	}
@@ -145,7 +145,7 @@ func (c *call) pythonFailure(ctx context.Context, err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return stop("this sandbox has no python3: python cannot be used here%s", c.hint("execute", "; use execute with the shell and the programs that there are"))
 	case ok && e.Code == "":
-		// Not the sandbox has failed, but Python.
+		// Python has failed, and the sandbox has not.
 		return stop("Python failed: %s; call python again with restart%s", plain(err.Error()),
 			c.hint("execute", ", or find out with execute what is wrong with python3"))
 	}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // rule is a Rule, compiled.
@@ -29,7 +30,7 @@ func compileRule(r Rule) (rule, error) {
 	}
 	c := rule{Rule: r}
 	if r.Operation != OpAny && !slices.Contains(operations, r.Operation) {
-		return c, fmt.Errorf("there is no operation %q", r.Operation)
+		return c, fmt.Errorf("there is no operation %q: write one of %s, or %s for all", r.Operation, operationNames(), OpAny)
 	}
 	if r.Action.strictness() < 0 {
 		return c, fmt.Errorf("action %q is none of allow, ask, deny", r.Action)
@@ -50,9 +51,12 @@ func compileRule(r Rule) (rule, error) {
 
 // compileWords compiles the pattern for commands.
 func (r *rule) compileWords() error {
+	if !utf8.ValidString(r.Pattern) {
+		return fmt.Errorf("pattern %q does not compile: it is not valid UTF-8", r.Pattern)
+	}
 	fields := strings.Fields(r.Pattern)
 	if len(fields) == 0 {
-		return fmt.Errorf("pattern %q has no words", r.Pattern)
+		return fmt.Errorf("pattern %q has no words: leave it out for all commands", r.Pattern)
 	}
 	r.first = fields[0]
 	for i, field := range fields {
@@ -60,11 +64,7 @@ func (r *rule) compileWords() error {
 			break
 		}
 		word := strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(regexp.QuoteMeta(field))
-		re, err := regexp.Compile(`(?s)\A` + word + `\z`)
-		if err != nil {
-			return fmt.Errorf("pattern %q does not compile: %w", r.Pattern, err)
-		}
-		r.words = append(r.words, re)
+		r.words = append(r.words, regexp.MustCompile(`(?s)\A`+word+`\z`))
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func (c *call) stopJob(ctx context.Context) (*Result, error) {
 		text += fmt.Sprintf(", because SIGTERM did not end it within %v", sandbox.DefaultGrace)
 	}
 	if !before.Running {
-		text = fmt.Sprintf("job %d had ended before: %s; what it left running was killed", id, ending(r))
+		text = fmt.Sprintf("job %d had ended before: %s; the processes that it left were killed", id, ending(r))
 	}
 	info, err := j.Info(ctx)
 	if err != nil {
