@@ -149,16 +149,21 @@ func (m *Manager) launch(ctx context.Context, s *session, configure func(*sandbo
 	} else {
 		s.state = ending
 	}
+	discard := s.discard
 	m.mu.Unlock()
 
-	if err != nil {
-		// The workspace last: nothing may run there any more.
-		if sb != nil {
-			s.endErr = sb.Close()
-		}
-		if made {
-			m.workspaces.undo(s.id)
-		}
+	if err == nil {
+		return nil
+	}
+	// The workspace last: nothing may run there any more.
+	if sb != nil {
+		s.endErr = sb.Close()
+	}
+	switch {
+	case discard && m.workspaces != nil:
+		s.endErr = errors.Join(s.endErr, m.workspaces.remove(s.id))
+	case made:
+		m.workspaces.undo(s.id)
 	}
 	return err
 }

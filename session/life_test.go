@@ -201,3 +201,36 @@ func TestOnRelease(t *testing.T) {
 		is.True(errors.Is(err, fs.ErrNotExist)) // deleted after it
 	})
 }
+
+// A workspace that was there before is deleted also if its session was still opening.
+func TestReleaseDuringOpenDeletes(t *testing.T) {
+	for _, test := range []struct {
+		name           string
+		max            int
+		ignoresContext bool
+	}{
+		{"opening", 0, false},
+		{"opening that ignores its context", 0, true},
+		{"waiting for room", 1, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, is *is.I) {
+				root := t.TempDir()
+				b := newBench(t, Options{WorkspaceRoot: root, Max: test.max})
+				if test.max > 0 {
+					b.mustGet(is, "other", nil)
+				}
+				b.openTakes, b.ignoresContext = time.Minute, test.ignoresContext
+				is.NoErr(os.Mkdir(filepath.Join(root, "a"), 0o700))
+				is.NoErr(os.WriteFile(filepath.Join(root, "a", "file"), nil, 0o600))
+				errs := make(chan error, 1)
+				go func() { _, err := b.get(ctx, "a", &GetOptions{Wait: -1}); errs <- err }()
+				synctest.Wait()
+				is.NoErr(b.Release(ctx, "a", &ReleaseOptions{DeleteWorkspace: true}))
+				is.True(errors.Is(<-errs, ErrReleased))
+				_, err := os.Stat(filepath.Join(root, "a"))
+				is.True(errors.Is(err, fs.ErrNotExist))
+			})
+		})
+	}
+}
