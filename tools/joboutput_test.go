@@ -91,14 +91,14 @@ func TestJobOutputPieces(t *testing.T) {
 	s := newSet(t, sb, nil)
 	for i := range len(text) + 1 {
 		j := sb.Start("", "x")
-		got := ""
+		var got strings.Builder
 		for _, piece := range []string{text[:i], text[i:]} {
 			io.WriteString(j, piece)
 			p, err := (&call{Set: s}).readJob(t.Context(), j, -1)
 			is.NoErr(err)
-			got += p.text
+			got.WriteString(p.text)
 		}
-		is.Equal(got, plain(text))
+		is.Equal(got.String(), plain(text))
 	}
 }
 

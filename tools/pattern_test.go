@@ -41,11 +41,11 @@ func TestPattern(t *testing.T) {
 			is := is.New(t)
 			p, err := compilePattern(test.glob)
 			is.NoErr(err)
-			for _, path := range strings.Fields(test.matches) {
+			for path := range strings.FieldsSeq(test.matches) {
 				t.Log(path)
 				is.True(p.Match(path))
 			}
-			for _, path := range strings.Fields(test.no) {
+			for path := range strings.FieldsSeq(test.no) {
 				t.Log("not", path)
 				is.True(!p.Match(path))
 			}

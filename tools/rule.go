@@ -72,7 +72,7 @@ func (r *rule) compileWords() error {
 // compilePath compiles the pattern for paths.
 func (r *rule) compilePath() error {
 	glob := strings.TrimRight(r.Pattern, "/")
-	for _, element := range strings.Split(glob, "/") {
+	for element := range strings.SplitSeq(glob, "/") {
 		if element == "." || element == ".." || element == "~" {
 			return fmt.Errorf("pattern %q: there is no %q in a real path: write it absolute, or relative to the work dir", r.Pattern, element)
 		}
