@@ -92,7 +92,8 @@ func (o *Options) resolve() (*config, error) {
 	c := &config{Options: orZero(o)}
 	switch {
 	case c.Sandbox.Name != "":
-		return nil, fmt.Errorf("Options.Sandbox has the container name %q, which only one session could have: set names in GetOptions.Configure", c.Sandbox.Name)
+		return nil, fmt.Errorf("Options.Sandbox has the container name %q, which only one session could have: "+
+			"set names in GetOptions.Configure", c.Sandbox.Name)
 	case c.SweepInterval < 0:
 		return nil, fmt.Errorf("sweep interval %v is negative: to keep idle sessions, set IdleTimeout to -1", c.SweepInterval)
 	case c.Max < 0:
@@ -136,7 +137,8 @@ func (m *Manager) sandboxOptions(ctx context.Context, s source, configure func(*
 	if configure != nil {
 		configure(&o)
 		if changed := sourceOf(&o); changed != s {
-			return nil, fmt.Errorf("GetOptions.Configure changed the source from %v to %v: name it in GetOptions.Runtime, Image or Snapshot", s, changed)
+			return nil, fmt.Errorf("GetOptions.Configure changed the source from %v to %v: "+
+				"name it in GetOptions.Runtime, Image or Snapshot", s, changed)
 		}
 	}
 	if workspace == "" {

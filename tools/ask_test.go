@@ -61,7 +61,7 @@ func TestAsk(t *testing.T) {
 	is.Equal(len(got), 9)
 	is.Equal(sb.Get("b"), "(no such file)")
 
-	// A rule that denies is not up to anybody, and nobody is asked.
+	// Nobody is asked about a call that a rule denies.
 	is.True(use(t, s, "write_file", object{"path": ".env", "content": ""}).IsError)
 	is.Equal(len(got), 9)
 }
@@ -106,7 +106,7 @@ func TestRedirections(t *testing.T) {
 	is.Equal(r.Text, "permission denied: this command needs an approval (the rules cannot judge a command substitution $(), and nobody can be asked: do not try it in another way; go on without it, or tell the user what you need")
 }
 
-// Whoever is asked has so long, and the context is the call's.
+// Ask ends after AskTimeout, and with the context of the call.
 func TestAskTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		is := is.New(t)

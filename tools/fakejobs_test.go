@@ -32,7 +32,7 @@ func (f *Fake) Interpreter(context.Context, sandbox.Language, *sandbox.Interpret
 	panic("Fake.Interpreter was called, and not its startPython")
 }
 
-// Start starts a job as another than the tools would.
+// Start starts a job that no Set has started.
 func (f *Fake) Start(name string, args ...string) *FakeJob {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -47,16 +47,15 @@ func (c *call) glob(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := c.args.num("limit")
 	f := c.newFilter(workDir, false)
 	found, err := c.sb.Glob(ctx, pattern, &sandbox.GlobOptions{
-		Dir: real, Hidden: c.args.flag("hidden"), Newest: true, Limit: f.searchLimit(limit),
+		Dir: real, Hidden: c.args.flag("hidden"), Newest: true, Limit: f.searchLimit(c.args.num("limit")),
 	})
 	if err != nil {
 		return nil, c.failureOfPattern(ctx, dir, err)
 	}
 	p := c.page()
-	paths, all, err := c.globbed(ctx, p, f, real, found.Matches, limit)
+	paths, all, err := c.globbed(ctx, p, f, real, found.Matches)
 	if err != nil {
 		return nil, err
 	}
@@ -94,10 +93,11 @@ func (c *call) globPlace() (dir, pattern string, err error) {
 	return dir, pattern, nil
 }
 
-// globbed adds at most limit of the matches to a page and returns their paths. all reports
+// globbed adds at most as many matches as the call wants to a page and returns their paths. all reports
 // whether there was room for all that the filter does not hide.
-func (c *call) globbed(ctx context.Context, p *page, f *filter, dir string, matches []sandbox.Match, limit int) (paths []string, all bool, err error) {
+func (c *call) globbed(ctx context.Context, p *page, f *filter, dir string, matches []sandbox.Match) (paths []string, all bool, err error) {
 	paths = []string{}
+	limit := c.args.num("limit")
 	for _, m := range matches {
 		// Only an alternative in braces can make a match of a relative pattern absolute.
 		name := m.Path

@@ -21,8 +21,9 @@ func grepTool() Tool {
 			{name: "path", kind: "string", def: ".", min: 1,
 				about: "The file or directory to search, absolute or relative to the work dir.", want: "the path of a file or a directory"},
 			{name: "include", kind: "string", min: 1, max: 4096,
-				about: "Only files whose names match this glob pattern, such as *.{ts,tsx}. A pattern with a / in it is for their paths below path.",
-				want:  "a glob pattern such as *.go"},
+				about: "Only files whose names match this glob pattern, such as *.{ts,tsx}. " +
+					"A pattern with a / in it is for their paths below path.",
+				want: "a glob pattern such as *.go"},
 			{name: "ignore_case", kind: "boolean", def: false, about: "Match letters of either case."},
 			{name: "multiline", kind: "boolean", def: false, about: "Let . match line ends and the pattern span lines."},
 			{name: "hidden", kind: "boolean", def: false, about: "Search files and directories whose names begin with a dot, too."},

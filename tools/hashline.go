@@ -31,13 +31,15 @@ func hashlineTool() Tool {
 			{name: "edits", kind: "array", required: true, min: 1, max: maxEdits,
 				about: "The edits, which must not overlap.", want: "the edits", items: []param{
 					{name: "op", kind: "string", required: true, enum: []string{opReplace, opInsertAfter, opDelete},
-						about: "replace: the lines from anchor to end_anchor by text; insert_after: text after the line of anchor; delete: the lines from anchor to end_anchor."},
+						about: "replace: the lines from anchor to end_anchor by text; insert_after: text after the line of anchor; " +
+							"delete: the lines from anchor to end_anchor."},
 					{name: "anchor", kind: "string", required: true, min: 1, want: "an anchor such as 12:a1b2",
 						about: "The first line, as number:hash. For insert_after, 0 is the beginning of the file."},
 					{name: "end_anchor", kind: "string", min: 1, want: "an anchor such as 14:c3d4",
 						about: "The last line, as number:hash. Default: the line of anchor."},
 					{name: "text", kind: "string", max: maxEdit, nul: true, want: "the new lines",
-						about: "The new lines, without numbers and hashes; a line end at its end is not needed. For replace, empty text is one empty line."},
+						about: "The new lines, without numbers and hashes; a line end at its end is not needed. " +
+							"For replace, empty text is one empty line."},
 				}},
 		},
 	}

@@ -110,8 +110,8 @@ func TestHashLineRefused(t *testing.T) {
 	}
 }
 
-// A file that changed inside a range is refused although both anchors hold, and shown, so
-// that the next call can be right.
+// An edit of a range whose lines have changed is refused, although both anchors match. The
+// lines are shown, so that the next call can be right.
 func TestHashLineStaleFile(t *testing.T) {
 	is := is.New(t)
 	sb := NewFake(map[string]string{"a": "one\ntwo\nthree\n"})

@@ -23,9 +23,11 @@ func jobOutputTool(o *Options) Tool {
 			{name: "offset", kind: "integer", min: 0, max: 1 << 53,
 				about: "Return the output from this byte on, from 0. Default: what is new.", want: "the number of a byte"},
 			{name: "wait_for", kind: "string", min: 1, max: 10_000, want: "a regular expression",
-				about: "Wait until a line of the output since the last job_output matches this regular expression (RE2), such as a server's \"listening on\"."},
+				about: "Wait until a line of the output since the last job_output matches this regular expression (RE2), " +
+					"such as a server's \"listening on\"."},
 			{name: "wait_seconds", kind: "integer", min: 1, max: maxTimeout, want: "the seconds",
-				about: fmt.Sprintf("Seconds to wait for that line at most (%d unless given); without wait_for, to wait for the job's end.", timeout)},
+				about: fmt.Sprintf("Seconds to wait for that line at most (%d unless given); "+
+					"without wait_for, to wait for the job's end.", timeout)},
 		},
 	}
 }

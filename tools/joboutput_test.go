@@ -37,7 +37,7 @@ func TestJobOutput(t *testing.T) {
 	is.Equal(r.Text, "offset 15 is past the end of the output of job 1, which is at 14: leave offset out for what is new")
 	is.True(r.IsError)
 
-	// A control sequence or a character of which the rest is to come waits for that.
+	// A control sequence or character whose rest is yet to come is held back.
 	io.WriteString(j, "\x1b[31mred\x1b[0m \x1b]0;title\x07caf\xc3")
 	is.Equal(output(object{}).Text, "red caf\n[job 1 runs]")
 	io.WriteString(j, "\xa9 \x1b[3")
@@ -145,7 +145,7 @@ func TestWaitFor(t *testing.T) {
 		is.Equal(time.Since(start), time.Second)
 		is.Equal(wait(object{"wait_for": "watching"}).Text, "(no new output)\n[the line that matches: watching]\n[job 1 runs]")
 
-		// The next of its kind, not the last; and a line that was read in part is a line.
+		// The next line that matches, and not the last. A line that was read in part is one.
 		after(time.Minute, "built in")
 		r = wait(object{"wait_for": "^built", "wait_seconds": 59})
 		is.Equal(r.Text, "(no new output)\n[no line matched wait_for within 59 s: call job_output again to wait on]\n[job 1 runs]")
@@ -157,7 +157,7 @@ func TestWaitFor(t *testing.T) {
 		is.Equal(wait(object{"wait_for": "loading", "offset": 0, "wait_seconds": 1}).Text,
 			"loading\nlistening on :80\nbuilt in 3 s\nwatching\nbuilt in 2 s\n[the line that matches: loading]\n[job 1 runs]")
 
-		// The time unless given is that of a command, and its end is waited for as well.
+		// The default is the timeout of a command. The job's end ends the wait as well.
 		start = time.Now()
 		wait(object{"wait_for": "never"})
 		is.Equal(time.Since(start), DefaultTimeout)

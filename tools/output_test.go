@@ -7,7 +7,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// The pieces in which output comes make no difference.
+// Output in pieces of any size is kept alike.
 func TestHeadTail(t *testing.T) {
 	is := is.New(t)
 	text := strings.Repeat("0123456789", 50)

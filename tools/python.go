@@ -143,7 +143,8 @@ func (c *call) pythonFailure(ctx context.Context, err error) error {
 	case closed, context.Cause(ctx) != nil, errors.Is(err, sandbox.ErrLost), errors.Is(err, sandbox.ErrClosed), errors.Is(err, sandbox.ErrEngine):
 		return err
 	case errors.Is(err, fs.ErrNotExist):
-		return stop("this sandbox has no python3: python cannot be used here%s", c.hint("execute", "; use execute with the shell and the programs that there are"))
+		return stop("this sandbox has no python3: python cannot be used here%s",
+			c.hint("execute", "; use execute with the shell and the programs that there are"))
 	case ok && e.Code == "":
 		// Python has failed, and the sandbox has not.
 		return stop("Python failed: %s; call python again with restart%s", plain(err.Error()),

@@ -107,7 +107,7 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-// A tool that is not there is a result that lists those that are.
+// The result of a call of no tool lists the tools.
 func TestNoSuchTool(t *testing.T) {
 	plainSet := newSet(t, NewFake(nil), nil)
 	readOnly := newSet(t, NewFake(nil), &Options{Permissions: ReadOnly()})
