@@ -5,14 +5,15 @@ import (
 	"fmt"
 )
 
-// What errors.Is finds in an *Error, besides the errors of package sandbox and the cause of
-// a context.
+// The errors that errors.Is finds in an *Error, besides those of package sandbox and the
+// cause of a context.
 var (
-	// ErrInvalidID: the id is none that a session can have. The text says what to write.
+	// ErrInvalidID: no session can have this id. The text says how to write one.
 	ErrInvalidID = errors.New("invalid session id")
-	// ErrFull: there are Options.Max sessions, and none ended in the time given to wait.
+	// ErrFull: there are Options.Max sessions, and none ended within GetOptions.Wait.
 	ErrFull = errors.New("no room for another session")
-	// ErrMismatch: the session runs another runtime or image than the one asked for.
+	// ErrMismatch: the session is open on another runtime, image or snapshot than the one
+	// that was asked for.
 	ErrMismatch = errors.New("the session runs something else")
 	// ErrReleased: the session was released while Get waited for it to open.
 	ErrReleased = errors.New("session was released while it opened")
@@ -20,10 +21,10 @@ var (
 	ErrClosed = errors.New("session manager is closed")
 )
 
-// Error is what the functions of this package return.
+// Error is the type of the errors of this package.
 type Error struct {
 	Op  string // "new", "get", "release" or "shutdown"
-	ID  string // of the session, as it was given; empty where it is about none
+	ID  string // of the session, as it was given; empty if the error is about none
 	Err error
 }
 
@@ -31,7 +32,7 @@ func (e *Error) Error() string {
 	if e.ID == "" {
 		return fmt.Sprintf("session: %s: %v", e.Op, e.Err)
 	}
-	// An id that is refused can be any text.
+	// A refused id can be any text.
 	return fmt.Sprintf("session %.80q: %s: %v", e.ID, e.Op, e.Err)
 }
 

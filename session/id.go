@@ -2,16 +2,17 @@ package session
 
 import "fmt"
 
-// maxID is how many bytes an id has at most. It leaves room for what may be put before it
-// in the name of a container, which has 128.
+// maxID is the largest number of bytes in an id. The name of a container, which has at most
+// 128, then has room for a prefix.
 const maxID = 64
 
-// checkID refuses what is no session id, before it is part of a path, a name or a line of
-// a log. A byte loop and no pattern: "$" would let a newline at the end through.
+// checkID refuses a text that is no session id, before it becomes part of a path, a name or
+// a line of a log. It compares bytes, because the "$" of a regular expression would let a
+// newline at the end through.
 func checkID(id string) error {
-	bad := func(why string) error {
+	bad := func(problem string) error {
 		return fmt.Errorf("%w: %s: write 1 to %d ASCII letters, digits, '.', '_' and '-', beginning with a letter or digit",
-			ErrInvalidID, why, maxID)
+			ErrInvalidID, problem, maxID)
 	}
 	switch {
 	case id == "":

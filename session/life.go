@@ -3,67 +3,70 @@ package session
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// state is where a session is in its life. It only ever goes on to a later one.
+// state is a stage of a session's life. It only ever changes to a later one.
 type state int
 
 const (
 	queued  state = iota // it waits for room
 	opening              // it has room, and its sandbox is being opened
 	live                 // its sandbox was opened and nobody has ended it
-	ending               // until it is gone
+	ending               // it was ended or has failed, and something is left of it
 )
 
-// session is one life of an id: one sandbox, from the first Get to when nothing is left of
+// session is one life of an id: one sandbox, from the first Get until nothing is left of
 // it. It is in Manager.sessions for all of that time. One goroutine, run, opens the sandbox,
-// waits for its end and takes it down; others tell it to by end.
+// waits for its end and takes it down; others have it do so by calling end.
 type session struct {
-	id   string
-	what what
+	id     string
+	source source
 
 	admitted chan struct{} // closed when it has room
-	ready    chan struct{} // closed when it is live, or failed and gone
-	gone     chan struct{} // closed when nothing is left of it but its workspace
+	ready    chan struct{} // closed when it is live, or has failed and nothing is left of it
+	done     chan struct{} // closed when nothing is left of it, except its workspace
 
 	cancel context.CancelCauseFunc // ends run
 
 	// Guarded by Manager.mu.
 	state   state
-	waiting int       // the Gets that wait for it to open
+	waiting int       // how many Gets wait for it to open
 	used    time.Time // the last Get
-	why     Reason
+	reason  Reason
 	discard bool // delete the workspace
 
 	// Set before it is live.
-	box       box
+	sb        instance
 	workspace string
 	opened    time.Time
+	openedIn  time.Duration // from when it had room
 	// Set before ready is closed.
 	err error // why it was not opened
-	// Set before gone is closed.
-	endErr error // what went wrong when it ended
+	// Set before done is closed.
+	endErr error // why it did not end well
 }
 
-// runs reports whether a session is what a Get asks for.
-func (s *session) runs(o *GetOptions) bool {
-	asked := what{o.Runtime, o.Image}
-	return asked == what{} || asked == s.what
+// satisfies reports whether a session is open on the source that a Get asks for, if any.
+func (s *session) satisfies(o *GetOptions) bool {
+	asked := o.source()
+	return asked == source{} || asked == s.source
 }
 
-// idle is for how long nobody has used a live session. Manager.mu is held.
+// idle returns how long nobody has used a live session. Manager.mu is held.
 func (s *session) idle(now time.Time) time.Duration {
-	return max(0, min(now.Sub(s.used), s.box.Idle()))
+	return max(0, min(now.Sub(s.used), s.sb.Idle()))
 }
 
 // begin makes a session for an id that has none. m.mu is held.
 func (m *Manager) begin(ctx context.Context, id string, o *GetOptions) *session {
 	s := newSession(id)
-	s.what = m.c.what(o)
-	// Not the first caller's to end: others may come to wait for it, too.
+	s.source = m.c.source(o)
+	// The first caller's ctx does not end it: others may come to wait for it, too.
 	ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	m.sessions[id] = s
 	m.queue = append(m.queue, s)
@@ -77,11 +80,11 @@ func newSession(id string) *session {
 		id:       id,
 		admitted: make(chan struct{}),
 		ready:    make(chan struct{}),
-		gone:     make(chan struct{}),
+		done:     make(chan struct{}),
 	}
 }
 
-// admit gives what room there is to those who wait for it. m.mu is held.
+// admit gives room to the first in line, while there is some. m.mu is held.
 func (m *Manager) admit() {
 	for len(m.queue) > 0 && m.room() {
 		s := m.queue[0]
@@ -92,20 +95,15 @@ func (m *Manager) admit() {
 	}
 }
 
-// end has a session's goroutine end it, whatever it is at; the first reason counts. cause
-// is for those who wait for it to open. m.mu is held.
-func (m *Manager) end(s *session, why Reason, cause error) {
+// end has a session's goroutine end it, in whatever state it is; the first reason counts.
+// Those who wait for it to open get cause. m.mu is held.
+func (m *Manager) end(s *session, reason Reason, cause error) {
 	if s.state == ending {
 		return
 	}
-	for i, q := range m.queue {
-		if q == s {
-			m.queue = append(m.queue[:i:i], m.queue[i+1:]...)
-			break
-		}
-	}
+	m.queue = slices.DeleteFunc(m.queue, func(q *session) bool { return q == s })
 	s.state = ending
-	s.why = why
+	s.reason = reason
 	s.cancel(cause)
 }
 
@@ -116,8 +114,23 @@ func (m *Manager) run(ctx context.Context, s *session, configure func(*sandbox.O
 	case <-s.admitted:
 	case <-ctx.Done():
 	}
+	if err := m.launch(ctx, s, configure); err != nil {
+		m.c.Logger.WarnContext(ctx, "session not opened", "session", s.id, "error", errors.Join(err, s.endErr))
+		m.finish(s)
+		close(s.ready)
+		return
+	}
+	close(s.ready)
+	m.live(ctx, s)
+	m.takeDown(ctx, s)
+	m.finish(s)
+}
+
+// launch opens a session, and makes it live unless it was ended meanwhile. After an error
+// nothing is left of it but s.endErr.
+func (m *Manager) launch(ctx context.Context, s *session, configure func(*sandbox.Options)) error {
 	begun := time.Now()
-	b, made, err := m.start(ctx, s, configure)
+	sb, made, err := m.open(ctx, s, configure)
 
 	m.mu.Lock()
 	if err == nil && s.state == ending {
@@ -126,101 +139,113 @@ func (m *Manager) run(ctx context.Context, s *session, configure func(*sandbox.O
 	s.err = err
 	if err == nil {
 		s.state = live
-		s.box = b
-		if m.spaces != nil {
-			s.workspace = m.spaces.path(s.id)
+		s.sb = sb
+		if m.workspaces != nil {
+			s.workspace = m.workspaces.path(s.id)
 		}
 		s.opened = time.Now()
+		s.openedIn = s.opened.Sub(begun)
 		s.used = s.opened
 	} else {
 		s.state = ending
 	}
+	discard := s.discard
 	m.mu.Unlock()
 
-	if err != nil {
-		// The workspace last: what runs there has to be gone.
-		if b != nil {
-			s.endErr = b.Close()
-		}
-		if made {
-			m.spaces.undo(s.id)
-		}
-		m.c.Logger.WarnContext(ctx, "session not opened", "session", s.id, "error", errors.Join(err, s.endErr))
-		m.finish(s)
-		close(s.ready)
-		return
+	if err == nil {
+		return nil
 	}
-	close(s.ready)
-	m.c.Logger.InfoContext(ctx, "session opened", "session", s.id, "container", b.Name(),
-		"image", b.Image(), "workspace", s.workspace, "took", s.opened.Sub(begun))
+	// The workspace last: nothing may run there any more.
+	if sb != nil {
+		s.endErr = sb.Close()
+	}
+	switch {
+	case discard && m.workspaces != nil:
+		s.endErr = errors.Join(s.endErr, m.workspaces.remove(s.id))
+	case made:
+		m.workspaces.undo(s.id)
+	}
+	return err
+}
 
+// live waits until a session is ended, or its sandbox ends by itself.
+func (m *Manager) live(ctx context.Context, s *session) {
+	m.c.Logger.InfoContext(ctx, "session opened", "session", s.id, "container", s.sb.Name(),
+		"image", s.sb.Image(), "workspace", s.workspace, "took", s.openedIn)
 	select {
 	case <-ctx.Done():
-	case <-b.Done():
+	case <-s.sb.Done():
 	}
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	if s.state == live {
 		s.state = ending
-		s.why = ReasonLost
-		if errors.Is(b.Err(), sandbox.ErrClosed) {
-			s.why = ReasonReleased
+		s.reason = ReasonLost
+		if errors.Is(s.sb.Err(), sandbox.ErrClosed) {
+			s.reason = ReasonReleased
 		}
 	}
-	why, discard := s.why, s.discard
+}
+
+// takeDown closes the sandbox of a session that was live, tells OnRelease, and deletes the
+// workspace if that was asked for.
+func (m *Manager) takeDown(ctx context.Context, s *session) {
+	m.mu.Lock()
+	reason, discard := s.reason, s.discard
 	m.mu.Unlock()
 
-	// Of one that is lost this is what remains to be cleaned up.
-	s.endErr = b.Close()
-	m.c.OnRelease(s.id, why)
-	if discard && m.spaces != nil {
-		s.endErr = errors.Join(s.endErr, m.spaces.remove(s.id))
+	// Close also cleans up after a sandbox that was lost.
+	s.endErr = s.sb.Close()
+	m.c.OnRelease(s.id, reason)
+	if discard && m.workspaces != nil {
+		s.endErr = errors.Join(s.endErr, m.workspaces.remove(s.id))
 	}
-	attrs := []any{"session", s.id, "why", why, "container", b.Name(), "lived", time.Since(s.opened)}
+	attrs := []any{"session", s.id, "reason", reason, "container", s.sb.Name(), "lived", time.Since(s.opened)}
 	if s.endErr != nil {
 		attrs = append(attrs, "error", s.endErr)
 	}
-	if why == ReasonLost {
-		m.c.Logger.WarnContext(ctx, "session ended", append(attrs, "reason", b.Err())...)
-	} else {
-		m.c.Logger.InfoContext(ctx, "session ended", attrs...)
+	level := slog.LevelInfo
+	if reason == ReasonLost {
+		level = slog.LevelWarn
+		attrs = append(attrs, "cause", s.sb.Err())
 	}
-	m.finish(s)
+	m.c.Logger.Log(ctx, level, "session ended", attrs...)
 }
 
-// start opens the sandbox of a session on its workspace, and reports whether it made that.
-func (m *Manager) start(ctx context.Context, s *session, configure func(*sandbox.Options)) (b box, made bool, err error) {
+// open opens the sandbox of a session on its workspace. made reports whether that was made.
+func (m *Manager) open(ctx context.Context, s *session, configure func(*sandbox.Options)) (sb instance, made bool, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, false, err
 	}
 	workspace := ""
-	if m.spaces != nil {
-		if made, err = m.spaces.prepare(s.id); err != nil {
+	if m.workspaces != nil {
+		if made, err = m.workspaces.prepare(s.id); err != nil {
 			return nil, false, err
 		}
-		workspace = m.spaces.path(s.id)
+		workspace = m.workspaces.path(s.id)
 	}
-	o, err := m.c.sandbox(s.what, configure, workspace)
+	o, err := m.sandboxOptions(ctx, s.source, configure, workspace)
 	if err != nil {
 		return nil, made, err
 	}
-	b, err = m.open(ctx, o)
-	return b, made, err
+	sb, err = m.opener(ctx, o)
+	return sb, made, err
 }
 
-// discard deletes the workspace of an id that has no session; the session it returns keeps
-// the id meanwhile. m.mu is held.
+// discard deletes the workspace of an id that has no session. The session that it returns
+// holds the id until that is done. m.mu is held.
 func (m *Manager) discard(id string) *session {
 	s := newSession(id)
 	s.state = ending
 	m.sessions[id] = s
 	m.running.Go(func() {
-		s.endErr = m.spaces.remove(id)
+		s.endErr = m.workspaces.remove(id)
 		m.finish(s)
 	})
 	return s
 }
 
-// finish forgets a session that is gone and gives its room to the next.
+// finish forgets a session that has ended and gives its room to the next.
 func (m *Manager) finish(s *session) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -231,11 +256,11 @@ func (m *Manager) finish(s *session) {
 	default:
 	}
 	m.admit()
-	close(s.gone)
+	close(s.done)
 }
 
-// sweeps releases idle sessions, every Options.SweepInterval.
-func (m *Manager) sweeps() {
+// sweepUntilStopped releases idle sessions, every Options.SweepInterval.
+func (m *Manager) sweepUntilStopped() {
 	ticker := time.NewTicker(m.c.SweepInterval)
 	defer ticker.Stop()
 	for {
@@ -248,8 +273,8 @@ func (m *Manager) sweeps() {
 	}
 }
 
-// sweep finds a session idle and ends it under one lock with Get, so that no Get returns
-// what the sweep has chosen.
+// sweep releases the sessions that are idle. It holds the lock of Get from when it finds
+// one idle until that is ending, so that no Get returns it.
 func (m *Manager) sweep() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -15,27 +15,30 @@ import (
 
 // Manager keeps the sandboxes of many sessions. It is safe for concurrent use.
 type Manager struct {
-	c      *config
-	spaces *workspaces // nil without a workspace root
-	open   opener
+	c          *config
+	workspaces *workspaces // nil without a workspace root
+
+	// These ask the engine. Tests replace them.
+	opener          opener
+	snapshotWorkDir func(context.Context, *sandbox.Options) (string, error)
 
 	stop     chan struct{}  // closed by the first Shutdown
-	over     chan struct{}  // closed when no goroutine of the manager runs any more
+	done     chan struct{}  // closed when no goroutine of the manager runs any more
 	running  sync.WaitGroup // the sweep, and a goroutine for each session
 	shutdown sync.Once
 
-	// mu guards what follows and the sessions' own fields. It is held for moments only, and
-	// never while anything is opened, ended or waited for: so it is every session's lock,
-	// and no session waits for another.
+	// mu guards the fields below and the sessions' own. It is held for moments only, and
+	// never while anything is opened, ended or waited for. So it can be the lock of all
+	// sessions, and no session waits for another.
 	mu       sync.Mutex
 	closed   bool
 	sessions map[string]*session
-	taken    int        // the sessions that have room
-	queue    []*session // those that wait for it, in the order they came
+	taken    int        // how many sessions have room
+	queue    []*session // the sessions that wait for room, in the order they came
 }
 
-// box is what a manager needs of a *sandbox.Sandbox.
-type box interface {
+// instance is what a manager needs of a *sandbox.Sandbox.
+type instance interface {
 	Close() error
 	Done() <-chan struct{}
 	Err() error
@@ -43,22 +46,21 @@ type box interface {
 	Idle() time.Duration
 	Name() string
 	Image() string
-	User() (uid, gid int)
 }
 
-// opener opens a sandbox, and returns nil where there is an error.
-type opener func(context.Context, *sandbox.Options) (box, error)
+// opener opens a sandbox. With an error it returns nil.
+type opener func(context.Context, *sandbox.Options) (instance, error)
 
-func openSandbox(ctx context.Context, o *sandbox.Options) (box, error) {
+func openSandbox(ctx context.Context, o *sandbox.Options) (instance, error) {
 	sb, err := sandbox.Open(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, err // and no instance that holds a nil *Sandbox
 	}
 	return sb, nil
 }
 
-// New returns a manager without sessions. It starts nothing on the engine. Shut it down, or
-// close it, when it is no longer needed.
+// New returns a manager without sessions. It starts nothing on the engine. Call Shutdown or
+// Close when it is no longer needed.
 func New(opts *Options) (*Manager, error) { return newManager(opts, openSandbox) }
 
 func newManager(opts *Options, open opener) (*Manager, error) {
@@ -67,63 +69,60 @@ func newManager(opts *Options, open opener) (*Manager, error) {
 		return nil, &Error{Op: "new", Err: err}
 	}
 	m := &Manager{
-		c:        c,
-		open:     open,
-		stop:     make(chan struct{}),
-		over:     make(chan struct{}),
-		sessions: make(map[string]*session),
+		c:               c,
+		opener:          open,
+		snapshotWorkDir: snapshotWorkDir,
+		stop:            make(chan struct{}),
+		done:            make(chan struct{}),
+		sessions:        make(map[string]*session),
 	}
 	if c.WorkspaceRoot != "" {
-		if m.spaces, err = openWorkspaces(c.WorkspaceRoot); err != nil {
+		if m.workspaces, err = openWorkspaces(c.WorkspaceRoot); err != nil {
 			return nil, &Error{Op: "new", Err: err}
 		}
 	}
 	if c.IdleTimeout > 0 {
-		m.running.Go(m.sweeps)
+		m.running.Go(m.sweepUntilStopped)
 	}
 	return m, nil
 }
 
-// Get returns the sandbox of a session, and opens it where there is none that lives. All
-// who ask for one id at the same time get one sandbox, or the error that its opening ended
-// with. When ctx ends Get returns its cause; the opening goes on for as long as somebody
-// else waits for it. The sandbox belongs to the session: use it, do not keep it, and leave
-// closing it to the manager.
+// Get returns the sandbox of a session, and opens one if none is alive. All who ask for one
+// id at the same time get one sandbox, or the error of its opening. When ctx ends, Get
+// returns its cause; the opening goes on as long as somebody else waits for it. The sandbox
+// belongs to the session: use it, do not keep it, and leave closing it to the manager.
 //
 // The error is ErrInvalidID, ErrFull, ErrMismatch, ErrReleased, ErrClosed, the cause of ctx
 // or one of package sandbox.
 func (m *Manager) Get(ctx context.Context, id string, opts *GetOptions) (*sandbox.Sandbox, error) {
-	b, err := m.get(ctx, id, opts)
+	sb, err := m.get(ctx, id, opts)
 	if err != nil {
 		return nil, err
 	}
-	return b.(*sandbox.Sandbox), nil
+	return sb.(*sandbox.Sandbox), nil // only tests have other instances, and they call get
 }
 
-func (m *Manager) get(ctx context.Context, id string, opts *GetOptions) (box, error) {
-	b, err := m.obtain(ctx, id, opts)
+func (m *Manager) get(ctx context.Context, id string, opts *GetOptions) (instance, error) {
+	sb, err := m.obtain(ctx, id, opts)
 	if err != nil {
 		return nil, &Error{Op: "get", ID: id, Err: err}
 	}
-	return b, nil
+	return sb, nil
 }
 
-func (m *Manager) obtain(ctx context.Context, id string, opts *GetOptions) (box, error) {
+func (m *Manager) obtain(ctx context.Context, id string, opts *GetOptions) (instance, error) {
 	if err := checkID(id); err != nil {
 		return nil, err
 	}
-	var o GetOptions
-	if opts != nil {
-		o = *opts
+	o := orZero(opts)
+	if err := o.source().check(); err != nil {
+		return nil, err
 	}
-	if o.Runtime != "" && o.Image != "" {
-		return nil, errors.New("both Runtime and Image are set: give one of them")
-	}
-	var late <-chan struct{} // closed when the time to wait for room is over
+	var deadline <-chan struct{} // closed when Wait has passed
 	if o.Wait > 0 {
-		limit, cancel := context.WithTimeout(context.Background(), o.Wait)
+		wait, cancel := context.WithTimeout(context.Background(), o.Wait)
 		defer cancel()
-		late = limit.Done()
+		deadline = wait.Done()
 	}
 	for {
 		if err := context.Cause(ctx); err != nil {
@@ -142,24 +141,24 @@ func (m *Manager) obtain(ctx context.Context, id string, opts *GetOptions) (box,
 				return nil, err
 			}
 			s = m.begin(ctx, id, &o)
-		case s.state == ending, s.state == live && !s.box.Alive():
-			// What comes next has to wait until nothing is left of what was.
+		case s.state == ending, s.state == live && !s.sb.Alive():
+			// The next session of this id begins when nothing is left of this one.
 			m.mu.Unlock()
 			select {
-			case <-s.gone:
+			case <-s.done:
 			case <-ctx.Done():
 			}
 			continue
-		case !s.runs(&o):
-			err := fmt.Errorf("%w: it has %v, and %v was asked for; release it first, or ask for neither",
-				ErrMismatch, s.what, what{o.Runtime, o.Image})
+		case !s.satisfies(&o):
+			err := fmt.Errorf("%w: it has %v, and %v was asked for; release it first, or name none of them",
+				ErrMismatch, s.source, o.source())
 			m.mu.Unlock()
 			return nil, err
 		case s.state == live:
 			s.used = time.Now()
-			b := s.box
+			sb := s.sb
 			m.mu.Unlock()
-			return b, nil
+			return sb, nil
 		case s.state == queued && o.Wait == 0:
 			err := m.full()
 			m.mu.Unlock()
@@ -167,23 +166,24 @@ func (m *Manager) obtain(ctx context.Context, id string, opts *GetOptions) (box,
 		}
 		s.waiting++
 		m.mu.Unlock()
-		if err := m.await(ctx, s, late); err != nil {
+		if err := m.await(ctx, s, deadline); err != nil {
 			return nil, err
 		}
 		// It is open, or was a moment ago: look again.
 	}
 }
 
-// await waits until a session has been opened. The last to give up ends the opening.
-func (m *Manager) await(ctx context.Context, s *session, late <-chan struct{}) error {
+// await waits until a session has been opened, until ctx ends, or until the deadline if it
+// still waits for room then. The last to give up ends the opening.
+func (m *Manager) await(ctx context.Context, s *session, deadline <-chan struct{}) error {
 	for {
 		var err error
 		select {
 		case <-s.ready:
 		case <-ctx.Done():
 			err = context.Cause(ctx)
-		case <-late:
-			late = nil
+		case <-deadline:
+			deadline = nil
 			err = ErrFull
 		}
 		m.mu.Lock()
@@ -192,7 +192,7 @@ func (m *Manager) await(ctx context.Context, s *session, late <-chan struct{}) e
 			err = s.err
 		case err == ErrFull && s.state != queued:
 			m.mu.Unlock()
-			continue // it has got room, and the limit is on that alone
+			continue // it has room by now, and Wait bounds nothing else
 		case err == ErrFull:
 			err = m.full()
 		}
@@ -207,17 +207,17 @@ func (m *Manager) await(ctx context.Context, s *session, late <-chan struct{}) e
 // room reports whether another session can be opened. m.mu is held.
 func (m *Manager) room() bool { return m.c.Max == 0 || m.taken < m.c.Max }
 
-// full is the error of a Get that there is no room for. m.mu is held.
+// full returns the error of a Get that finds no room. m.mu is held.
 func (m *Manager) full() error {
 	return fmt.Errorf("%w: all %d are taken (Options.Max), and %d wait: release one, or set GetOptions.Wait",
 		ErrFull, m.c.Max, len(m.queue))
 }
 
-// Release ends a session: its sandbox is closed, and whatever runs in it is ended. It
-// returns when the container is gone and OnRelease has returned, or with the cause of ctx,
-// while the release goes on. Where there is no session of that id there is nothing to do.
+// Release ends a session: it closes its sandbox, which ends all that runs in it. It returns
+// when the container is gone and OnRelease has returned. If ctx ends first it returns the
+// cause, and the release goes on. It is no error if there is no session of that id.
 func (m *Manager) Release(ctx context.Context, id string, opts *ReleaseOptions) error {
-	if err := m.release(ctx, id, opts != nil && opts.DeleteWorkspace); err != nil {
+	if err := m.release(ctx, id, orZero(opts).DeleteWorkspace); err != nil {
 		return &Error{Op: "release", ID: id, Err: err}
 	}
 	return nil
@@ -233,40 +233,40 @@ func (m *Manager) release(ctx context.Context, id string, discard bool) error {
 		}
 		m.mu.Lock()
 		s := m.sessions[id]
-		again := false
+		tryAgain := false
 		switch {
-		case s == nil && (!discard || m.spaces == nil):
+		case s == nil && (!discard || m.workspaces == nil):
 			m.mu.Unlock()
 			return nil
 		case s == nil && m.closed:
 			m.mu.Unlock()
 			return ErrClosed
 		case s == nil:
-			// It keeps others from opening the id meanwhile.
+			// While it is there nobody opens the id.
 			s = m.discard(id)
 		case s.state == ending:
-			// Whether its workspace is deleted has been decided.
-			again = discard
+			// That release has decided about its workspace.
+			tryAgain = discard
 		default:
 			s.discard = discard
 			m.end(s, ReasonReleased, ErrReleased)
 		}
 		m.mu.Unlock()
 		select {
-		case <-s.gone:
+		case <-s.done:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if !again {
+		if !tryAgain {
 			return s.endErr
 		}
 	}
 }
 
-// Shutdown ends all sessions at once and returns when they are gone, with the errors of all
-// of them joined. From its beginning on Get fails with ErrClosed. When ctx ends first, its
-// cause is the error of every session that is still there, and they go on ending. Further
-// calls wait as well, and report what they saw ending.
+// Shutdown ends all sessions at once and returns when they are gone, with their errors
+// joined. As soon as it is called, Get fails with ErrClosed. If ctx ends first, its cause is
+// the error of each session that is not gone yet; those go on ending. A further call waits
+// as well, and returns the errors of the sessions that were left when it was made.
 func (m *Manager) Shutdown(ctx context.Context) error {
 	m.mu.Lock()
 	m.closed = true
@@ -281,21 +281,21 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 		close(m.stop)
 		go func() {
 			m.running.Wait()
-			if m.spaces != nil {
-				m.spaces.close()
+			if m.workspaces != nil {
+				m.workspaces.close()
 			}
-			close(m.over)
+			close(m.done)
 		}()
 	})
 	select {
-	case <-m.over:
+	case <-m.done:
 	case <-ctx.Done():
 	}
 	var errs []error
 	for _, s := range all {
 		err := context.Cause(ctx)
 		select {
-		case <-s.gone:
+		case <-s.done:
 			err = s.endErr
 		default:
 		}
@@ -306,11 +306,11 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Close is Shutdown without an end to its patience, for defer.
+// Close is Shutdown without a deadline, for defer.
 func (m *Manager) Close() error { return m.Shutdown(context.Background()) }
 
-// Count returns how many sessions there are, as Max counts them: those that are open, and
-// those that are being opened or ended.
+// Count returns the number of sessions as Max counts them: those that are open, being
+// opened or being ended.
 func (m *Manager) Count() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -320,9 +320,10 @@ func (m *Manager) Count() int {
 // Info describes an open session.
 type Info struct {
 	ID string
-	// Runtime is the name of its runtime, or empty where an image was asked for.
+	// Runtime is the name of its runtime, or empty if it was opened on an image or a snapshot.
 	Runtime string
-	// Image is the reference of the image that its container runs.
+	// Image is the reference of the image that its container runs; that of a snapshot ends
+	// with the snapshot's name.
 	Image string
 	// Container is the name of its container.
 	Container string
@@ -330,21 +331,21 @@ type Info struct {
 	Workspace string
 	// Opened is when it was opened.
 	Opened time.Time
-	// LastUsed is the later of the last Get and the end of the last operation; now, where
-	// one is under way.
+	// LastUsed is the later of the last Get and the end of the last operation; it is now
+	// while an operation is under way.
 	LastUsed time.Time
 }
 
-// All returns the sessions that are open, by id. It is a picture of the moment it is called;
-// sessions may come and go while it is looked at. It uses none of them.
+// All returns the sessions that are open when it is called, sorted by id. Some may have
+// ended by the time the loop comes to them. It does not count as use of a session.
 func (m *Manager) All() iter.Seq2[string, Info] {
 	m.mu.Lock()
 	var all []Info
 	now := time.Now()
 	for _, s := range m.sessions {
-		if s.state == live && s.box.Alive() {
+		if s.state == live && s.sb.Alive() {
 			all = append(all, Info{
-				ID: s.id, Runtime: s.what.runtime, Image: s.box.Image(), Container: s.box.Name(),
+				ID: s.id, Runtime: s.source.runtime, Image: s.sb.Image(), Container: s.sb.Name(),
 				Workspace: s.workspace, Opened: s.opened, LastUsed: now.Add(-s.idle(now)),
 			})
 		}

@@ -4,5 +4,5 @@ package session_test
 
 import "testing"
 
-// ownerOf returns what os.Getuid does where files have no uid.
+// ownerOf returns the result of os.Getuid on systems whose files have no uid.
 func ownerOf(testing.TB, string) uint32 { return ^uint32(0) }

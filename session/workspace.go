@@ -12,8 +12,8 @@ import (
 	"unicode"
 )
 
-// workspaces are the directories of the sessions, below one root. What is done to them goes
-// through an os.Root, so that no symlink leads out of it.
+// workspaces are the directories of the sessions, below one root. All operations on them go
+// through an os.Root, which no symlink leads out of.
 type workspaces struct {
 	root *os.Root
 	dir  string // the root's path, absolute and without symlinks
@@ -36,7 +36,7 @@ func openWorkspaces(dir string) (*workspaces, error) {
 	}
 	info, err := root.Stat(".")
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 {
-		err = fmt.Errorf("everybody may write to the workspace root %s (mode %v), and so put something else in place of a workspace: chmod o-w it",
+		err = fmt.Errorf("everybody may write to the workspace root %s (mode %v), and could replace a workspace by something else: chmod o-w it",
 			dir, info.Mode())
 	}
 	if err != nil {
@@ -48,8 +48,8 @@ func openWorkspaces(dir string) (*workspaces, error) {
 
 func (w *workspaces) path(id string) string { return filepath.Join(w.dir, id) }
 
-// prepare makes the workspace of a session where there is none, and reports whether it
-// did. Who owns it is decided by the sandbox, under a lock of its own.
+// prepare makes the workspace of a session if there is none, and reports whether it did. The
+// sandbox gives it its owner later, under a lock of its own.
 func (w *workspaces) prepare(id string) (made bool, err error) {
 	err = w.root.Mkdir(id, 0o700)
 	made = err == nil
@@ -68,18 +68,18 @@ func (w *workspaces) prepare(id string) (made bool, err error) {
 // undo removes a workspace that prepare made, unless something is in it.
 func (w *workspaces) undo(id string) { _ = w.root.Remove(id) }
 
-// check refuses what is no workspace of this id.
+// check refuses a file or directory that is no workspace of this id.
 func (w *workspaces) check(id string) error {
 	info, err := w.root.Lstat(id)
 	if err != nil {
 		return err
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("workspace %s is no directory but a %v: remove it", w.path(id), info.Mode().Type())
+		return fmt.Errorf("workspace %s is no directory (its mode is %v): remove it", w.path(id), info.Mode())
 	}
-	// The engine goes by the path, and not by the root that is open here.
+	// The engine mounts the path, whatever directory is open here.
 	if named, err := os.Lstat(w.path(id)); err != nil || !os.SameFile(info, named) {
-		return fmt.Errorf("workspace root %s is not the directory that it was: start a new manager", w.dir)
+		return fmt.Errorf("another directory is in place of the workspace root %s: start a new manager", w.dir)
 	}
 	same := func(name string) bool {
 		other, err := w.root.Lstat(name)
@@ -89,16 +89,16 @@ func (w *workspaces) check(id string) error {
 	if taken, err := aliased(id, same, list); err != nil {
 		return err
 	} else if taken {
-		return fmt.Errorf("%w: the file system of %s takes it for the name of another session's workspace: use ids of one case",
+		return fmt.Errorf("%w: on the file system of %s it names the workspace of another session: use ids of one case",
 			ErrInvalidID, w.dir)
 	}
 	return nil
 }
 
-// aliased reports whether the directory of an id was made for another one that the file
-// system takes for the same name, as some do with letters of the other case and with dots
-// at the end. same tells whether a name leads to that directory; only where another one
-// does is the listing needed.
+// aliased reports whether the directory of an id was made for another id, which the file
+// system takes for the same name: some ignore the case of letters, some ignore dots at the
+// end. same reports whether a name leads to that directory. list is called only if another
+// name does.
 func aliased(id string, same func(string) bool, list func() ([]fs.DirEntry, error)) (bool, error) {
 	folds := func(other string) bool { return other != id && same(other) }
 	if !folds(otherCase(id)) && !folds(strings.TrimRight(id, ".")) {
@@ -117,19 +117,19 @@ func otherCase(id string) string {
 	}, id)
 }
 
-// remove deletes a workspace. Nothing may run in it any more.
+// remove deletes a workspace, in which nothing may run any more.
 func (w *workspaces) remove(id string) error {
 	err := w.root.RemoveAll(id)
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	// What ran inside may have shut directories against their owner, who is the caller
-	// where the caller is not root.
+	// The sandbox may have taken the permissions of directories from their owner, who is
+	// the caller if the caller is not root.
 	_ = fs.WalkDir(w.root.FS(), id, func(name string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
 			_ = w.root.Chmod(filepath.FromSlash(name), 0o700)
 		}
-		return nil // RemoveAll says what could not be done
+		return nil // RemoveAll returns the error
 	})
 	return w.root.RemoveAll(id)
 }

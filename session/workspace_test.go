@@ -41,17 +41,17 @@ func TestWorkspace(t *testing.T) {
 	is.True(!made)
 	info, err := os.Stat(filepath.Join(dir, "a"))
 	is.NoErr(err)
-	is.Equal(info.Mode().Perm(), fs.FileMode(0o750)) // what was there stays as it was
+	is.Equal(info.Mode().Perm(), fs.FileMode(0o750)) // an existing directory is left as it is
 
 	_, err = w.prepare("b")
 	is.NoErr(err)
 	is.NoErr(os.WriteFile(filepath.Join(dir, "b", "file"), nil, 0o600))
 	w.undo("b")
 	_, err = os.Stat(filepath.Join(dir, "b", "file"))
-	is.NoErr(err) // a failed opening takes away nothing but what is empty
+	is.NoErr(err) // only an empty directory is removed
 }
 
-// What is planted where a workspace should be is refused, and what it leads to is left alone.
+// A symlink or file in place of a workspace is refused, and the target of it is left alone.
 func TestWorkspacePlanted(t *testing.T) {
 	w, dir := spaces(t)
 	outside := t.TempDir()
@@ -72,7 +72,7 @@ func TestWorkspacePlanted(t *testing.T) {
 			is := is.New(t)
 			is.NoErr(plant(filepath.Join(dir, name)))
 			_, err := w.prepare(name)
-			is.True(err != nil && strings.Contains(err.Error(), "is no directory but a")) // got another error
+			is.True(err != nil && strings.Contains(err.Error(), "is no directory (its mode is ")) // got another error
 			entries, err := os.ReadDir(outside)
 			is.NoErr(err)
 			is.Equal(len(entries), 0)
@@ -81,7 +81,7 @@ func TestWorkspacePlanted(t *testing.T) {
 			is.True(errors.Is(err, fs.ErrNotExist))
 			for _, d := range []string{outside, inside} {
 				_, err = os.Stat(d)
-				is.NoErr(err) // the link is removed and not what it leads to
+				is.NoErr(err) // the link is removed, and not its target
 			}
 		})
 	}
@@ -96,7 +96,7 @@ func TestWorkspaceRootReplaced(t *testing.T) {
 	is.True(err != nil && strings.Contains(err.Error(), "start a new manager"))
 }
 
-// A hostile tree is deleted with all it holds and nothing else.
+// A hostile tree is deleted with all that is in it, and nothing else is.
 func TestWorkspaceRemove(t *testing.T) {
 	is := is.New(t)
 	w, dir := spaces(t)
@@ -118,7 +118,7 @@ func TestWorkspaceRemove(t *testing.T) {
 	is.NoErr(err)
 	_, err = os.Stat(filepath.Join(dir, "b"))
 	is.NoErr(err)
-	is.NoErr(w.remove("a")) // what is not there is no error
+	is.NoErr(w.remove("a")) // no error if there is none
 }
 
 func TestWorkspaceName(t *testing.T) {
@@ -137,7 +137,7 @@ func TestWorkspaceName(t *testing.T) {
 	is.NoErr(err)
 }
 
-// Such a file system, in memory.
+// A file system in memory that takes two names for one.
 func TestAliased(t *testing.T) {
 	disk := fstest.MapFS{"Bob": {Mode: fs.ModeDir}, "dot": {Mode: fs.ModeDir}, "x-1": {Mode: fs.ModeDir}}
 	fold := func(name string) string { return strings.TrimRight(strings.ToLower(name), ".") }
@@ -154,7 +154,7 @@ func TestAliased(t *testing.T) {
 			lists = 0
 			got, err = aliased(id, func(name string) bool { return name == id }, list)
 			is.NoErr(err)
-			is.Equal(got, false) // names are what they are
+			is.Equal(got, false) // another name is another directory
 			is.Equal(lists, 0)   // and nothing has to be listed
 		})
 	}

@@ -12,18 +12,18 @@ import (
 	"unicode/utf8"
 )
 
-// param is one parameter of a tool: its schema is made of it, and its values are checked
-// against it, so that the two cannot differ.
+// param is a parameter of a tool. Both its schema and the check of its values are made from
+// it, so that the two cannot differ.
 type param struct {
 	name, kind string // kind is a type of JSON Schema: string, integer, boolean, array
-	about      string // for the schema
-	want       string // ends "give ...", as in "the file's path"
+	about      string // its description in the schema
+	want       string // completes "give ...", such as "the file's path"
 	required   bool
-	def        any      // what it is when left out
-	min, max   int      // an integer's values; a string's bytes, an array's items
+	def        any      // the default
+	min, max   int      // of an integer's values, a string's bytes, an array's items
 	enum       []string // the only values of a string
-	nul        bool     // a string that may hold NUL bytes
-	items      []param  // of the objects in an array
+	nul        bool     // a string may hold NUL bytes
+	items      []param  // the parameters of each object in an array
 }
 
 // values are the arguments of a call: string, int, bool and []values by name.
@@ -37,6 +37,12 @@ func (v values) list(name string) []values {
 	return l
 }
 
+// The keywords of JSON Schema for param.min and param.max, by kind.
+var (
+	minKeywords = map[string]string{"integer": "minimum", "string": "minLength", "array": "minItems"}
+	maxKeywords = map[string]string{"integer": "maximum", "string": "maxLength", "array": "maxItems"}
+)
+
 // schema returns the JSON Schema of an object with these parameters.
 func schema(params []param) json.RawMessage {
 	var b bytes.Buffer
@@ -46,7 +52,7 @@ func schema(params []param) json.RawMessage {
 	return b.Bytes()
 }
 
-// writeObject writes the keywords of an object, with the properties in the order of params.
+// writeObject writes the keywords of an object, whose properties are in the order of params.
 func writeObject(b *bytes.Buffer, params []param) {
 	var required []string
 	b.WriteString(`"type":"object","properties":{`)
@@ -63,12 +69,11 @@ func writeObject(b *bytes.Buffer, params []param) {
 		if p.enum != nil {
 			keyword("enum", p.enum)
 		}
-		limits := map[string][2]string{"integer": {"minimum", "maximum"}, "string": {"minLength", "maxLength"}, "array": {"minItems", "maxItems"}}[p.kind]
 		if p.min > 0 || p.kind == "integer" {
-			keyword(limits[0], p.min)
+			keyword(minKeywords[p.kind], p.min)
 		}
 		if p.max > 0 {
-			keyword(limits[1], p.max)
+			keyword(maxKeywords[p.kind], p.max)
 		}
 		if p.items != nil {
 			b.WriteString(`,"items":{`)
@@ -87,10 +92,10 @@ func writeObject(b *bytes.Buffer, params []param) {
 	b.WriteString(`,"additionalProperties":false`)
 }
 
-// decode checks arguments and fills in defaults. Problems are sentences for the model.
+// decode checks arguments and adds the defaults. Problems are sentences for the model.
 func decode(tool string, params []param, raw json.RawMessage) (values, []string) {
 	if len(bytes.TrimSpace(raw)) == 0 {
-		raw = json.RawMessage("{}") // how some models call a tool without arguments
+		raw = json.RawMessage("{}") // as some models call a tool without arguments
 	}
 	if !json.Valid(raw) {
 		var v any
@@ -103,27 +108,29 @@ func decode(tool string, params []param, raw json.RawMessage) (values, []string)
 	return decodeObject(tool, "", params, raw)
 }
 
-// sample is an object with the required parameters.
+// sample returns an object with the required parameters, as an example for the model.
 func sample(params []param) string {
+	values := map[string]string{"string": `"..."`, "integer": "1", "boolean": "true", "array": "[...]"}
 	var parts []string
 	for _, p := range params {
 		if p.required {
-			parts = append(parts, fmt.Sprintf(`"%s": %s`, p.name, map[string]string{"string": `"..."`, "integer": "1", "boolean": "true", "array": "[...]"}[p.kind]))
+			parts = append(parts, fmt.Sprintf(`"%s": %s`, p.name, values[p.kind]))
 		}
 	}
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-// decodeObject decodes valid JSON. Member names are taken as they are: package json
-// would take "PATH" for "path", and the last of two without a word.
+// decodeObject decodes an object in valid JSON. Package json would accept "PATH" for "path",
+// and the last of two values without an error. prefix is that of the parameters' names in
+// problems, such as "edits[0].".
 func decodeObject(tool, prefix string, params []param, raw json.RawMessage) (values, []string) {
-	what := "the arguments are"
+	subject := "the arguments are"
 	if prefix != "" {
-		what = fmt.Sprintf("parameter %q is", strings.TrimSuffix(prefix, "."))
+		subject = fmt.Sprintf("parameter %q is", strings.TrimSuffix(prefix, "."))
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, []string{fmt.Sprintf("%s %s: send a JSON object such as %s", what, got(raw), sample(params))}
+		return nil, []string{fmt.Sprintf("%s %s: send a JSON object such as %s", subject, got(raw), sample(params))}
 	}
 	v, given, problems := values{}, map[string]bool{}, []string(nil)
 	for d.More() {
@@ -134,7 +141,7 @@ func decodeObject(tool, prefix string, params []param, raw json.RawMessage) (val
 			err = d.Decode(&member)
 		}
 		if err != nil && err != io.EOF {
-			return nil, []string{fmt.Sprintf("%s no object that can be read: %v", what, err)}
+			return nil, []string{fmt.Sprintf("%s no object that can be read: %v", subject, err)}
 		}
 		i := slices.IndexFunc(params, func(p param) bool { return p.name == name })
 		switch {
@@ -143,7 +150,7 @@ func decodeObject(tool, prefix string, params []param, raw json.RawMessage) (val
 		case given[name]:
 			problems = append(problems, fmt.Sprintf("parameter %q is given twice: give it once", prefix+name))
 		case string(member) == "null" && !params[i].required:
-			// Left out, in the words of models that must name every parameter.
+			// null leaves a parameter out: some models must name them all.
 		default:
 			value, problem := decodeValue(tool, prefix, &params[i], member)
 			v[name] = value
@@ -163,6 +170,7 @@ func decodeObject(tool, prefix string, params []param, raw json.RawMessage) (val
 	return v, problems
 }
 
+// names lists parameters for the model.
 func names(params []param) string {
 	if len(params) == 0 {
 		return "no parameters"
@@ -178,19 +186,19 @@ func names(params []param) string {
 	return strings.Join(list, ", ")
 }
 
-// give completes "give ...".
+// give describes a valid value, to complete "give ...".
 func (p *param) give() string {
-	what := map[string]string{"string": "a string", "integer": "an integer", "boolean": "true or false", "array": "an array"}[p.kind]
+	value := map[string]string{"string": "a string", "integer": "an integer", "boolean": "true or false", "array": "an array"}[p.kind]
 	switch {
 	case p.enum != nil:
-		what = "one of " + strings.Join(p.enum, ", ")
+		value = "one of " + strings.Join(p.enum, ", ")
 	case p.kind == "integer":
-		what += fmt.Sprintf(" from %d to %d", p.min, p.max)
+		value += fmt.Sprintf(" from %d to %d", p.min, p.max)
 	}
 	if p.want == "" {
-		return what
+		return value
 	}
-	return p.want + " as " + what
+	return p.want + " as " + value
 }
 
 // got describes a JSON value that has the wrong type.
@@ -214,6 +222,7 @@ func got(raw json.RawMessage) string {
 	return "the number " + text
 }
 
+// decodeValue checks the value of a parameter.
 func decodeValue(tool, prefix string, p *param, raw json.RawMessage) (any, []string) {
 	name := prefix + p.name
 	wrong := func() (any, []string) {
@@ -280,7 +289,7 @@ func decodeValue(tool, prefix string, p *param, raw json.RawMessage) (any, []str
 	return value, nil
 }
 
-// integer takes 3.0 and 1e3 for integers, as JSON Schema does.
+// integer decodes a number that is an integer. As in JSON Schema, 3.0 and 1e3 are integers.
 func integer(text string) (int, bool) {
 	if n, err := strconv.Atoi(text); err == nil {
 		return n, true

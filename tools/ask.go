@@ -11,127 +11,143 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// Request is a call that somebody has to allow.
+// Request describes a call that somebody has to allow.
 type Request struct {
 	Tool      string
 	Operation Operation
-	// Path is the real path that the call is about, or "" where it is about a command.
+	// Path is the real path of the call's file or directory, or "" if the call has a
+	// command.
 	Path string
-	// Command is the shell command of execute and start_job, and that of the job which
-	// another started and this call is about; of python it is "python3 -c" with the code,
-	// quoted for the shell. Else it is "".
+	// Command is the shell command of execute and start_job. For python it is "python3 -c"
+	// and the code, quoted for the shell. For a call about a job that the Set did not start
+	// it is the job's command. Else it is "".
 	Command string
-	// Args are the call's arguments as they were understood, defaults filled in.
+	// Args are the call's arguments as they were understood, with the defaults.
 	Args json.RawMessage
-	// Reason is why the rules could not decide, where it is not that they say to ask.
+	// Reason says why the rules could not decide. It is "" if they say to ask.
 	Reason string
 }
 
 // Decision is the answer to a Request. The zero value denies.
 type Decision struct {
-	// Allow lets this call be made.
+	// Allow allows this call.
 	Allow bool
-	// Always, with Allow, lets the Set make such calls without asking from now on: those
-	// of the same operation on the same real path, of exactly the same command or code, or
-	// of the same tool on the same job. What a rule denies stays denied.
+	// Always, with Allow, allows all such calls of the Set from now on: those of the same
+	// operation on the same real path, of exactly the same command or code, or of the same
+	// tool on the same job. A call that a rule denies is denied all the same.
 	Always bool
 	// Reason is told to the model with a denial.
 	Reason string
 }
 
-// grant is what was allowed always: an operation on a path or of a command, else the use
-// of a tool.
+// grant is what Decision.Always has allowed: an operation on a path or of a command, or the
+// use of a tool.
 type grant struct {
-	op   Operation
-	tool string
-	what string
+	op      Operation
+	tool    string
+	subject string // a real path, a command, code or the id of a job
 }
 
-// permit ends the call with a stopped error unless an operation on a real path is allowed.
+// granted reports whether something is always allowed.
+func (s *Set) granted(g grant) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.grants[g]
+}
+
+// permit ends the call with a stopped error unless its operation is allowed on a real path.
 func (c *call) permit(ctx context.Context, real string) error {
-	work, err := c.workDir(ctx)
+	workDir, err := c.realWorkDir(ctx)
 	if err != nil {
 		return err
 	}
-	action := c.policy.path(c.tool.op, work, real)
-	what := fmt.Sprintf("%s of %s", c.tool.op, show(real))
-	return c.decide(ctx, action, what, Request{Path: real}, grant{op: c.tool.op, what: real})
+	action := c.policy.path(c.tool.op, workDir, real)
+	subject := fmt.Sprintf("%s of %s", c.tool.op, show(real))
+	return c.decide(ctx, action, subject, Request{Path: real}, grant{op: c.tool.op, subject: real})
 }
 
-// permitCommand does so for a command and the files that it redirects to.
+// terminals are the files that a command may always redirect to and from.
+var terminals = []string{"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"}
+
+// permitCommand does so for a command and the files of its redirections.
 func (c *call) permitCommand(ctx context.Context, command string) error {
 	action, redirects, reason := c.policy.command(command)
 	for _, r := range redirects {
-		op := OpRead
-		if r.write {
-			op = OpWrite
-		}
-		if slices.Contains([]string{"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"}, r.path) {
+		if slices.Contains(terminals, r.path) {
 			continue
 		}
-		name := r.path
-		if !path.IsAbs(name) {
-			name = path.Join(c.o.Dir, ".") + "/" + name
-		}
-		real, err := c.resolve(ctx, name)
+		real, decided, err := c.redirection(ctx, r)
 		if err != nil {
 			return err
 		}
-		work, err := c.workDir(ctx)
-		if err != nil {
-			return err
-		}
-		if a := c.policy.path(op, work, real); stricter(action, a) != action {
-			action, reason = a, fmt.Sprintf("the rules say to %s about the redirection to %s", a, real)
+		if stricter(action, decided) != action {
+			verb := map[Action]string{Ask: "ask about", Deny: "deny"}[decided]
+			action, reason = decided, fmt.Sprintf("the rules %s the redirection to %s", verb, real)
 		}
 	}
-	return c.decide(ctx, action, "this command", Request{Command: command, Reason: reason}, grant{op: OpExecute, what: command})
+	return c.decide(ctx, action, "this command", Request{Command: command, Reason: reason}, grant{op: OpExecute, subject: command})
 }
 
-// permitPython does so for code. What was allowed always is not the command of the same
-// text: that runs without what earlier code has left.
+// redirection returns the real path of a redirection's file, and what the rules say about it.
+func (c *call) redirection(ctx context.Context, r redirect) (real string, action Action, err error) {
+	op := OpRead
+	if r.write {
+		op = OpWrite
+	}
+	name := r.path
+	if !path.IsAbs(name) {
+		name = path.Join(c.o.Dir, ".") + "/" + name
+	}
+	if real, err = c.resolve(ctx, name); err != nil {
+		return "", "", err
+	}
+	workDir, err := c.realWorkDir(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	return real, c.policy.path(op, workDir, real), nil
+}
+
+// permitPython does so for code of python. Its grant is not that of the command with the same
+// text, which runs without the variables of earlier code.
 func (c *call) permitPython(ctx context.Context, code string) error {
 	action, reason := c.policy.python(code)
 	r := Request{Command: "python3 -c " + quote(code), Reason: reason}
-	return c.decide(ctx, action, "this code", r, grant{tool: c.tool.Name, what: code})
+	return c.decide(ctx, action, "this code", r, grant{tool: c.tool.Name, subject: code})
 }
 
-// permitJob does so for a background job. What this Set has started was permitted then;
-// another's is as permitted as it would be to start it.
+// permitJob does so for a background job. One that this Set has started was permitted then;
+// for another the rules decide as if the call started it.
 func (c *call) permitJob(ctx context.Context, info *sandbox.JobInfo) error {
 	if c.jobState(info.ID).own {
 		return nil
 	}
 	command := jobCommand(info)
 	action, _, reason := c.policy.command(command)
-	what := fmt.Sprintf("%s of job %d", c.tool.Name, info.ID)
-	return c.decide(ctx, action, what, Request{Command: command, Reason: reason}, grant{tool: c.tool.Name, what: strconv.Itoa(info.ID)})
+	subject := fmt.Sprintf("%s of job %d", c.tool.Name, info.ID)
+	r := Request{Command: command, Reason: reason}
+	return c.decide(ctx, action, subject, r, grant{tool: c.tool.Name, subject: strconv.Itoa(info.ID)})
 }
 
-// decide ends the call with a stopped error unless it is allowed; what is the call for the
-// model.
-func (c *call) decide(ctx context.Context, action Action, what string, r Request, g grant) error {
+// decide ends the call with a stopped error unless an action, or somebody who is asked,
+// allows it. subject names what the call does, for the model.
+func (c *call) decide(ctx context.Context, action Action, subject string, r Request, g grant) error {
+	if action == Ask && c.granted(g) {
+		c.approved = true
+		return nil
+	}
 	why := ""
 	if r.Reason != "" {
 		why = " (" + r.Reason + ")"
 	}
 	const next = "do not try it in another way; go on without it, or tell the user what you need"
-	if action == Ask {
-		c.mu.Lock()
-		granted := c.grants[g]
-		c.mu.Unlock()
-		if granted {
-			c.asked = true
-			return nil
-		}
-	}
 	switch {
 	case action == Allow:
 		return nil
 	case action == Deny:
-		return stop("permission denied: %s is not allowed here%s: %s", what, why, next)
+		return stop("permission denied: %s is not allowed here%s: %s", subject, why, next)
 	case c.o.Ask == nil:
-		return stop("permission denied: %s needs an approval%s, and nobody can be asked: %s", what, why, next)
+		return stop("permission denied: %s needs an approval%s, and nobody can be asked: %s", subject, why, next)
 	}
 	r.Tool, r.Operation, r.Args = c.tool.Name, c.tool.op, structured(c.args)
 	d, answered, err := c.ask(ctx, r)
@@ -139,23 +155,24 @@ func (c *call) decide(ctx context.Context, action Action, what string, r Request
 	case err != nil:
 		return err
 	case !answered:
-		return stop("permission denied: %s needs an approval%s, and nobody answered within %v: go on without it, or try again later", what, why, c.o.AskTimeout)
+		return stop("permission denied: %s needs an approval%s, and nobody answered within %v: go on without it, or try again later",
+			subject, why, c.o.AskTimeout)
 	case !d.Allow && d.Reason != "":
-		return stop("permission denied: %s was refused by the user, who says: %s", what, d.Reason)
+		return stop("permission denied: %s was refused by the user, who says: %s", subject, d.Reason)
 	case !d.Allow:
-		return stop("permission denied: %s was refused by the user: %s", what, next)
+		return stop("permission denied: %s was refused by the user: %s", subject, next)
 	}
 	if d.Always {
 		c.mu.Lock()
 		c.grants[g] = true
 		c.mu.Unlock()
 	}
-	c.asked = true
+	c.approved = true
 	return nil
 }
 
-// ask waits for Options.Ask and no longer than for AskTimeout. A callback that does not
-// heed its context is left behind: nobody can end it.
+// ask calls Options.Ask and waits for the answer, at most AskTimeout. A callback that
+// ignores its context is left behind, because nothing can end it.
 func (c *call) ask(ctx context.Context, r Request) (d Decision, answered bool, err error) {
 	asking, cancel := context.WithTimeout(ctx, c.o.AskTimeout)
 	defer cancel()
@@ -163,18 +180,18 @@ func (c *call) ask(ctx context.Context, r Request) (d Decision, answered bool, e
 		d   Decision
 		err error
 	}
-	got := make(chan answer, 1)
+	answers := make(chan answer, 1)
 	go func() {
 		d, err := c.o.Ask(asking, r)
-		got <- answer{d, err}
+		answers <- answer{d, err}
 	}()
 	select {
-	case a := <-got:
+	case a := <-answers:
 		switch {
 		case context.Cause(ctx) != nil:
 			return Decision{}, false, context.Cause(ctx)
 		case a.err != nil && asking.Err() != nil:
-			return Decision{}, false, nil // it heeded its context
+			return Decision{}, false, nil // Ask returned because its time was up
 		case a.err != nil:
 			return Decision{}, false, fmt.Errorf("tools: ask about %s: %w", r.Tool, a.err)
 		}
@@ -182,26 +199,4 @@ func (c *call) ask(ctx context.Context, r Request) (d Decision, answered bool, e
 	case <-asking.Done():
 		return Decision{}, false, context.Cause(ctx)
 	}
-}
-
-// hidden reports whether what grep and glob find at a real path is to be left out: what
-// read denies, and, where contents are shown, what it would ask about, unless somebody
-// has allowed this very call.
-func (c *call) hidden(work, real string, contents bool) bool {
-	action := c.policy.path(OpRead, work, real)
-	if own := c.policy.path(c.tool.op, work, real); own == Deny {
-		return true
-	}
-	if action == Ask && contents && !c.asked {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return !c.grants[grant{op: OpRead, what: real}]
-	}
-	return action == Deny
-}
-
-// readable reports whether lines of a file that is changed may be shown.
-func (c *call) readable(ctx context.Context, real string) bool {
-	work, err := c.workDir(ctx)
-	return err == nil && !c.hidden(work, real, true)
 }

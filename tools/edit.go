@@ -1,26 +1,31 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// maxEdit bounds each of the two texts of an edit, which travel in one message.
-const maxEdit = 1_000_000
+const editDescription = "Replace text in a file that was read before. old_string must be in it exactly once, " +
+	"character for character and without line numbers, unless replace_all is set. The result shows the changed " +
+	"part of the file."
 
 func editTool() Tool {
 	return Tool{
-		Name: "edit_file", op: OpEdit, Destructive: true, run: (*call).edit,
-		Description: "Replace text in a file that was read before. old_string must be in it exactly once, character for character and without line numbers, or replace_all be set. What follows is the changed part of the file.",
+		Name: "edit_file", op: OpEdit, Destructive: true, run: (*call).edit, Description: editDescription,
 		params: []param{
-			{name: "path", kind: "string", about: "The file, absolute or relative to the work dir.", want: "the file's path", required: true, min: 1},
-			{name: "old_string", kind: "string", about: "The text to replace, with enough lines around it to be unique.", want: "the text to replace", required: true, min: 1, max: maxEdit, nul: true},
-			{name: "new_string", kind: "string", about: "The text to put in its place; empty removes it.", want: "the new text", required: true, max: maxEdit, nul: true},
-			{name: "replace_all", kind: "boolean", about: "Replace every occurrence.", def: false},
+			filePath,
+			{name: "old_string", kind: "string", required: true, min: 1, max: maxEdit, nul: true,
+				about: "The text to replace, with enough lines around it to be unique.", want: "the text to replace"},
+			{name: "new_string", kind: "string", required: true, max: maxEdit, nul: true,
+				about: "The text to put in its place; empty removes it.", want: "the new text"},
+			{name: "replace_all", kind: "boolean", def: false, about: "Replace every occurrence."},
 		},
 	}
 }
@@ -40,22 +45,21 @@ func (c *call) edit(ctx context.Context) (*Result, error) {
 		if _, err := c.sb.Stat(ctx, real); err != nil {
 			return nil, c.failure(ctx, name, err)
 		}
-		return nil, stop(unread, show(name), "edit it")
+		return nil, unread(show(name), "edit it")
 	}
 	r, err := c.sb.Edit(ctx, real, old, text, &sandbox.EditOptions{All: c.args.flag("replace_all"), IfHash: known})
 	switch {
 	case errors.Is(err, sandbox.ErrChanged):
-		return nil, stop(stale, show(name), "edit it")
+		return nil, stale(show(name), "edit it")
 	case errors.Is(err, sandbox.ErrNoMatch), errors.Is(err, sandbox.ErrManyMatches):
 		return nil, c.noEdit(ctx, name, real, old)
 	case err != nil:
 		return nil, c.failure(ctx, name, err)
 	}
 	c.remember(real, r.Hash)
-	p := c.pages()
+	p := c.page()
 	fmt.Fprintf(p, "edited %s: %s%s\n", show(name), plural(r.Count, "replacement", "replacements"), inPlace(r.InPlace))
-	// What the file is like there now. That it is edited does not depend on it.
-	const around = 3
+	// The changed part. The edit has succeeded even if it cannot be shown.
 	first := max(1, r.Line-around)
 	lines, err := c.sb.ReadLines(ctx, real, &sandbox.LineOptions{
 		First: first, Count: r.Line - first + 1 + strings.Count(text, "\n") + around, MaxBytes: c.o.MaxOutput,
@@ -71,7 +75,8 @@ func (c *call) edit(ctx context.Context) (*Result, error) {
 	}{clean(real), r.Count, r.Line, r.Hash})}, nil
 }
 
-// noEdit says why old_string could not be replaced, and where to look.
+// noEdit is the error for an old_string that is not in a file exactly once. It says where to
+// look.
 func (c *call) noEdit(ctx context.Context, name, real, old string) error {
 	data, err := c.sb.ReadFile(ctx, real, nil)
 	if err != nil {
@@ -82,66 +87,51 @@ func (c *call) noEdit(ctx context.Context, name, real, old string) error {
 		return stop("old_string is not in %s exactly once: nothing was changed", show(name))
 	}
 	if n := strings.Count(content, old); n > 0 {
-		const most = 10
-		var at []string
-		for from, line := 0, 1; len(at) < most; {
-			i := strings.Index(content[from:], old)
-			if i < 0 {
-				break
-			}
-			line += strings.Count(content[from:from+i], "\n")
-			at = append(at, fmt.Sprint(line))
-			line += strings.Count(old, "\n")
-			from += i + len(old)
-		}
-		if n > most {
-			at = append(at, "...")
-		}
-		return stop("old_string is in %s %d times, at lines %s: nothing was changed; add lines around it until it is unique, or set replace_all", show(name), n, strings.Join(at, ", "))
+		return stop("old_string is in %s %d times, at lines %s: nothing was changed; add lines around it until it is unique, or set replace_all",
+			show(name), n, occurrences(content, old))
 	}
 	text := fmt.Sprintf("old_string is not in %s: nothing was changed", show(name))
 	if strings.Contains(content, "\r\n") && strings.Contains(content, strings.ReplaceAll(old, "\n", "\r\n")) {
 		return stop("%s; the lines of this file end in CRLF: write \\r\\n in old_string and new_string", text)
 	}
 	if n, lines := closest(content, old); n > 0 {
-		text += fmt.Sprintf("; the closest is at line %d, as it is in the file:\n%s\ncopy it exactly, with its spaces and tabs", n, cutText(lines, 2000))
-		return stop("%s", text)
+		return stop("%s; the closest is at line %d, as it is in the file:\n%s\ncopy it exactly, with its spaces and tabs",
+			text, n, cutText(lines, 2000))
 	}
 	return stop("%s; read it again with read_file, and copy the text exactly", text)
 }
 
-// closest returns the lines of content that differ from old in white space alone, or, where
-// there are none, the line that does from its longest line.
-func closest(content, old string) (number int, text string) {
-	lines, wanted := strings.Split(content, "\n"), strings.Split(strings.Trim(old, "\n"), "\n")
-	squeeze := func(line string) string { return strings.Join(strings.Fields(line), " ") }
-	for i := range wanted {
-		wanted[i] = squeeze(wanted[i])
-	}
-	longest := ""
-	for _, w := range wanted {
-		if len(w) > len(longest) {
-			longest = w
+// occurrences lists the numbers of the lines at which a text begins.
+func occurrences(content, text string) string {
+	const maxShown = 10
+	var lines []string
+	for line := 1; ; {
+		before, after, found := strings.Cut(content, text)
+		if !found {
+			return strings.Join(lines, ", ")
 		}
+		if len(lines) == maxShown {
+			return strings.Join(lines, ", ") + ", ..."
+		}
+		line += strings.Count(before, "\n")
+		lines = append(lines, strconv.Itoa(line))
+		line += strings.Count(text, "\n")
+		content = after
 	}
+}
+
+// closest returns the lines of content that differ from old in white space alone. If there
+// are none it returns the first line that has the longest line of old in it, white space
+// aside. number is 0 if there is no such line either.
+func closest(content, old string) (number int, text string) {
+	lines := strings.Split(content, "\n")
+	squeezed, wanted := squeeze(lines), squeeze(strings.Split(strings.Trim(old, "\n"), "\n"))
+	longest := slices.MaxFunc(wanted, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
 	if longest == "" {
 		return 0, ""
 	}
-	squeezed := make([]string, len(lines))
-	for i, line := range lines {
-		squeezed[i] = squeeze(line)
-	}
-	for i := range squeezed {
-		if i+len(wanted) > len(squeezed) {
-			break
-		}
-		same := true
-		for j := range wanted {
-			if same = squeezed[i+j] == wanted[j]; !same {
-				break
-			}
-		}
-		if same {
+	for i := range len(lines) - len(wanted) + 1 {
+		if slices.Equal(squeezed[i:i+len(wanted)], wanted) {
 			return i + 1, strings.Join(lines[i:i+len(wanted)], "\n")
 		}
 	}
@@ -151,4 +141,13 @@ func closest(content, old string) (number int, text string) {
 		}
 	}
 	return 0, ""
+}
+
+// squeeze returns lines with single spaces in place of their white space.
+func squeeze(lines []string) []string {
+	squeezed := make([]string, len(lines))
+	for i, line := range lines {
+		squeezed[i] = strings.Join(strings.Fields(line), " ")
+	}
+	return squeezed
 }

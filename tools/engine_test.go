@@ -145,7 +145,7 @@ func TestEngineJobs(t *testing.T) {
 	r = use("stop_job", `{"id":2}`)
 	is.Equal(r.Text, "job 2 has ended: stopped by SIGTERM")
 	is.Equal(use("execute", `{"command":"ps | grep -c '[s]leep 1000'"}`).Text, "0\n[exit code 1]")
-	is.Equal(use("job_output", `{"id":3}`).Text, "there is no job 3, or it has ended long ago: use list_jobs for those that there are")
+	is.Equal(use("job_output", `{"id":3}`).Text, "there is no job 3, or it ended long ago: use list_jobs for those that there are")
 
 	// One that does not heed SIGTERM, and more output than is kept.
 	use("start_job", `{"command":"trap '' TERM; yes 0123456789 | head -c 1000000; echo END; while :; do sleep 1; done"}`)

@@ -103,7 +103,7 @@ func ExampleSet_Call_jobs() {
 	// [the line that matches: listening on port 8000]
 	// [job 1 runs]
 	// job 1 has ended: stopped by SIGTERM
-	// there is no job 2, or it has ended long ago: use list_jobs for those that there are
+	// there is no job 2, or it ended long ago: use list_jobs for those that there are
 }
 
 func ExampleSet_Call_python() {
@@ -130,7 +130,7 @@ func ExampleSet_Close() {
 	// Output:
 	// (no output)
 	// <nil> <nil>
-	// broken: tools: python was called after Close
+	// broken: tools: python was called after Close: make another Set
 	// (empty directory)
 }
 

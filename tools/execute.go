@@ -1,7 +1,9 @@
 package tools
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -9,31 +11,30 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// runCommand is replaced by tests, whose sandboxes have no commands.
-var runCommand = (*sandbox.Command).Run
+// executeDescription has the default timeout in seconds for %d.
+const executeDescription = "Run a shell command (/bin/sh -c) in the sandbox and return what it writes to stdout and " +
+	"stderr, in the order in which it is written, and its exit code if that is not 0. Each call is a shell of its " +
+	"own, without a terminal and with empty stdin: cd and variables do not last. A command is killed after " +
+	"timeout_seconds (%d unless given); start a server or another long command with start_job."
+
+// commandParam is the parameter of tools that start a shell command.
+var commandParam = param{name: "command", kind: "string", required: true, min: 1, max: 100_000,
+	about: "The command.", want: "the shell command"}
 
 func executeTool(o *Options) Tool {
-	usual, longest := o.seconds()
+	timeout, maxTimeout := o.seconds()
 	return Tool{
 		Name: "execute", op: OpExecute, Destructive: true, run: (*call).execute,
-		Description: fmt.Sprintf("Run a shell command (/bin/sh -c) in the sandbox and return what it writes to stdout and stderr, in that order, and its exit code where that is not 0. Each call is a shell of its own, without a terminal and with empty stdin: cd and variables do not last. A command is killed after timeout_seconds (%d unless given); start a server or another long one with start_job.", usual),
+		Description: fmt.Sprintf(executeDescription, timeout),
 		params: []param{
-			commandParam("The command."),
-			{name: "timeout_seconds", kind: "integer", about: "Seconds after which it is killed.", want: "the seconds", def: usual, min: 1, max: longest},
+			commandParam,
+			{name: "timeout_seconds", kind: "integer", def: timeout, min: 1, max: maxTimeout,
+				about: "Seconds after which it is killed.", want: "the seconds"},
 		},
 	}
 }
 
-// seconds are Timeout and MaxTimeout, for parameters.
-func (o *Options) seconds() (usual, longest int) {
-	return max(1, int(o.Timeout/time.Second)), int(o.MaxTimeout / time.Second)
-}
-
-func commandParam(about string) param {
-	return param{name: "command", kind: "string", about: about, want: "the shell command", required: true, min: 1, max: 100_000}
-}
-
-// command returns the shell command of a call that may run it.
+// command returns the shell command of a call, if the call may run it.
 func (c *call) command(ctx context.Context) (string, error) {
 	command := c.args.str("command")
 	if strings.TrimSpace(command) == "" {
@@ -50,9 +51,9 @@ func (c *call) execute(ctx context.Context) (*Result, error) {
 	}
 	out := &headTail{limit: c.o.MaxOutput - reserve}
 	cmd := c.shell(command)
-	cmd.Stdout, cmd.Stderr = out, out // one writer keeps the order
+	cmd.Stdout, cmd.Stderr = out, out // one writer for both keeps the order
 	cmd.Timeout = time.Duration(seconds) * time.Second
-	r, err := runCommand(cmd, ctx)
+	r, err := c.processes.run(ctx, cmd)
 	if err != nil {
 		if r == nil {
 			return nil, c.noShell(ctx, err)
@@ -63,7 +64,8 @@ func (c *call) execute(ctx context.Context) (*Result, error) {
 	text, dropped := out.text()
 	writeOutput(&p, text)
 	if dropped > 0 {
-		fmt.Fprintf(&p, "[%d bytes of output were dropped in the middle: write it to a file and %ssearch that, or let the command print less]\n", dropped, c.hint("read_file", "use read_file, or "))
+		fmt.Fprintf(&p, "[%d bytes of output were dropped in the middle: write the output to a file and %s, or let the command print less]\n",
+			dropped, cmp.Or(c.hint("read_file", "read or search that"), "search that"))
 	}
 	if text := c.outcome(r, seconds); text != "" {
 		fmt.Fprintf(&p, "[%s]\n", text)
@@ -77,7 +79,7 @@ func (c *call) execute(ctx context.Context) (*Result, error) {
 	}{string(r.Outcome), r.ExitCode, r.Signal, r.Duration.Milliseconds(), dropped})}, nil
 }
 
-// shell is the command that runs a line of shell.
+// shell returns the command that runs a shell command.
 func (c *call) shell(command string) *sandbox.Command {
 	cmd := c.sb.Command("/bin/sh", "-c", command)
 	cmd.Env, cmd.Dir = c.o.Env, c.o.Dir
@@ -86,7 +88,7 @@ func (c *call) shell(command string) *sandbox.Command {
 
 // noShell is failure for a shell command that could not be started.
 func (c *call) noShell(ctx context.Context, err error) error {
-	if e := (*sandbox.Error)(nil); asError(err, &e) {
+	if e, ok := errors.AsType[*sandbox.Error](err); ok {
 		switch e.Code {
 		case sandbox.CodeCommandNotFound:
 			return stop("this sandbox has no /bin/sh: no command can be run")
@@ -97,64 +99,11 @@ func (c *call) noShell(ctx context.Context, err error) error {
 	return c.failure(ctx, "/bin/sh", err)
 }
 
-// writeOutput writes what a program wrote, ending with the end of a line.
+// writeOutput writes the output of a program, and a line end if that has none at its end.
 func writeOutput(p *strings.Builder, text string) {
 	if text == "" {
 		text = "(no output)"
 	}
 	p.WriteString(strings.TrimSuffix(text, "\n"))
 	p.WriteByte('\n')
-}
-
-// outcome says how a command ended where it did not exit with code 0.
-func (c *call) outcome(r *sandbox.Result, seconds int) string {
-	switch {
-	case r.OK():
-		return ""
-	case r.Outcome == sandbox.TimedOut:
-		return fmt.Sprintf("timed out after %d s and was killed: run it in the background with start_job", seconds) + c.longer(seconds)
-	}
-	return ending(r)
-}
-
-// longer recommends a longer time, where there is one.
-func (c *call) longer(seconds int) string {
-	if most := int(c.o.MaxTimeout / time.Second); seconds < most {
-		return fmt.Sprintf(", or raise timeout_seconds up to %d", most)
-	}
-	return ""
-}
-
-// ending says how a command ended.
-func ending(r *sandbox.Result) string {
-	switch r.Outcome {
-	case sandbox.Exited:
-		switch r.ExitCode {
-		case 126:
-			return "exit code 126: the program cannot be executed"
-		case 127:
-			return "exit code 127: a program was not found"
-		case 137:
-			return "exit code 137: a program was killed by SIGKILL, perhaps because memory ran out"
-		}
-		return fmt.Sprintf("exit code %d", r.ExitCode)
-	case sandbox.Signaled:
-		if r.Signal == "SIGKILL" {
-			return "killed by SIGKILL, perhaps because memory ran out"
-		}
-		return "killed by " + r.Signal
-	case sandbox.OutOfMemory:
-		if r.Suspected {
-			return "killed, probably because the memory of the sandbox ran out"
-		}
-		return "killed because the memory of the sandbox ran out"
-	case sandbox.TimedOut:
-		return "timed out and was killed"
-	case sandbox.Canceled:
-		if r.Rung == sandbox.RungKill {
-			return "stopped by SIGKILL"
-		}
-		return "stopped by SIGTERM"
-	}
-	return "ended: " + string(r.Outcome)
 }

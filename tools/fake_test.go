@@ -21,8 +21,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// Fake is a sandbox in memory, with the work dir /workspace. Its commands are what Run
-// says.
+// Fake is a sandbox in memory, with the work dir /workspace.
 type Fake struct {
 	// Run plays a shell command: it writes to stdout, and returns how that ended.
 	Run func(ctx context.Context, c *sandbox.Command) (*sandbox.Result, error)
@@ -45,38 +44,6 @@ type node struct {
 	mode  fs.FileMode
 	link  string
 	mtime int64
-}
-
-// fakes finds the Fake of a Command, which cannot carry it.
-var fakes sync.Map
-
-func init() {
-	real := runCommand
-	runCommand = func(c *sandbox.Command, ctx context.Context) (*sandbox.Result, error) {
-		if f, ok := fakes.LoadAndDelete(c); ok {
-			return f.(*Fake).run(ctx, c)
-		}
-		return real(c, ctx)
-	}
-	realJob, realFind, realPython := background, findJob, startPython
-	background = func(ctx context.Context, c *sandbox.Command, o *sandbox.JobOptions) (job, error) {
-		if f, ok := fakes.LoadAndDelete(c); ok {
-			return f.(*Fake).start(ctx, c, o)
-		}
-		return realJob(ctx, c, o)
-	}
-	findJob = func(sb Sandbox, id int) job {
-		if f, ok := sb.(*Fake); ok {
-			return f.job(id)
-		}
-		return realFind(sb, id)
-	}
-	startPython = func(ctx context.Context, sb Sandbox, o *sandbox.InterpreterOptions) (interpreter, error) {
-		if f, ok := sb.(*Fake); ok {
-			return f.startPython(ctx, o)
-		}
-		return realPython(ctx, sb, o)
-	}
 }
 
 // NewFake returns a sandbox with these files; "link -> target" is a symlink.
@@ -141,7 +108,7 @@ func (f *Fake) real(op, name string) (string, error) {
 		element := todo[0]
 		todo = todo[1:]
 		if n := f.nodes[at]; element != "" && n != nil && !n.mode.IsDir() {
-			return "", fail(op, name, "not_dir")
+			return "", fail(op, name, sandbox.CodeNotDir)
 		}
 		switch element {
 		case "", ".":
@@ -153,7 +120,7 @@ func (f *Fake) real(op, name string) (string, error) {
 		at = path.Join(at, element)
 		if n := f.nodes[at]; n != nil && n.link != "" {
 			if links++; links > 40 {
-				return "", fail(op, name, "loop")
+				return "", fail(op, name, sandbox.CodeLoop)
 			}
 			todo = append(strings.Split(n.link, "/"), todo...)
 			if at = path.Dir(at); path.IsAbs(n.link) {
@@ -203,7 +170,7 @@ func (f *Fake) Stat(ctx context.Context, name string) (sandbox.FileInfo, error) 
 	case err != nil:
 		return sandbox.FileInfo{}, err
 	case n == nil:
-		return sandbox.FileInfo{}, fail("stat", name, "not_exist")
+		return sandbox.FileInfo{}, fail("stat", name, sandbox.CodeNotExist)
 	}
 	return f.info(real), nil
 }
@@ -215,9 +182,9 @@ func (f *Fake) ReadDir(ctx context.Context, name string) ([]sandbox.FileInfo, er
 	case err != nil:
 		return nil, err
 	case n == nil:
-		return nil, fail("readdir", name, "not_exist")
+		return nil, fail("readdir", name, sandbox.CodeNotExist)
 	case !n.mode.IsDir():
-		return nil, fail("readdir", name, "not_dir")
+		return nil, fail("readdir", name, sandbox.CodeNotDir)
 	}
 	var infos []sandbox.FileInfo
 	for _, at := range f.sorted() {
@@ -243,11 +210,11 @@ func (f *Fake) file(ctx context.Context, op, name string) (string, *node, error)
 	switch {
 	case err != nil:
 	case n == nil:
-		err = fail(op, name, "not_exist")
+		err = fail(op, name, sandbox.CodeNotExist)
 	case n.mode.IsDir():
-		err = fail(op, name, "is_dir")
+		err = fail(op, name, sandbox.CodeIsDir)
 	case !n.mode.IsRegular():
-		err = fail(op, name, "not_regular")
+		err = fail(op, name, sandbox.CodeNotRegular)
 	}
 	return real, n, err
 }
@@ -258,12 +225,10 @@ func (f *Fake) ReadFile(ctx context.Context, name string, opts *sandbox.ReadOpti
 	if err != nil {
 		return nil, err
 	}
-	data := n.data
-	if opts != nil {
-		data = data[min(int64(len(data)), opts.Offset):]
-		if opts.Limit > 0 {
-			data = data[:min(int64(len(data)), opts.Limit)]
-		}
+	o := orZero(opts)
+	data := n.data[min(int64(len(n.data)), o.Offset):]
+	if o.Limit > 0 {
+		data = data[:min(int64(len(data)), o.Limit)]
 	}
 	return slices.Clone(data), nil
 }
@@ -301,7 +266,7 @@ func (f *Fake) WriteFile(ctx context.Context, name string, data []byte, _ *sandb
 	case err != nil:
 		return sandbox.WriteResult{}, err
 	case n != nil && n.mode.IsDir():
-		return sandbox.WriteResult{}, fail("write", name, "is_dir")
+		return sandbox.WriteResult{}, fail("write", name, sandbox.CodeIsDir)
 	}
 	f.put(real, data)
 	return sandbox.WriteResult{Created: n == nil}, nil
@@ -320,23 +285,23 @@ func (f *Fake) Edit(ctx context.Context, name, old, text string, opts *sandbox.E
 	count := strings.Count(content, old)
 	switch {
 	case opts.IfHash != "" && opts.IfHash != fileHash(n.data):
-		return nil, fail("edit", name, "changed")
+		return nil, fail("edit", name, sandbox.CodeChanged)
 	case count == 0:
-		return nil, fail("edit", name, "no_match")
+		return nil, fail("edit", name, sandbox.CodeNoMatch)
 	case count > 1 && !opts.All:
-		return nil, fail("edit", name, "many_matches")
+		return nil, fail("edit", name, sandbox.CodeManyMatches)
 	}
 	f.put(real, []byte(strings.ReplaceAll(content, old, text)))
 	line := 1 + strings.Count(content[:strings.Index(content, old)], "\n")
 	return &sandbox.EditResult{Count: count, Line: line, Hash: fileHash(f.nodes[real].data)}, nil
 }
 
-func pattern(op, text string) (*regexp.Regexp, error) {
-	re, err := globRegexp(text)
+func fakePattern(op, glob string) (*pattern, error) {
+	p, err := compilePattern(glob)
 	if err != nil {
-		return nil, &sandbox.Error{Op: op, Name: text, Code: "invalid", Err: fmt.Errorf("pattern %q: %w", text, err)}
+		return nil, &sandbox.Error{Op: op, Name: glob, Code: sandbox.CodeInvalid, Err: fmt.Errorf("pattern %q: %w", glob, err)}
 	}
-	return regexp.Compile(re)
+	return p, nil
 }
 
 // dotted reports whether a path has an element that begins with a dot.
@@ -351,16 +316,16 @@ func (f *Fake) Glob(ctx context.Context, text string, opts *sandbox.GlobOptions)
 		return nil, err
 	}
 	if n == nil {
-		return nil, fail("glob", opts.Dir, "not_exist")
+		return nil, fail("glob", opts.Dir, sandbox.CodeNotExist)
 	}
-	re, err := pattern("glob", text)
+	p, err := fakePattern("glob", text)
 	if err != nil {
 		return nil, err
 	}
 	r := &sandbox.GlobResult{}
 	for _, name := range f.sorted() {
 		rel, ok := below(dir, name)
-		if ok && rel != "" && re.MatchString(rel) && (opts.Hidden || dotted(text) || !dotted(rel)) {
+		if ok && rel != "" && p.Match(rel) && (opts.Hidden || dotted(text) || !dotted(rel)) {
 			r.Matches = append(r.Matches, sandbox.Match{Path: rel, FileInfo: f.info(name)})
 		}
 	}
@@ -380,7 +345,7 @@ func (f *Fake) Grep(ctx context.Context, text string, opts *sandbox.GrepOptions)
 		return nil, err
 	}
 	if n == nil {
-		return nil, fail("grep", opts.Path, "not_exist")
+		return nil, fail("grep", opts.Path, sandbox.CodeNotExist)
 	}
 	if opts.IgnoreCase {
 		text = "(?i:" + text + ")"
@@ -394,11 +359,11 @@ func (f *Fake) Grep(ctx context.Context, text string, opts *sandbox.GrepOptions)
 			continue
 		}
 		for _, include := range opts.Include {
-			glob, err := pattern("grep", include)
+			glob, err := fakePattern("grep", include)
 			if err != nil {
 				return nil, err
 			}
-			ok = glob.MatchString(path.Base(name))
+			ok = glob.Match(path.Base(name))
 		}
 		if !ok {
 			continue
@@ -439,9 +404,7 @@ func (f *Fake) Grep(ctx context.Context, text string, opts *sandbox.GrepOptions)
 }
 
 func (f *Fake) Command(name string, args ...string) *sandbox.Command {
-	c := &sandbox.Command{Args: append([]string{name}, args...)}
-	fakes.Store(c, f)
-	return c
+	return &sandbox.Command{Args: append([]string{name}, args...)}
 }
 
 func (f *Fake) run(ctx context.Context, c *sandbox.Command) (*sandbox.Result, error) {

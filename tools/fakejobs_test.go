@@ -12,7 +12,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// FakeJob is a background job of a Fake. It writes what Write is given, and ends by End.
+// FakeJob is a background job of a Fake. Write is its output, and End ends it.
 type FakeJob struct {
 	f    *Fake
 	id   int
@@ -24,13 +24,15 @@ type FakeJob struct {
 	changed chan struct{}
 }
 
-func (f *Fake) Job(int) *sandbox.Job { panic("replaced by findJob") }
+var _ processes = (*Fake)(nil)
+
+func (f *Fake) Job(int) *sandbox.Job { panic("Fake.Job was called, and not its job") }
 
 func (f *Fake) Interpreter(context.Context, sandbox.Language, *sandbox.InterpreterOptions) (*sandbox.Interpreter, error) {
-	panic("replaced by startPython")
+	panic("Fake.Interpreter was called, and not its startPython")
 }
 
-// Start starts a job as another than the tools would.
+// Start starts a job that no Set has started.
 func (f *Fake) Start(name string, args ...string) *FakeJob {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -40,8 +42,8 @@ func (f *Fake) Start(name string, args ...string) *FakeJob {
 	return j
 }
 
-// start plays the command with Run, which may block; in the end the job has ended.
-func (f *Fake) start(ctx context.Context, c *sandbox.Command, o *sandbox.JobOptions) (job, error) {
+// background plays the command with Run. If that returns a result, the job has ended with it.
+func (f *Fake) background(ctx context.Context, c *sandbox.Command, o *sandbox.JobOptions) (job, error) {
 	if err := cmp.Or(context.Cause(ctx), f.Err); err != nil {
 		return nil, err
 	}
@@ -60,7 +62,10 @@ func (f *Fake) start(ctx context.Context, c *sandbox.Command, o *sandbox.JobOpti
 	return j, nil
 }
 
-func (f *Fake) job(id int) *FakeJob {
+func (f *Fake) job(id int) job { return f.Started(id) }
+
+// Started returns the job of an id, which need not exist.
+func (f *Fake) Started(id int) *FakeJob {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if id < 1 || id > len(f.jobs) {
@@ -83,7 +88,7 @@ func (f *Fake) Jobs(ctx context.Context) ([]sandbox.JobInfo, error) {
 	return all, nil
 }
 
-// Write is what the job writes.
+// Write adds output of the job.
 func (j *FakeJob) Write(b []byte) (int, error) {
 	j.change(func() { j.output = append(j.output, b...) })
 	return len(b), nil
@@ -109,7 +114,7 @@ func (j *FakeJob) begin(ctx context.Context) error {
 	j.mu.Lock()
 	err := cmp.Or(context.Cause(ctx), j.f.Err)
 	if err == nil && j.changed == nil {
-		err = &sandbox.Error{Op: "job", Code: "no_job", Err: sandbox.ErrNoJob}
+		err = &sandbox.Error{Op: "job", Code: sandbox.CodeNoJob, Err: sandbox.ErrNoJob}
 	}
 	return err
 }
@@ -151,7 +156,7 @@ func (j *FakeJob) WaitLine(ctx context.Context, pattern string, from int64) (san
 		return sandbox.JobLine{}, false
 	})
 	if err == nil && line.Next == 0 {
-		err = &sandbox.Error{Op: "wait for job", Code: "no_match", Err: sandbox.ErrNoMatch}
+		err = &sandbox.Error{Op: "wait for job", Code: sandbox.CodeNoMatch, Err: sandbox.ErrNoMatch}
 	}
 	return line, err
 }
@@ -193,7 +198,7 @@ func (f *Fake) startPython(ctx context.Context, _ *sandbox.InterpreterOptions) (
 		return nil, err
 	}
 	if f.Python == nil {
-		return nil, fail("start interpreter", "python3", "command_not_found")
+		return nil, fail("start interpreter", "python3", sandbox.CodeCommandNotFound)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -222,7 +227,7 @@ func (p fakePython) Close() error {
 	return nil
 }
 
-// Prints is a Python that writes text, and returns what was left with it.
+// Prints is a Python that writes text and returns e.
 func Prints(text string, e sandbox.Execution) func(context.Context, string, *sandbox.ExecutionOptions) (*sandbox.Execution, error) {
 	if e.Outcome == "" {
 		e.Outcome = sandbox.Exited

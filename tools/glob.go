@@ -11,21 +11,120 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
+const globDescription = "Find files and directories by a pattern, the newest first: * and ? stop at /, " +
+	"** crosses directories, [a-z] and [!a-z] are classes, {a,b} alternatives, a backslash takes the next " +
+	"character as it is. **/*.go is all Go files, *.go those of the directory itself."
+
 func globTool() Tool {
 	return Tool{
-		Name: "glob", op: OpGlob, ReadOnly: true, run: (*call).glob,
-		Description: "Find files and directories by a pattern, the newest first: * and ? stop at /, ** crosses directories, [a-z] and [!a-z] are classes, {a,b} alternatives, a backslash takes the next character as it is. **/*.go is all Go files, *.go those of the directory itself.",
+		Name: "glob", op: OpGlob, ReadOnly: true, run: (*call).glob, Description: globDescription,
 		params: []param{
-			{name: "pattern", kind: "string", about: "The pattern, relative to path, or absolute.", want: "a pattern such as **/*.go", required: true, min: 1, max: 4096},
-			{name: "path", kind: "string", about: "The directory to start in, absolute or relative to the work dir.", want: "the directory's path", def: ".", min: 1},
-			{name: "hidden", kind: "boolean", about: "Let wildcards match names that begin with a dot, too.", def: false},
-			{name: "limit", kind: "integer", about: "How many paths at most.", want: "the number of paths", def: 100, min: 1, max: 5000},
+			{name: "pattern", kind: "string", required: true, min: 1, max: 4096,
+				about: "The pattern, relative to path, or absolute.", want: "a pattern such as **/*.go"},
+			{name: "path", kind: "string", def: ".", min: 1,
+				about: "The directory to start in, absolute or relative to the work dir.", want: "the directory's path"},
+			{name: "hidden", kind: "boolean", def: false,
+				about: "Let wildcards match names that begin with a dot, too."},
+			{name: "limit", kind: "integer", def: 100, min: 1, max: 5000,
+				about: "How many paths at most.", want: "the number of paths"},
 		},
 	}
 }
 
-// splitGlob cuts the directories without wildcards off a pattern, so that they can be
-// resolved before the rules are asked.
+func (c *call) glob(ctx context.Context) (*Result, error) {
+	dir, pattern, err := c.globPlace()
+	if err != nil {
+		return nil, err
+	}
+	real, err := c.resolve(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.permit(ctx, real); err != nil {
+		return nil, err
+	}
+	workDir, err := c.realWorkDir(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f := c.newFilter(workDir, false)
+	found, err := c.sb.Glob(ctx, pattern, &sandbox.GlobOptions{
+		Dir: real, Hidden: c.args.flag("hidden"), Newest: true, Limit: f.searchLimit(c.args.num("limit")),
+	})
+	if err != nil {
+		return nil, c.failureOfPattern(ctx, dir, err)
+	}
+	p := c.page()
+	paths, all, err := c.globbed(ctx, p, f, real, found.Matches)
+	if err != nil {
+		return nil, err
+	}
+	if len(paths) == 0 {
+		fmt.Fprintf(p, "no file matches %s in %s%s\n", show(pattern), show(modelPath(workDir, real)), deeper(pattern))
+	}
+	more := found.More || !all
+	if more {
+		fmt.Fprintf(p, "[more than these %d match: narrow the pattern or the path, or raise limit]\n", len(paths))
+	}
+	p.addUnreadable(found.Errors)
+	return &Result{Text: p.text(), JSON: structured(struct {
+		Paths []string `json:"paths"`
+		More  bool     `json:"more"`
+	}{paths, more})}, nil
+}
+
+// globPlace returns the directory that a call searches, which can be resolved before the
+// rules are asked, and the pattern in it.
+func (c *call) globPlace() (dir, pattern string, err error) {
+	given, dir := c.args.str("pattern"), c.args.str("path")
+	literal, pattern := splitGlob(given)
+	if path.IsAbs(literal) {
+		dir = literal
+	} else if literal != "" {
+		dir += "/" + literal
+	}
+	switch {
+	case pattern == "" || pattern == "." || pattern == "..":
+		return "", "", stop("pattern %q names a directory: end it with a name or a wildcard, such as %s/*%s",
+			given, strings.TrimRight(given, "/"), c.hint("ls", "; use ls to list one"))
+	case isUpward(pattern):
+		return "", "", stop("pattern %q has a .. after a wildcard: give the directory to start in as path", given)
+	}
+	return dir, pattern, nil
+}
+
+// globbed adds at most as many matches as the call wants to a page and returns their paths. all reports
+// whether there was room for all that the filter does not hide.
+func (c *call) globbed(ctx context.Context, p *page, f *filter, dir string, matches []sandbox.Match) (paths []string, all bool, err error) {
+	paths = []string{}
+	limit := c.args.num("limit")
+	for _, m := range matches {
+		// Only an alternative in braces can make a match of a relative pattern absolute.
+		name := m.Path
+		if !path.IsAbs(name) {
+			name = path.Join(dir, name)
+		}
+		hidden, err := f.hides(ctx, name, m.Mode()&fs.ModeSymlink != 0)
+		if err != nil {
+			return nil, false, err
+		}
+		if hidden {
+			continue
+		}
+		shown := clean(modelPath(f.workDir, name))
+		line := show(shown)
+		if m.IsDir() {
+			line += "/"
+		}
+		if len(paths) == limit || !p.add(line) {
+			return paths, false, nil
+		}
+		paths = append(paths, shown)
+	}
+	return paths, true, nil
+}
+
+// splitGlob cuts the leading directories without wildcards off a pattern.
 func splitGlob(pattern string) (dir, rest string) {
 	rest = pattern
 	for {
@@ -37,153 +136,16 @@ func splitGlob(pattern string) (dir, rest string) {
 	}
 }
 
-// isUpward reports whether a pattern has an element ".." in it, also one among braces.
+// isUpward reports whether an element of a pattern, or an alternative in braces, is "..".
 func isUpward(pattern string) bool {
-	return slices.Contains(strings.FieldsFunc(strings.ReplaceAll(pattern, `\`, ""), func(r rune) bool { return strings.ContainsRune("/{},", r) }), "..")
+	separator := func(r rune) bool { return strings.ContainsRune("/{},", r) }
+	return slices.Contains(strings.FieldsFunc(strings.ReplaceAll(pattern, `\`, ""), separator), "..")
 }
 
-func (c *call) glob(ctx context.Context) (*Result, error) {
-	pattern, name := c.args.str("pattern"), c.args.str("path")
-	dir, rest := splitGlob(pattern)
-	if path.IsAbs(dir) {
-		name = dir
-	} else if dir != "" {
-		name += "/" + dir
-	}
-	switch {
-	case rest == "" || rest == "." || rest == "..":
-		return nil, stop("pattern %q names a directory: end it with a name or a wildcard, such as %s/*%s", pattern, strings.TrimRight(pattern, "/"), c.hint("ls", "; use ls to list one"))
-	case isUpward(rest):
-		return nil, stop("pattern %q has a .. after a wildcard: give the directory to start in as path", pattern)
-	}
-	real, err := c.resolve(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.permit(ctx, real); err != nil {
-		return nil, err
-	}
-	work, err := c.workDir(ctx)
-	if err != nil {
-		return nil, err
-	}
-	limit := c.args.num("limit")
-	filter := c.newFilter(work, false)
-	opts := &sandbox.GlobOptions{Dir: real, Hidden: c.args.flag("hidden"), Newest: true, Limit: limit}
-	if !filter.none {
-		opts.Limit = max(limit, sandbox.DefaultMatches)
-	}
-	found, err := c.sb.Glob(ctx, rest, opts)
-	if err != nil {
-		return nil, c.failureOfPattern(ctx, name, err)
-	}
-	paths, more := []string{}, found.More
-	p := c.pages()
-	for _, m := range found.Matches {
-		// A relative pattern gives relative paths, and one in braces may give absolute ones.
-		at := m.Path
-		if !path.IsAbs(at) {
-			at = path.Join(real, at)
-		}
-		hidden, err := filter.hides(ctx, at, m.Mode()&fs.ModeSymlink != 0)
-		if err != nil {
-			return nil, err
-		}
-		if hidden {
-			continue
-		}
-		line := clean(display(work, at))
-		text := show(line)
-		if m.IsDir() {
-			text += "/"
-		}
-		if len(paths) == limit || !p.add(text) {
-			more = true
-			break
-		}
-		paths = append(paths, line)
-	}
-	if len(paths) == 0 {
-		fmt.Fprintf(p, "no file matches %s in %s%s\n", show(rest), show(display(work, real)), deeper(rest))
-	}
-	if more {
-		fmt.Fprintf(p, "[more than these %d match: narrow the pattern or the path, or raise limit]\n", len(paths))
-	}
-	unreadable(p, found.Errors)
-	return &Result{Text: p.text(), JSON: structured(struct {
-		Paths []string `json:"paths"`
-		More  bool     `json:"more"`
-	}{paths, more})}, nil
-}
-
+// deeper recommends a pattern that matches in the directories below as well.
 func deeper(pattern string) string {
 	if strings.Contains(pattern, "**") {
 		return ""
 	}
 	return fmt.Sprintf(": use **/%s to look in the directories below, too", show(pattern))
-}
-
-func unreadable(p *pages, n int) {
-	if n > 0 {
-		fmt.Fprintf(p, "[%s could not be read]\n", plural(n, "file or directory", "files or directories"))
-	}
-}
-
-// failureOfPattern is failure for a call in which a pattern may be to blame.
-func (c *call) failureOfPattern(ctx context.Context, name string, err error) error {
-	if e := (*sandbox.Error)(nil); asError(err, &e) && e.Code == sandbox.CodeInvalid && context.Cause(ctx) == nil {
-		return stop("%v: nothing was looked for; correct it, or take a character as it is with a backslash before it", e.Err)
-	}
-	return c.failure(ctx, name, err)
-}
-
-// filter leaves out what the rules hide, by the real path of each file found.
-type filter struct {
-	c        *call
-	work     string
-	contents bool
-	none     bool // nothing is hidden, whatever its path is
-	real     map[string]string
-}
-
-func (c *call) newFilter(work string, contents bool) *filter {
-	f := &filter{c: c, work: work, contents: contents, real: map[string]string{}}
-	read, same := c.policy.uniform(OpRead)
-	own, sameOwn := c.policy.uniform(c.tool.op)
-	f.none = same && sameOwn && own != Deny && (read == Allow || read == Ask && (!contents || c.asked))
-	return f
-}
-
-// hides reports whether a file is to be left out. Only directories on the way to it, and
-// it itself where it is a symlink, can make its real path another.
-func (f *filter) hides(ctx context.Context, name string, symlink bool) (bool, error) {
-	if f.none {
-		return false, nil
-	}
-	known, base := path.Dir(name), path.Base(name)
-	if symlink {
-		known, base = name, ""
-	}
-	real, ok := f.real[known]
-	if !ok {
-		var err error
-		if real, err = f.c.sb.RealPath(ctx, known); err != nil {
-			// Removed or replaced meanwhile, or a symlink to itself: what cannot be judged
-			// is not shown.
-			if err := f.c.failure(ctx, known, err); !isStopped(err) {
-				return false, err
-			}
-			real = ""
-		}
-		f.real[known] = real
-	}
-	if real == "" {
-		return true, nil
-	}
-	return f.c.hidden(f.work, path.Join(real, base), f.contents), nil
-}
-
-func isStopped(err error) bool {
-	_, ok := err.(*stopped)
-	return ok
 }

@@ -110,8 +110,8 @@ func TestHashLineRefused(t *testing.T) {
 	}
 }
 
-// A file that changed inside a range is refused although both anchors hold, and shown, so
-// that the next call can be right.
+// An edit of a range whose lines have changed is refused, although both anchors match. The
+// lines are shown, so that the next call can be right.
 func TestHashLineStaleFile(t *testing.T) {
 	is := is.New(t)
 	sb := NewFake(map[string]string{"a": "one\ntwo\nthree\n"})
@@ -126,4 +126,24 @@ func TestHashLineStaleFile(t *testing.T) {
 	is.Equal(sb.Get("a"), "one\nanother's\nthree\n")
 	is.True(!use(t, s, "hashline_edit", edit).IsError) // now it is known
 	is.Equal(sb.Get("a"), "")
+}
+
+// A file is not known if nothing of it was shown: write_file could replace it unseen.
+func TestHashLineStaleUnseen(t *testing.T) {
+	is := is.New(t)
+	sb := NewFake(map[string]string{"a": "one\n"})
+	s := newSet(t, sb, &Options{Permissions: Permissive(), HashLine: true})
+	use(t, s, "read_file", object{"path": "a"})
+	sb.Put("a", "another's\n")
+	edit := object{"path": "a", "edits": []object{{"op": "insert_after", "anchor": "0", "text": "x"}}}
+	for range 2 {
+		r := use(t, s, "hashline_edit", edit)
+		is.True(r.IsError)
+		is.Equal(r.Text, "a has changed since you read it: nothing was edited\n[read it again with read_file]")
+	}
+	is.True(use(t, s, "write_file", object{"path": "a", "content": ""}).IsError)
+	is.Equal(sb.Get("a"), "another's\n")
+	use(t, s, "read_file", object{"path": "a"})
+	is.True(!use(t, s, "hashline_edit", edit).IsError)
+	is.Equal(sb.Get("a"), "x\nanother's\n")
 }

@@ -11,16 +11,23 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
+const jobOutputDescription = "Return what a background job has written to stdout and stderr since the last call of " +
+	"job_output, and whether it still runs or how it has ended."
+
 func jobOutputTool(o *Options) Tool {
-	usual, longest := o.seconds()
+	timeout, maxTimeout := o.seconds()
 	return Tool{
-		Name: "job_output", op: OpExecute, ReadOnly: true, run: (*call).jobOutput,
-		Description: "Return what a background job has written to stdout and stderr since this was last asked, and whether it still runs or how it has ended.",
+		Name: "job_output", op: OpExecute, ReadOnly: true, run: (*call).jobOutput, Description: jobOutputDescription,
 		params: []param{
 			jobID,
-			{name: "offset", kind: "integer", about: "Return the output from this byte on, from 0. Default: what is new.", want: "the number of a byte", min: 0, max: 1 << 53},
-			{name: "wait_for", kind: "string", about: "Wait until a line of the output since the last job_output matches this regular expression (RE2), such as a server's \"listening on\".", want: "a regular expression", min: 1, max: 10_000},
-			{name: "wait_seconds", kind: "integer", about: fmt.Sprintf("Seconds to wait for that line at most (%d unless given); without wait_for, to wait for the job's end.", usual), want: "the seconds", min: 1, max: longest},
+			{name: "offset", kind: "integer", min: 0, max: 1 << 53,
+				about: "Return the output from this byte on, from 0. Default: what is new.", want: "the number of a byte"},
+			{name: "wait_for", kind: "string", min: 1, max: 10_000, want: "a regular expression",
+				about: "Wait until a line of the output since the last job_output matches this regular expression (RE2), " +
+					"such as a server's \"listening on\"."},
+			{name: "wait_seconds", kind: "integer", min: 1, max: maxTimeout, want: "the seconds",
+				about: fmt.Sprintf("Seconds to wait for that line at most (%d unless given); "+
+					"without wait_for, to wait for the job's end.", timeout)},
 		},
 	}
 }
@@ -49,9 +56,9 @@ func (c *call) jobOutput(ctx context.Context) (*Result, error) {
 	c.changeJob(id, func(s *jobState) {
 		switch {
 		case w.line != nil:
-			s.wait = w.line.Next // the lines after it were shown, but can be waited for
-		case p.line >= 0:
-			s.wait = p.line
+			s.wait = w.line.Next // lines after it are shown now, and can still be waited for
+		case p.lastLine >= 0:
+			s.wait = p.lastLine
 		}
 	})
 	r := p.result("", c.Set, w)
@@ -59,14 +66,14 @@ func (c *call) jobOutput(ctx context.Context) (*Result, error) {
 	return r, nil
 }
 
-// waited is what came of waiting for a job.
+// waited is the outcome of waiting for a job.
 type waited struct {
-	line *sandbox.JobLine // that matched
+	line *sandbox.JobLine // the line that matched, or nil
 	none bool             // the job ended without such a line
-	note string
+	note string           // for the model
 }
 
-// waitJob waits for a line of a job, or for its end, as the call says.
+// waitJob waits for a line of a job, or for its end, if the call asks for that.
 func (c *call) waitJob(ctx context.Context, j job, pattern string, from int64) (*waited, error) {
 	seconds, given := c.args.num("wait_seconds"), c.args["wait_seconds"] != nil
 	switch {
@@ -104,21 +111,21 @@ func (c *call) waitJob(ctx context.Context, j job, pattern string, from int64) (
 
 // part is a part of a job's output.
 type part struct {
-	info    sandbox.JobInfo
-	text    string
-	first   int64 // the offset of its first byte,
-	next    int64 // and of the byte after it
-	gone    int64 // bytes before first that were asked for and are no longer kept
-	dropped int64 // bytes in the middle of it that are not in text
-	gap     int64 // the offset of those
-	line    int64 // the offset of the last line's beginning, or -1
+	info     sandbox.JobInfo
+	text     string
+	first    int64 // the offset of its first byte
+	next     int64 // the offset of the byte after it
+	gone     int64 // how many bytes before first were asked for and are no longer kept
+	dropped  int64 // how many bytes in its middle are not in text
+	gap      int64 // the offset of the first of them
+	lastLine int64 // the offset of the last line, or -1
 }
 
-// readJob reads a job's output from an offset on, or, where that is negative, from where
-// the Set has read it to.
+// readJob reads a job's output from an offset. A negative one is the offset up to which the
+// Set has read it.
 func (c *call) readJob(ctx context.Context, j job, from int64) (*part, error) {
 	id := j.ID()
-	unlock, err := c.lock(ctx, fmt.Sprintf("job %d", id)) // no path, for those begin with /
+	unlock, err := c.lock(ctx, fmt.Sprintf("job %d", id))
 	if err != nil {
 		return nil, err
 	}
@@ -127,8 +134,8 @@ func (c *call) readJob(ctx context.Context, j job, from int64) (*part, error) {
 		from = c.jobState(id).read
 	}
 	out := &headTail{limit: c.o.MaxOutput - 2*reserve}
-	p := &part{next: from, line: -1}
-	// What comes between the first reading and the job's end is read by the second.
+	p := &part{next: from, lastLine: -1}
+	// Read a second time, for output written between the first reading and the job's end.
 	for range 2 {
 		at, size := p.next, out.size()
 		if p.next, err = j.Attach(ctx, out, &sandbox.AttachOptions{From: at}); err != nil {
@@ -147,10 +154,10 @@ func (c *call) readJob(ctx context.Context, j job, from int64) (*part, error) {
 	}
 	p.first = from + p.gone
 	if p.info.Running {
-		p.next -= out.hold()
+		p.next -= out.takeBack()
 	}
 	if n := out.lastLine(); n >= 0 {
-		p.line = p.next - n
+		p.lastLine = p.next - n
 	}
 	p.text, p.dropped = out.text()
 	p.gap = p.first + int64(len(out.head))
@@ -158,7 +165,7 @@ func (c *call) readJob(ctx context.Context, j job, from int64) (*part, error) {
 	return p, nil
 }
 
-// result shows the part, with how it stands with its job; w may be nil.
+// result shows the part and the state of its job after a text to begin with; w may be nil.
 func (p *part) result(begin string, s *Set, w *waited) *Result {
 	var b strings.Builder
 	b.WriteString(begin)
@@ -178,7 +185,7 @@ func (p *part) result(begin string, s *Set, w *waited) *Result {
 	if p.dropped > 0 {
 		fmt.Fprintf(&b, "[%d bytes were dropped in the middle: use job_output with offset %d for them]\n", p.dropped, p.gap)
 	}
-	v := describeJob(&p.info)
+	v := jobEntryOf(&p.info)
 	state := struct {
 		jobEntry
 		First   int64   `json:"offset"`
@@ -200,6 +207,7 @@ func (p *part) result(begin string, s *Set, w *waited) *Result {
 	return &Result{Text: b.String(), JSON: structured(state)}
 }
 
+// state describes the state of the job. started reports whether this call has started it.
 func (p *part) state(started bool) string {
 	switch {
 	case !p.info.Running:

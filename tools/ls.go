@@ -3,6 +3,7 @@ package tools
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -11,21 +12,24 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// mostEntries is how many entries of a directory ls shows.
-const mostEntries = 1000
+// maxEntries bounds the entries of a directory that ls shows.
+const maxEntries = 1000
+
+const lsDescription = "List a directory: directories first, then files with their sizes in bytes, by name; " +
+	"symbolic links with what they lead to. Use glob to look through a tree."
 
 func lsTool() Tool {
 	return Tool{
-		Name: "ls", op: OpLs, ReadOnly: true, run: (*call).ls,
-		Description: "List a directory: directories first, then files with their sizes in bytes, by name; symbolic links with what they lead to. Use glob to look through a tree.",
+		Name: "ls", op: OpLs, ReadOnly: true, run: (*call).ls, Description: lsDescription,
 		params: []param{
-			{name: "path", kind: "string", about: "The directory, absolute or relative to the work dir.", want: "the directory's path", def: ".", min: 1},
-			{name: "hidden", kind: "boolean", about: "Show names that begin with a dot, too.", def: false},
+			{name: "path", kind: "string", def: ".", min: 1,
+				about: "The directory, absolute or relative to the work dir.", want: "the directory's path"},
+			{name: "hidden", kind: "boolean", def: false, about: "Show names that begin with a dot, too."},
 		},
 	}
 }
 
-// entry is one of ls's JSON: {"path": ..., "entries": [...], "more": 0}.
+// entry is an entry in ls's JSON: {"path": ..., "entries": [...], "more": 0}.
 type entry struct {
 	Name   string `json:"name"`
 	Type   string `json:"type"` // directory, file, symlink, other
@@ -33,7 +37,7 @@ type entry struct {
 	Target string `json:"target,omitempty"`
 }
 
-func describe(f sandbox.FileInfo) entry {
+func entryOf(f sandbox.FileInfo) entry {
 	e := entry{Name: clean(f.Name()), Type: "other", Size: f.Size(), Target: clean(f.Target())}
 	switch {
 	case f.IsDir():
@@ -46,6 +50,7 @@ func describe(f sandbox.FileInfo) entry {
 	return e
 }
 
+// String returns the entry as a line of the result's text.
 func (e entry) String() string {
 	switch name := show(e.Name); e.Type {
 	case "directory":
@@ -69,32 +74,26 @@ func (c *call) ls(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	files, err := c.sb.ReadDir(ctx, real)
-	if e := (*sandbox.Error)(nil); asError(err, &e) && e.Code == sandbox.CodeNotDir {
+	if e, ok := errors.AsType[*sandbox.Error](err); ok && e.Code == sandbox.CodeNotDir {
 		return nil, stop("%s is a file, not a directory%s", show(name), c.hint("read_file", ": use read_file to read it"))
 	}
 	if err != nil {
 		return nil, c.failure(ctx, name, err)
 	}
 	slices.SortStableFunc(files, func(a, b sandbox.FileInfo) int {
-		if a.IsDir() != b.IsDir() {
-			if a.IsDir() {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Compare(a.Name(), b.Name())
+		return cmp.Or(trueFirst(a.IsDir(), b.IsDir()), cmp.Compare(a.Name(), b.Name()))
 	})
-	hidden, left := 0, 0
+	hidden, more := 0, 0
 	entries := []entry{}
-	p := c.pages()
+	p := c.page()
 	for _, f := range files {
 		if !c.args.flag("hidden") && strings.HasPrefix(f.Name(), ".") {
 			hidden++
 			continue
 		}
-		e := describe(f)
-		if left > 0 || len(entries) == mostEntries || !p.add(e.String()) {
-			left++
+		e := entryOf(f)
+		if more > 0 || len(entries) == maxEntries || !p.add(e.String()) {
+			more++
 			continue
 		}
 		entries = append(entries, e)
@@ -102,8 +101,9 @@ func (c *call) ls(ctx context.Context) (*Result, error) {
 	if len(entries) == 0 {
 		p.WriteString("(empty directory)\n")
 	}
-	if left > 0 {
-		fmt.Fprintf(p, "[%s not shown%s]\n", plural(left, "more entry", "more entries"), c.hint("glob", ": use glob with a pattern such as a* and this path"))
+	if more > 0 {
+		fmt.Fprintf(p, "[%s not shown%s]\n", plural(more, "more entry", "more entries"),
+			c.hint("glob", ": use glob with a pattern such as a* and this path"))
 	}
 	if hidden > 0 {
 		fmt.Fprintf(p, "[%s not shown: set hidden]\n", plural(hidden, "hidden entry", "hidden entries"))
@@ -112,5 +112,16 @@ func (c *call) ls(ctx context.Context) (*Result, error) {
 		Path    string  `json:"path"`
 		Entries []entry `json:"entries"`
 		More    int     `json:"more"`
-	}{clean(real), entries, left})}, nil
+	}{clean(real), entries, more})}, nil
+}
+
+// trueFirst compares two bools for a sort.
+func trueFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
 }

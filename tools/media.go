@@ -2,25 +2,29 @@ package tools
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"image"
-	_ "image/gif" // for dimensions
-	_ "image/jpeg"
-	_ "image/png"
 	"net/http"
+	"path"
+	"strings"
+
+	"github.com/drydock-go/drydock/sandbox"
 )
 
 const (
-	// probe is how much of a file tells what it is; a NUL byte in it makes it binary.
-	probe = 8000
-	// maxImage and maxDocument are how many bytes of one can be read.
-	// Models take 5 MiB of an image as base64, which makes four bytes of three.
+	// sniffed is how many bytes of a file are read to find out its type. A NUL byte among
+	// them makes it binary.
+	sniffed = 8000
+	// maxImage and maxDocument bound the bytes of an image and of a document. Models take
+	// 5 MiB of an image in base64, which turns three bytes into four.
 	maxImage    = 5 << 20 / 4 * 3
 	maxDocument = 8 << 20
 )
 
-// sniff returns the media type of what is not text, by its first bytes, and "" of text.
+// sniff returns the media type of a file by its first bytes, or "" if it is text.
 func sniff(head []byte) string {
 	starts := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
 	switch {
@@ -46,8 +50,8 @@ func sniff(head []byte) string {
 	return http.DetectContentType(head)
 }
 
-// dimensions returns width and height in pixels. A model's service refuses the whole
-// conversation for one image that it cannot decode, so the beginning is looked at here.
+// dimensions returns the width and height of an image in pixels. It decodes the beginning,
+// because a model's service refuses the whole conversation for one image that is damaged.
 func dimensions(kind string, data []byte) (width, height int, err error) {
 	if kind == "image/webp" {
 		return webpDimensions(data)
@@ -80,4 +84,55 @@ func webpDimensions(data []byte) (width, height int, err error) {
 		}
 	}
 	return 0, 0, errors.New("unknown kind of WebP")
+}
+
+// readMedia returns a file that is not text.
+func (c *call) readMedia(ctx context.Context, name, real, kind string) (*Result, error) {
+	info, err := c.sb.Stat(ctx, real)
+	if err != nil {
+		return nil, c.failure(ctx, name, err)
+	}
+	image := strings.HasPrefix(kind, "image/")
+	limit := int64(maxDocument)
+	switch {
+	case image:
+		limit = maxImage
+	case kind != "application/pdf":
+		return nil, stop("%s is a binary file (%s, %d bytes), which cannot be shown as text%s", show(name), kind, info.Size(),
+			c.hint("execute", ": look into it by execute, with a program such as od -c, unzip -l or python"))
+	}
+	tooLarge := func() error {
+		return stop("%s is %s of %d bytes, and at most %d can be read%s", show(name), kind, info.Size(), limit,
+			c.hint("execute", ": make it smaller with a program, by execute"))
+	}
+	if info.Size() > limit {
+		return nil, tooLarge()
+	}
+	data, err := c.sb.ReadFile(ctx, real, &sandbox.ReadOptions{Limit: limit + 1})
+	if err != nil {
+		return nil, c.failure(ctx, name, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, tooLarge()
+	}
+	r := &Result{Text: fmt.Sprintf("%s: %s, %d bytes", show(name), kind, len(data))}
+	width, height := 0, 0
+	if image {
+		if width, height, err = dimensions(kind, data); err != nil {
+			return nil, stop("%s begins like %s, but is damaged (%v) and cannot be shown", show(name), kind, err)
+		}
+		r.Text += fmt.Sprintf(", %d x %d pixels", width, height)
+		r.Images = []Image{{MediaType: kind, Data: data}}
+	} else {
+		r.Documents = []Document{{MediaType: kind, Name: clean(path.Base(real)), Data: data}}
+	}
+	c.remember(real, fileHash(data))
+	r.JSON = structured(struct {
+		Path   string `json:"path"`
+		Type   string `json:"media_type"`
+		Size   int    `json:"size"`
+		Width  int    `json:"width,omitempty"`
+		Height int    `json:"height,omitempty"`
+	}{clean(real), kind, len(data), width, height})
+	return r, nil
 }

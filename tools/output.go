@@ -8,14 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-// headTail keeps the first and the last half of what is written to it. It is safe for
-// concurrent writes.
+// headTail keeps the first and the last part of what is written to it, half of the limit
+// each. It is safe for concurrent writes. Packages dockercli and sandbox have such writers
+// for their own limits, which a package beside them cannot import.
 type headTail struct {
-	limit int
+	limit int // bytes
 
 	mu      sync.Mutex
 	head    []byte
-	tail    []byte // at most twice what is kept of it
+	tail    []byte // up to twice as long as what is kept of it in the end
 	dropped int64
 }
 
@@ -40,13 +41,14 @@ func (h *headTail) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// String returns what was kept, and settles dropped. It cuts no character in two.
+// String returns the bytes that are kept, with a note in place of those that are not. It cuts
+// the tail to its half, and cuts no character in two, so dropped is right only afterwards.
 func (h *headTail) String() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if over := len(h.tail) - (h.limit - h.limit/2); over > 0 {
-		h.dropped += int64(over)
-		h.tail = h.tail[over:]
+	if excess := len(h.tail) - (h.limit - h.limit/2); excess > 0 {
+		h.dropped += int64(excess)
+		h.tail = h.tail[excess:]
 	}
 	if h.dropped == 0 {
 		return string(h.head) + string(h.tail)
@@ -61,20 +63,20 @@ func (h *headTail) String() string {
 	return fmt.Sprintf("%s\n[... %d bytes dropped ...]\n%s", head, h.dropped, tail)
 }
 
-// text returns what was kept as text for a model, and how many bytes are not in it.
+// text returns what is kept as text for a model, and how many bytes are not in it.
 func (h *headTail) text() (text string, dropped int64) {
 	text = plain(h.String())
 	if len(text) <= h.limit+100 {
 		return text, h.dropped
 	}
-	// Bytes that are no UTF-8 take three times the room.
+	// Bytes that are no UTF-8 became U+FFFD, which takes three bytes.
 	again := &headTail{limit: h.limit, dropped: h.dropped}
 	_, _ = again.Write([]byte(text))
 	text = again.String()
 	return text, again.dropped
 }
 
-// line writes text that begins on a line of its own. Nothing else may write.
+// line writes text on a line of its own. Nothing may be written meanwhile.
 func (h *headTail) line(text string) {
 	if end := *h.end(); len(end) > 0 && end[len(end)-1] != '\n' {
 		_, _ = h.Write([]byte{'\n'})
@@ -82,17 +84,18 @@ func (h *headTail) line(text string) {
 	_, _ = h.Write([]byte(text))
 }
 
-// lines writes to a headTail by whole lines, so that those of two streams stay apart.
-type lines struct {
+// lineWriter writes to a headTail by whole lines, so that the lines of two streams are not
+// mixed.
+type lineWriter struct {
 	to   *headTail
-	part []byte
+	part []byte // of a line whose end is yet to come
 }
 
-func (l *lines) Write(b []byte) (int, error) {
-	const longest = 8 << 10
+func (l *lineWriter) Write(b []byte) (int, error) {
+	const maxPart = 8 << 10 // bytes that are held back
 	l.part = append(l.part, b...)
 	end := bytes.LastIndexByte(l.part, '\n') + 1
-	if len(l.part)-end > longest {
+	if len(l.part)-end > maxPart {
 		end = len(l.part)
 	}
 	_, _ = l.to.Write(l.part[:end])
@@ -100,18 +103,18 @@ func (l *lines) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// flush writes what is left, when no more comes.
-func (l *lines) flush() {
+// flush writes the last line, if it has no end.
+func (l *lineWriter) flush() {
 	if len(l.part) > 0 {
 		l.to.line(string(l.part))
 		l.part = nil
 	}
 }
 
-// size is how many bytes were written.
+// size returns how many bytes were written.
 func (h *headTail) size() int64 { return int64(len(h.head)+len(h.tail)) + h.dropped }
 
-// end is where the last bytes are kept.
+// end returns the half that has the last bytes.
 func (h *headTail) end() *[]byte {
 	if len(h.tail) > 0 {
 		return &h.tail
@@ -119,17 +122,16 @@ func (h *headTail) end() *[]byte {
 	return &h.head
 }
 
-// begun matches the beginning of a control sequence or of a line's end, of which the rest is
-// yet to come.
+// begun matches the beginning of a control sequence or of "\r\n" at the end of a text.
 var begun = regexp.MustCompile("(?:\r|\x1b(?:\\[[0-?]*[ -/]*|[\\]PX^_][^\x07\x1b]*\x1b?|[ -/]+)?)$")
 
-// hold takes back the beginning of a character, a control sequence or a line's end, and
-// returns how many bytes that were.
-func (h *headTail) hold() int64 {
-	const longest = 100 // what goes on for longer is none
+// takeBack removes the beginning of a character, a control sequence or a line's end from the
+// end of what is kept, whose rest is yet to be written, and returns its bytes.
+func (h *headTail) takeBack() int64 {
+	const maxSequence = 100 // no control sequence is longer
 	end := h.end()
 	n := cutRune(*end)
-	last := (*end)[max(0, len(*end)-longest):]
+	last := (*end)[max(0, len(*end)-maxSequence):]
 	if at := begun.FindIndex(last); at != nil {
 		n = max(n, len(last)-at[0])
 	}
@@ -137,7 +139,7 @@ func (h *headTail) hold() int64 {
 	return int64(n)
 }
 
-// cutRune is how many bytes at the end of b are the beginning of a character.
+// cutRune returns how many bytes at the end of b are the beginning of a character.
 func cutRune(b []byte) int {
 	for i := 1; i < utf8.UTFMax && i <= len(b); i++ {
 		if start := len(b) - i; utf8.RuneStart(b[start]) {
@@ -150,8 +152,8 @@ func cutRune(b []byte) int {
 	return 0
 }
 
-// lastLine is how many bytes were written after the last end of a line, or -1 where that
-// is not known.
+// lastLine returns how many bytes were written after the last line end, or -1 if it is not
+// among the bytes that are kept.
 func (h *headTail) lastLine() int64 {
 	kept := h.tail
 	if h.dropped == 0 {

@@ -11,14 +11,6 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-const (
-	// maxFigures and maxFigureBytes bound the images of one call, beside maxImage for each.
-	maxFigures     = 8
-	maxFigureBytes = 2 * maxImage
-	// maxHTML bounds the HTML in the JSON of one call.
-	maxHTML = 1 << 20
-)
-
 // interpreter is what the tools need of a sandbox.Interpreter.
 type interpreter interface {
 	Run(ctx context.Context, code string, opts *sandbox.ExecutionOptions) (*sandbox.Execution, error)
@@ -26,28 +18,31 @@ type interpreter interface {
 	Close() error
 }
 
-// startPython is replaced by tests, whose sandboxes have no interpreters.
-var startPython = func(ctx context.Context, sb Sandbox, o *sandbox.InterpreterOptions) (interpreter, error) {
-	return sb.Interpreter(ctx, sandbox.Python, o)
-}
-
-// pythonState is the Python of a Set, guarded by Set.mu; calls hold the lock of pythonLock.
+// pythonState is the Python of a Set. Set.mu guards it; a call holds the lock of pythonLock.
 type pythonState struct {
 	in   interpreter // nil until it is needed
-	lost bool        // variables of before are gone, and the model was not told yet
+	lost bool        // variables are gone, and the model was not told yet
 }
 
-const pythonLock = "python" // no path, for those begin with /
+// pythonLock is the key that calls of python lock.
+const pythonLock = "python"
+
+// pythonDescription has the default timeout in seconds for %d.
+const pythonDescription = "Run Python code in the sandbox and return what it prints and the value of its last " +
+	"expression; figures (matplotlib) come as images. Variables, imports and functions last from one call to the " +
+	"next. Code is interrupted after timeout_seconds (%d unless given)."
 
 func pythonTool(o *Options) Tool {
-	usual, longest := o.seconds()
+	timeout, maxTimeout := o.seconds()
 	return Tool{
 		Name: "python", op: OpExecute, Destructive: true, run: (*call).runPython,
-		Description: fmt.Sprintf("Run Python code in the sandbox and return what it prints and the value of its last expression; figures (matplotlib) come as images. Variables, imports and functions last from one call to the next. Code is interrupted after timeout_seconds (%d unless given).", usual),
+		Description: fmt.Sprintf(pythonDescription, timeout),
 		params: []param{
-			{name: "code", kind: "string", about: "The code.", want: "Python code", max: 1_000_000},
-			{name: "timeout_seconds", kind: "integer", about: "Seconds after which it is interrupted.", want: "the seconds", def: usual, min: 1, max: longest},
-			{name: "restart", kind: "boolean", about: "Start anew, without variables, before the code is run; code can be left out.", def: false},
+			{name: "code", kind: "string", max: 1_000_000, about: "The code.", want: "Python code"},
+			{name: "timeout_seconds", kind: "integer", def: timeout, min: 1, max: maxTimeout,
+				about: "Seconds after which it is interrupted.", want: "the seconds"},
+			{name: "restart", kind: "boolean", def: false,
+				about: "Start anew, without variables, before the code is run; code can be left out."},
 		},
 	}
 }
@@ -71,11 +66,11 @@ func (c *call) runPython(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	if blank {
-		c.lost(false)
+		c.setLost(false)
 		return &Result{Text: "Python was started anew: there are no variables"}, nil
 	}
 	out := &headTail{limit: c.o.MaxOutput - 2*reserve}
-	stdout, stderr := &lines{to: out}, &lines{to: out}
+	stdout, stderr := &lineWriter{to: out}, &lineWriter{to: out}
 	e, err := in.Run(ctx, code, &sandbox.ExecutionOptions{
 		Timeout: time.Duration(seconds) * time.Second, Stdout: stdout, Stderr: stderr,
 	})
@@ -83,21 +78,21 @@ func (c *call) runPython(ctx context.Context) (*Result, error) {
 	stderr.flush()
 	if err != nil {
 		if e != nil && e.StateLost {
-			c.lost(true)
+			c.setLost(true)
 		}
 		return nil, c.pythonFailure(ctx, err)
 	}
 	return c.execution(e, out, seconds), nil
 }
 
-// interpreter returns the Set's Python, started where it is not there.
+// interpreter returns the Set's Python. It starts it if there is none.
 func (c *call) interpreter(ctx context.Context, restart bool, seconds int) (interpreter, error) {
 	c.mu.Lock()
 	in, closed := c.python.in, c.closed
 	c.mu.Unlock()
 	switch {
 	case closed:
-		return nil, errors.New("tools: python was called after Close")
+		return nil, errors.New("tools: python was called after Close: make another Set")
 	case in != nil && !restart:
 		return in, nil
 	}
@@ -105,14 +100,15 @@ func (c *call) interpreter(ctx context.Context, restart bool, seconds int) (inte
 	defer cancel()
 	var err error
 	if in != nil {
-		c.lost(true) // also where that fails
+		c.setLost(true) // even if the restart fails
 		err = in.Restart(starting)
 	} else {
-		in, err = startPython(starting, c.sb, &sandbox.InterpreterOptions{Env: c.o.Env, Dir: c.o.Dir})
+		in, err = c.processes.startPython(starting, &sandbox.InterpreterOptions{Env: c.o.Env, Dir: c.o.Dir})
 	}
 	if err != nil {
 		if starting.Err() != nil && context.Cause(ctx) == nil {
-			return nil, stop("Python did not start within %d s: raise timeout_seconds%s", seconds, c.hint("execute", ", or look with execute what keeps the sandbox busy"))
+			return nil, stop("Python did not start within %d s: raise timeout_seconds%s", seconds,
+				c.hint("execute", ", or find out with execute what keeps the sandbox busy"))
 		}
 		return nil, c.pythonFailure(ctx, err)
 	}
@@ -122,50 +118,42 @@ func (c *call) interpreter(ctx context.Context, restart bool, seconds int) (inte
 	}
 	c.mu.Unlock()
 	if closed {
-		// Close did not know of it.
+		// Close has not seen it.
 		return nil, errors.Join(errors.New("tools: the Set was closed while Python started"), in.Close())
 	}
 	return in, nil
 }
 
-// lost notes whether variables are gone that the model has not been told of by the result
-// of a new interpreter, and returns what was noted before.
-func (s *Set) lost(now bool) (before bool) {
+// setLost sets whether the model has yet to be told that variables are gone, and returns
+// whether it had.
+func (s *Set) setLost(now bool) (before bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before, s.python.lost = s.python.lost, now
 	return before
 }
 
-// pythonFailure is failure for the interpreter.
+// pythonFailure is failure for an operation on the interpreter.
 func (c *call) pythonFailure(ctx context.Context, err error) error {
 	c.mu.Lock()
 	closed := c.closed
 	c.mu.Unlock()
-	e := (*sandbox.Error)(nil)
+	e, ok := errors.AsType[*sandbox.Error](err)
 	switch {
 	case closed, context.Cause(ctx) != nil, errors.Is(err, sandbox.ErrLost), errors.Is(err, sandbox.ErrClosed), errors.Is(err, sandbox.ErrEngine):
 		return err
 	case errors.Is(err, fs.ErrNotExist):
-		return stop("this sandbox has no python3: python cannot be used here%s", c.hint("execute", "; use execute with the shell and the programs that there are"))
-	case errors.As(err, &e) && e.Code == "":
-		// The sandbox is well, and Python is not.
-		return stop("Python failed: %s; call python again with restart%s", plain(err.Error()), c.hint("execute", ", or look with execute what is wrong with python3"))
+		return stop("this sandbox has no python3: python cannot be used here%s",
+			c.hint("execute", "; use execute with the shell and the programs that there are"))
+	case ok && e.Code == "":
+		// Python has failed, and the sandbox has not.
+		return stop("Python failed: %s; call python again with restart%s", plain(err.Error()),
+			c.hint("execute", ", or find out with execute what is wrong with python3"))
 	}
 	return c.failure(ctx, "python3", err)
 }
 
-// shown is a sandbox.Display in python's JSON: {"outcome": ..., "displays": [...]}.
-type shown struct {
-	Value  bool   `json:"value,omitempty"` // of the last expression
-	Text   string `json:"text,omitempty"`
-	HTML   string `json:"html,omitempty"`  // as hostile as all that comes out of a sandbox
-	Image  string `json:"image,omitempty"` // its media type; the images are in their order
-	Width  int    `json:"width,omitempty"`
-	Height int    `json:"height,omitempty"`
-}
-
-// execution is the result of code of which the output is in out.
+// execution returns the result of code whose output is in out.
 func (c *call) execution(e *sandbox.Execution, out *headTail, seconds int) *Result {
 	r := &Result{IsError: e.Exception != nil || !e.OK()}
 	displays, notes := c.displays(e.Displays, out, r)
@@ -182,7 +170,7 @@ func (c *call) execution(e *sandbox.Execution, out *headTail, seconds int) *Resu
 		raised = &exception{cutText(clean(x.Name), 1000), cutText(clean(x.Value), c.o.MaxOutput)}
 	}
 	var p strings.Builder
-	if c.lost(e.StateLost) || e.Restarted {
+	if c.setLost(e.StateLost) || e.Restarted {
 		p.WriteString("[Python was started anew before this: variables and imports of earlier calls are gone]\n")
 	}
 	text, dropped := out.text()
@@ -198,85 +186,20 @@ func (c *call) execution(e *sandbox.Execution, out *headTail, seconds int) *Resu
 	}
 	r.Text = strings.TrimSuffix(p.String(), "\n")
 	r.JSON = structured(struct {
-		Outcome   string     `json:"outcome"`
-		ExitCode  int        `json:"exit_code"`
-		Signal    string     `json:"signal,omitempty"`
-		StateLost bool       `json:"state_lost"`
-		Millis    int64      `json:"duration_ms"`
-		Dropped   int64      `json:"dropped_bytes,omitempty"`
-		Exception *exception `json:"exception,omitempty"`
-		Displays  []shown    `json:"displays"`
+		Outcome   string         `json:"outcome"`
+		ExitCode  int            `json:"exit_code"`
+		Signal    string         `json:"signal,omitempty"`
+		StateLost bool           `json:"state_lost"`
+		Millis    int64          `json:"duration_ms"`
+		Dropped   int64          `json:"dropped_bytes,omitempty"`
+		Exception *exception     `json:"exception,omitempty"`
+		Displays  []displayEntry `json:"displays"`
 	}{string(e.Outcome), e.ExitCode, e.Signal, e.StateLost, e.Duration.Milliseconds(), dropped, raised, displays})
 	return r
 }
 
-// displays writes what code has shown to out, but for images, which it puts in the result.
-// notes say what is not there.
-func (c *call) displays(all []sandbox.Display, out *headTail, r *Result) (list []shown, notes []string) {
-	list = []shown{}
-	html, size, more := 0, 0, 0
-	for _, d := range all {
-		s := shown{Value: d.Value}
-		text, image := displayed(d)
-		switch kind := sniff(image[:min(len(image), probe)]); {
-		case image == nil:
-			out.line(strings.TrimSuffix(text, "\n") + "\n")
-			s.Text = cutText(clean(text), c.o.MaxOutput)
-		case !strings.HasPrefix(kind, "image/"):
-			out.line("[an image that is damaged]\n")
-		case len(image) > maxImage:
-			out.line(fmt.Sprintf("[an image of %d bytes, which is more than the %d that can be shown: make it smaller]\n", len(image), maxImage))
-		case len(r.Images) == maxFigures || size+len(image) > maxFigureBytes:
-			more++
-		default:
-			width, height, err := dimensions(kind, image)
-			if err != nil {
-				out.line(fmt.Sprintf("[an image that is damaged (%v)]\n", err))
-				break
-			}
-			size += len(image)
-			r.Images = append(r.Images, Image{MediaType: kind, Data: image})
-			s.Image, s.Width, s.Height = kind, width, height
-			out.line(fmt.Sprintf("[image %d: %s, %d bytes, %d x %d pixels]\n", len(r.Images), kind, len(image), width, height))
-		}
-		if text := clean(string(d.Data["text/html"])); html+len(text) <= maxHTML {
-			html += len(text)
-			s.HTML = text
-		}
-		if s != (shown{Value: d.Value}) {
-			list = append(list, s)
-		}
-	}
-	if more > 0 {
-		notes = append(notes, fmt.Sprintf("%s left out, because at most %d images and %d bytes of them are shown at once: show them in another call, or write them to files%s",
-			plural(more, "image was", "images were"), maxFigures, maxFigureBytes, c.hint("read_file", " and look at them with read_file")))
-	}
-	return list, notes
-}
-
-// forms are the kinds of text that a display can be, the plainest first.
-var forms = []string{"text/plain", "text/markdown", "text/latex", "application/json", "text/html"}
-
-// displayed is a display as text, or an image.
-func displayed(d sandbox.Display) (text string, image []byte) {
-	for _, kind := range []string{"image/png", "image/jpeg"} {
-		if data, ok := d.Data[kind]; ok {
-			return "", data
-		}
-	}
-	for _, kind := range forms {
-		if data, ok := d.Data[kind]; ok {
-			return string(data), nil
-		}
-	}
-	if _, ok := d.Data["image/svg+xml"]; ok {
-		return "[an SVG image, which cannot be shown: draw it as PNG]", nil
-	}
-	return "[something that cannot be shown]", nil
-}
-
-// pythonOutcome says how code ended where it did not by itself or by an exception, and
-// what became of the variables.
+// pythonOutcome describes the end of code and the state of its variables. It is empty if code
+// ended by itself or by an exception, and the variables are kept.
 func (c *call) pythonOutcome(e *sandbox.Execution, seconds int) string {
 	variables := "; variables and imports are kept"
 	if e.StateLost {
@@ -284,11 +207,12 @@ func (c *call) pythonOutcome(e *sandbox.Execution, seconds int) string {
 	}
 	switch {
 	case e.Outcome == sandbox.TimedOut:
-		did := "interrupted"
+		end := "interrupted"
 		if e.StateLost {
-			did = "killed"
+			end = "killed"
 		}
-		return fmt.Sprintf("timed out after %d s and was %s%s; do less at once, run it as a program%s", seconds, did, variables, c.hint("start_job", " with start_job")) + c.longer(seconds)
+		return fmt.Sprintf("timed out after %d s and was %s%s; do less at once, run it as a program%s",
+			seconds, end, variables, c.hint("start_job", " with start_job")) + c.longer(seconds)
 	case e.Outcome == sandbox.Canceled:
 		return "interrupted" + variables
 	case e.StateLost:

@@ -15,16 +15,6 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-func showing(kindsAndData ...string) sandbox.Display {
-	d := sandbox.Display{Data: map[string][]byte{}}
-	for i := 0; i < len(kindsAndData); i += 2 {
-		d.Data[kindsAndData[i]] = []byte(kindsAndData[i+1])
-	}
-	return d
-}
-
-func value(d sandbox.Display) sandbox.Display { d.Value = true; return d }
-
 func TestPython(t *testing.T) {
 	result := func(o sandbox.Outcome, code int, rung sandbox.Rung) sandbox.Result {
 		return sandbox.Result{Outcome: o, ExitCode: code, Rung: rung}
@@ -90,44 +80,17 @@ func TestPythonJSON(t *testing.T) {
 	is.Equal(r.Images, []Image{{MediaType: "image/png", Data: []byte(png)}})
 	is.True(len(r.Text) <= 1000)
 	var v struct {
-		Displays []shown
+		Displays []displayEntry
 	}
 	is.NoErr(json.Unmarshal(r.JSON, &v))
-	is.Equal(v.Displays[0], shown{Image: "image/png", Width: 3, Height: 2})
-	is.Equal(v.Displays[1], shown{Value: true, Text: "t", HTML: "<table>"})
+	is.Equal(v.Displays[0], displayEntry{Image: "image/png", Width: 3, Height: 2})
+	is.Equal(v.Displays[1], displayEntry{Value: true, Text: "t", HTML: "<table>"})
 	is.Equal(v.Displays[2].HTML, "") // more than there is room for
 	is.Equal(fields(t, r, "outcome", "exit_code", "state_lost", "duration_ms", "exception"),
 		"outcome=exited exit_code=1 state_lost=false duration_ms=2000 exception=map[name:ValueError value:bad]")
 }
 
-func TestPythonBounds(t *testing.T) {
-	is := is.New(t)
-	sb := NewFake(nil)
-	s := newSet(t, sb, nil)
-	var many []sandbox.Display
-	for range maxFigures + 3 {
-		many = append(many, showing("image/png", picture(t, "image/png")))
-	}
-	sb.Python = Prints("", sandbox.Execution{Displays: many})
-	r := use(t, s, "python", object{"code": "x"})
-	is.Equal(len(r.Images), maxFigures)
-	is.True(strings.HasSuffix(r.Text, "[3 images were left out, because at most 8 images and 7864320 bytes of them are shown at once: show them in another call, or write them to files and look at them with read_file]"))
-
-	large := showing("image/png", picture(t, "image/png")+strings.Repeat("\x00", maxImage-100))
-	sb.Python = Prints("", sandbox.Execution{Displays: []sandbox.Display{large, large, large}})
-	r = use(t, s, "python", object{"code": "x"})
-	is.Equal(len(r.Images), 2)
-	is.True(strings.Contains(r.Text, "[1 image was left out, "))
-
-	sb.Python = Prints("BEGIN"+strings.Repeat("é", 100_000), sandbox.Execution{Exception: &sandbox.Exception{Text: "ValueError: bad"}})
-	r = use(t, s, "python", object{"code": "x"})
-	is.True(len(r.Text) <= DefaultMaxOutput)
-	is.True(strings.HasPrefix(r.Text, "BEGIN"))
-	is.True(strings.Contains(r.Text, "é\nValueError: bad\n[")) // the end is not lost
-	is.True(strings.HasSuffix(r.Text, " bytes were dropped in the middle: print less, or write it to a file]"))
-}
-
-// One interpreter serves all calls, and what becomes of its variables is told.
+// One interpreter serves all calls, and results say when its variables are gone.
 func TestPythonState(t *testing.T) {
 	is := is.New(t)
 	sb := NewFake(nil)
@@ -175,11 +138,11 @@ func TestPythonState(t *testing.T) {
 func TestPythonConcurrent(t *testing.T) {
 	is := is.New(t)
 	sb := NewFake(nil)
-	var inside, most atomic.Int32
+	var inside, maxInside atomic.Int32
 	begun, closed := make(chan struct{}, 8), make(chan struct{})
 	sb.Python = func(ctx context.Context, code string, o *sandbox.ExecutionOptions) (*sandbox.Execution, error) {
-		if n := inside.Add(1); n > most.Load() {
-			most.Store(n)
+		if n := inside.Add(1); n > maxInside.Load() {
+			maxInside.Store(n)
 		}
 		defer inside.Add(-1)
 		begun <- struct{}{}
@@ -198,7 +161,7 @@ func TestPythonConcurrent(t *testing.T) {
 	is.NoErr(s.Close())
 	close(closed)
 	is.True(strings.HasPrefix((<-first).Text, "(no output)\n[interrupted; "))
-	is.Equal(most.Load(), int32(1))
+	is.Equal(maxInside.Load(), int32(1))
 	is.Equal(len(s.locks), 0)
 }
 
@@ -218,7 +181,7 @@ func TestPythonFailures(t *testing.T) {
 		return nil, &sandbox.Error{Op: "start interpreter", Name: "python", Err: errors.New("the interpreter ended before it could run code: exit code 1")}
 	}
 	r = use(t, s, "python", object{"code": "1"})
-	is.Equal(r.Text, "Python failed: start interpreter python: the interpreter ended before it could run code: exit code 1; call python again with restart, or look with execute what is wrong with python3")
+	is.Equal(r.Text, "Python failed: start interpreter python: the interpreter ended before it could run code: exit code 1; call python again with restart, or find out with execute what is wrong with python3")
 	is.True(r.IsError)
 	for _, broken := range []error{sandbox.ErrLost, sandbox.ErrClosed, sandbox.ErrEngine} {
 		sb.Python = func(context.Context, string, *sandbox.ExecutionOptions) (*sandbox.Execution, error) {
@@ -229,7 +192,7 @@ func TestPythonFailures(t *testing.T) {
 	}
 }
 
-// Python is the command python3 -c CODE, of which the rules cannot judge what it runs.
+// Code is judged as the command python3 -c CODE, and the rules cannot judge what that runs.
 func TestPythonPermissions(t *testing.T) {
 	execute := func(def Action, rules ...Rule) *Permissions {
 		for i := range rules {
@@ -245,8 +208,8 @@ func TestPythonPermissions(t *testing.T) {
 		permissions *Permissions
 		want        Action
 		reason      string
-		there       bool // in a Set where somebody can be asked
-		alone       bool // and in one where nobody can
+		there       bool // in a Set with somebody to ask
+		alone       bool // in a Set with nobody to ask
 	}{
 		{"default", Default(), Ask, "", true, false},
 		{"permissive", Permissive(), Allow, "", true, true},
@@ -295,12 +258,12 @@ func TestPythonPermissions(t *testing.T) {
 				return Decision{}, nil
 			}})
 			alone := newSet(t, sb, &Options{Permissions: test.permissions})
-			is.Equal(with.has("python"), test.there)
-			is.Equal(alone.has("python"), test.alone)
+			is.Equal(with.tool("python") != nil, test.there)
+			is.Equal(alone.tool("python") != nil, test.alone)
 			r := use(t, with, "python", object{"code": code})
 			is.Equal(r.IsError, test.want != Allow)
 			is.Equal(len(asked) == 1, test.want == Ask)
-			if test.want == Ask { // who sees it exactly, both ways
+			if test.want == Ask { // and sees the code, both ways
 				is.Equal(asked[0].Tool, "python")
 				is.Equal(asked[0].Operation, OpExecute)
 				is.Equal(asked[0].Command, "python3 -c 'import os\nos.remove('\\''a b'\\'')'")
@@ -313,7 +276,7 @@ func TestPythonPermissions(t *testing.T) {
 			// It is never more than the same code by execute.
 			command, _, _ := p.command("python3 -c " + quote(code))
 			is.Equal(stricter(command, got), got)
-			// Nor does restart start what may not run.
+			// Nor does restart start Python if no code may run.
 			starts := sb.python.starts
 			if none, _ := p.python(""); none != Allow {
 				is.True(use(t, alone, "python", object{"restart": true}).IsError)
@@ -323,7 +286,7 @@ func TestPythonPermissions(t *testing.T) {
 	}
 }
 
-// What is always allowed is this code, and neither other code nor a command.
+// Always is for this code, and neither for other code nor for a command.
 func TestPythonAlways(t *testing.T) {
 	is := is.New(t)
 	sb := NewFake(nil)

@@ -3,42 +3,49 @@ package tools
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"path"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/drydock-go/drydock/sandbox"
 )
 
 const (
-	// defaultLines is how many lines read_file shows, longestLine how many characters of
-	// each.
+	// defaultLines is how many lines read_file shows unless the call says.
 	defaultLines = 2000
-	longestLine  = 2000
-	// mostLine bounds the number of a line and of lines.
-	mostLine = 1_000_000_000
+	// maxLineLength bounds the characters of a line that are shown.
+	maxLineLength = 2000
+	// maxLine bounds the number of a line, and of lines.
+	maxLine = 1_000_000_000
 )
 
+const (
+	readNumbers = "Read a file. Text comes as numbered lines (number, tab, line)"
+	readAnchors = "Read a file. Text comes as lines with anchors (number:hash, tab, line), by which hashline_edit " +
+		"names them"
+	readDescription = "; lines are cut after 2000 characters. PNG, JPEG, GIF and WebP images and PDF documents " +
+		"come as such, whatever they are called. A file has to be read before it can be changed."
+)
+
+// filePath is the parameter of tools that read or change a file.
+var filePath = param{name: "path", kind: "string", required: true, min: 1,
+	about: "The file, absolute or relative to the work dir.", want: "the file's path"}
+
 func readTool(o *Options) Tool {
-	about := "Read a file. Text comes as numbered lines (number, tab, line)"
+	description := readNumbers + readDescription
 	if o.HashLine {
-		about = "Read a file. Text comes as lines with anchors (number:hash, tab, line), by which hashline_edit names them"
+		description = readAnchors + readDescription
 	}
 	return Tool{
-		Name: "read_file", op: OpRead, ReadOnly: true, run: (*call).read,
-		Description: about + "; lines are cut after 2000 characters. PNG, JPEG, GIF and WebP images and PDF documents come as such, whatever they are called. A file has to be read before it can be changed.",
+		Name: "read_file", op: OpRead, ReadOnly: true, run: (*call).read, Description: description,
 		params: []param{
-			{name: "path", kind: "string", about: "The file, absolute or relative to the work dir.", want: "the file's path", required: true, min: 1},
-			{name: "offset", kind: "integer", about: "The first line to read, from 1.", want: "the number of a line", def: 1, min: 1, max: mostLine},
-			{name: "limit", kind: "integer", about: "How many lines to read at most.", want: "the number of lines", def: defaultLines, min: 1, max: mostLine},
+			filePath,
+			{name: "offset", kind: "integer", def: 1, min: 1, max: maxLine,
+				about: "The first line to read, from 1.", want: "the number of a line"},
+			{name: "limit", kind: "integer", def: defaultLines, min: 1, max: maxLine,
+				about: "How many lines to read at most.", want: "the number of lines"},
 		},
 	}
 }
-
-// asError is errors.As for an error that may be nil.
-func asError(err error, e **sandbox.Error) bool { return err != nil && errors.As(err, e) }
 
 func (c *call) read(ctx context.Context) (*Result, error) {
 	name := c.args.str("path")
@@ -49,14 +56,14 @@ func (c *call) read(ctx context.Context) (*Result, error) {
 	if err := c.permit(ctx, real); err != nil {
 		return nil, err
 	}
-	head, err := c.sb.ReadFile(ctx, real, &sandbox.ReadOptions{Limit: probe})
+	head, err := c.sb.ReadFile(ctx, real, &sandbox.ReadOptions{Limit: sniffed})
 	if err != nil {
 		return nil, c.failure(ctx, name, err)
 	}
 	if kind := sniff(head); kind != "" {
 		return c.readMedia(ctx, name, real, kind)
 	}
-	// Room for the output several times over, because long lines are cut in it.
+	// Much more than the output has room for, because long lines are cut afterwards.
 	lines, err := c.sb.ReadLines(ctx, real, &sandbox.LineOptions{
 		First: c.args.num("offset"), Count: c.args.num("limit"), MaxBytes: max(1<<20, 4*c.o.MaxOutput),
 	})
@@ -64,7 +71,7 @@ func (c *call) read(ctx context.Context) (*Result, error) {
 		return nil, c.failure(ctx, name, err)
 	}
 	first, last := c.args.num("offset"), 0
-	p := c.pages()
+	p := c.page()
 	switch {
 	case lines.Total == 0:
 		p.WriteString("(empty file)\n")
@@ -95,15 +102,13 @@ func (c *call) read(ctx context.Context) (*Result, error) {
 	}{clean(real), first, last, lines.Total, lines.Size, lines.Hash})}, nil
 }
 
-// number adds lines with their numbers, or anchors, and returns the last one's number.
-func (c *call) number(p *pages, lines *sandbox.Lines) (last int) {
-	n, left := lines.First, lines.Text
-	for len(left) > 0 {
-		line, rest, ended := bytes.Cut(left, []byte{'\n'})
-		left = rest
-		// The end of a line that MaxBytes cut is not known, and so neither is its hash.
-		whole := ended || !lines.Cut
-		if !p.add(c.line(n, line, whole)) {
+// number adds lines with their numbers or anchors to a page, and returns the number of the
+// last one that there was room for.
+func (c *call) number(p *page, lines *sandbox.Lines) (last int) {
+	n := lines.First
+	for line := range bytes.Lines(lines.Text) {
+		line, ended := bytes.CutSuffix(line, []byte{'\n'})
+		if !p.add(c.line(n, line, ended || !lines.Cut)) {
 			break
 		}
 		last = n
@@ -112,7 +117,8 @@ func (c *call) number(p *pages, lines *sandbox.Lines) (last int) {
 	return last
 }
 
-// line is a line as read_file shows it.
+// line returns a line without its end as read_file shows it. One that is not whole was cut
+// by LineOptions.MaxBytes, so that its hash is not known.
 func (c *call) line(n int, line []byte, whole bool) string {
 	label := fmt.Sprintf("%6d", n)
 	if c.o.HashLine {
@@ -123,70 +129,19 @@ func (c *call) line(n int, line []byte, whole bool) string {
 		label += ":" + hash
 	}
 	text := clean(string(bytes.TrimSuffix(line, []byte{'\r'})))
-	if count := utf8.RuneCountInString(text); count > longestLine || !whole {
+	if count := utf8.RuneCountInString(text); count > maxLineLength || !whole {
 		runes := 0
 		for i := range text {
-			if runes++; runes > longestLine {
+			if runes++; runes > maxLineLength {
 				text = text[:i]
 				break
 			}
 		}
-		more := fmt.Sprintf("%d more characters", max(count-longestLine, 0))
+		more := fmt.Sprintf("%d more characters", max(count-maxLineLength, 0))
 		if !whole {
 			more = "more than can be read at once"
 		}
 		text += fmt.Sprintf("... [line cut: %s%s]", more, c.hint("execute", "; use a command such as cut -c with execute"))
 	}
 	return label + "\t" + text
-}
-
-// readMedia returns what is not text.
-func (c *call) readMedia(ctx context.Context, name, real, kind string) (*Result, error) {
-	info, err := c.sb.Stat(ctx, real)
-	if err != nil {
-		return nil, c.failure(ctx, name, err)
-	}
-	image := strings.HasPrefix(kind, "image/")
-	limit := int64(maxDocument)
-	switch {
-	case image:
-		limit = maxImage
-	case kind != "application/pdf":
-		return nil, stop("%s is a binary file (%s, %d bytes), which cannot be shown as text%s", show(name), kind, info.Size(),
-			c.hint("execute", ": look into it with a program, such as od -c, unzip -l or python, by execute"))
-	}
-	tooLarge := func() error {
-		return stop("%s is %s of %d bytes, and at most %d can be read%s", show(name), kind, info.Size(), limit,
-			c.hint("execute", ": make a smaller one of it with a program, by execute"))
-	}
-	if info.Size() > limit {
-		return nil, tooLarge()
-	}
-	data, err := c.sb.ReadFile(ctx, real, &sandbox.ReadOptions{Limit: limit + 1})
-	if err != nil {
-		return nil, c.failure(ctx, name, err)
-	}
-	if int64(len(data)) > limit {
-		return nil, tooLarge()
-	}
-	r := &Result{Text: fmt.Sprintf("%s: %s, %d bytes", show(name), kind, len(data))}
-	width, height := 0, 0
-	if image {
-		if width, height, err = dimensions(kind, data); err != nil {
-			return nil, stop("%s begins like %s, but is damaged (%v) and cannot be shown", show(name), kind, err)
-		}
-		r.Text += fmt.Sprintf(", %d x %d pixels", width, height)
-		r.Images = []Image{{MediaType: kind, Data: data}}
-	} else {
-		r.Documents = []Document{{MediaType: kind, Name: clean(path.Base(real)), Data: data}}
-	}
-	c.remember(real, fileHash(data))
-	r.JSON = structured(struct {
-		Path   string `json:"path"`
-		Type   string `json:"media_type"`
-		Size   int    `json:"size"`
-		Width  int    `json:"width,omitempty"`
-		Height int    `json:"height,omitempty"`
-	}{clean(real), kind, len(data), width, height})
-	return r, nil
 }

@@ -1,9 +1,6 @@
 package tools
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"path"
 	"regexp"
 	"strconv"
@@ -12,11 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// show is a name as it is where that is harmless in a line of text, else quoted.
+// show returns a name as it is if all of its characters are printable, else quoted.
 func show(name string) string {
-	const longest = 1000
-	if len(name) > longest {
-		name = cutText(name, longest) + "..."
+	const maxName = 1000 // bytes
+	if len(name) > maxName {
+		name = cutText(name, maxName) + "..."
 	}
 	if name == "" || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(name)
@@ -24,8 +21,8 @@ func show(name string) string {
 	return name
 }
 
-// below returns name relative to dir, where it is below it or dir itself.
-func below(dir, name string) (string, bool) {
+// below returns name relative to dir. ok is false if it is neither below dir nor dir itself.
+func below(dir, name string) (rel string, ok bool) {
 	switch {
 	case dir == "/":
 		return strings.TrimPrefix(name, "/"), true
@@ -35,16 +32,16 @@ func below(dir, name string) (string, bool) {
 	return strings.CutPrefix(name, dir+"/")
 }
 
-// display is the path that a model gives to come back to this one: relative to the work
-// dir where that is shorter.
-func display(work, name string) string {
-	if rel, ok := below(work, name); ok && rel != "" && work != "/" {
+// modelPath returns a path in the form that a model should use: relative to the work dir if it
+// is below that, else absolute.
+func modelPath(workDir, name string) string {
+	if rel, ok := below(workDir, name); ok && rel != "" && workDir != "/" {
 		return rel
 	}
 	return path.Clean(name)
 }
 
-// quote is text as a word of the shell.
+// quote returns text as a word of the shell.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // cutText returns at most n bytes of text, ending with a whole character.
@@ -58,14 +55,16 @@ func cutText(text string, n int) string {
 	return text[:n]
 }
 
-// clean is text that can stand in JSON: what is not UTF-8 becomes U+FFFD.
+// clean returns text in valid UTF-8: bytes that are no UTF-8 become U+FFFD.
 func clean(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
-// escapes are the control sequences of terminals (ECMA-48): CSI, OSC and the like, and
-// two-character ones.
+// escapes matches the control sequences of terminals (ECMA-48): CSI; OSC, DCS, SOS, PM and
+// APC with their strings; and those of two characters. Packages dockercli and sandbox remove
+// them from output as well; neither imports this package.
 var escapes = regexp.MustCompile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b[\\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\\\)?|\x1b[ -/]*[0-~]")
 
-// plain is the output of a command without what only a terminal understands.
+// plain returns the output of a command without control sequences and control characters.
+// "\r\n" becomes "\n".
 func plain(text string) string {
 	text = escapes.ReplaceAllString(clean(text), "")
 	return strings.Map(func(r rune) rune {
@@ -76,56 +75,10 @@ func plain(text string) string {
 	}, strings.ReplaceAll(text, "\r\n", "\n"))
 }
 
-// bound is the last guard of Options.MaxOutput. The tools themselves stop earlier, where
-// they can say how to go on.
-func (s *Set) bound(text string) string {
-	text = clean(text)
-	if len(text) <= s.o.MaxOutput {
-		return text
-	}
-	note := "\n[cut: %d bytes more]"
-	kept := cutText(text, s.o.MaxOutput-len(note)-20)
-	return kept + fmt.Sprintf(note, len(text)-len(kept))
-}
-
-// reserve is what pages leave of the output for their last line.
-const reserve = 400
-
-// pages collects lines up to a number of bytes.
-type pages struct {
-	strings.Builder
-	room int
-}
-
-func (s *Set) pages() *pages { return &pages{room: s.o.MaxOutput - reserve} }
-
-// add adds a line, or reports that it does not fit.
-func (p *pages) add(line string) bool {
-	line = clean(line)
-	if p.room -= len(line) + 1; p.room < 0 {
-		return false
-	}
-	p.WriteString(line)
-	p.WriteByte('\n')
-	return true
-}
-
-// structured is v as JSON, with characters such as < as they are.
-func structured(v any) json.RawMessage {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	// Structs of strings, numbers and slices of them: it cannot fail.
-	_ = e.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
-}
-
+// plural returns a number with its noun.
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
 	return strconv.Itoa(n) + " " + many
 }
-
-// text is what was added, without the last line's end.
-func (p *pages) text() string { return strings.TrimSuffix(p.String(), "\n") }
