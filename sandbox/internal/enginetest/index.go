@@ -57,14 +57,14 @@ func Index(t testing.TB, wheels map[string][]byte) (url string) {
 		dir := "www/simple/" + strings.ReplaceAll(name, "_", "-") + "/" // as PEP 503 has it
 		_, err := sb.WriteFile(ctx, dir+file, data, nil)
 		is.NoErr(err)
-		page := ""
+		var page strings.Builder
 		for file := range wheels {
 			if strings.HasPrefix(file, name+"-") {
 				sum := sha256.Sum256(wheels[file])
-				page += fmt.Sprintf("<a href=\"%s#sha256=%s\">%s</a>\n", file, hex.EncodeToString(sum[:]), file)
+				fmt.Fprintf(&page, "<a href=\"%s#sha256=%s\">%s</a>\n", file, hex.EncodeToString(sum[:]), file)
 			}
 		}
-		_, err = sb.WriteFile(ctx, dir+"index.html", []byte(page), nil)
+		_, err = sb.WriteFile(ctx, dir+"index.html", []byte(page.String()), nil)
 		is.NoErr(err)
 	}
 	_, err := sb.WriteFile(ctx, "serve.py", []byte(`
