@@ -271,7 +271,7 @@ func FuzzServe(f *testing.F) {
 			}
 			g.background.mu.Lock()
 			for _, j := range g.background.jobs {
-				j.process.kill() // they outlive a host, not the sandbox
+				j.job.kill() // they outlive a host, not the sandbox
 			}
 			g.background.mu.Unlock()
 		}

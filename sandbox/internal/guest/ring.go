@@ -12,10 +12,11 @@ import (
 // ring keeps the last bytes of what a job wrote, by their offsets in the whole.
 type ring struct {
 	mu      sync.Mutex
-	size    int
+	size    int    // how many bytes are kept
 	b       []byte // at most twice size, so that bytes move seldom
 	first   int64  // the offset of b[0]
-	over    bool   // nothing more comes
+	ended   bool   // nothing more comes
+	waste   int    // bytes of memory before b[0] that drop has left
 	changed chan struct{}
 }
 
@@ -53,23 +54,34 @@ func (r *ring) close() {
 	defer r.mu.Unlock()
 	r.trim()
 	r.b = bytes.Clone(r.b)
-	r.over = true
+	r.ended = true
 	r.wake()
 }
 
-// from appends to buf at most so many bytes from an offset on, and returns where they begin,
-// which is later than asked for where those are gone. more is closed when there is more to
-// come and something has changed; it is nil at the end.
-func (r *ring) from(buf []byte, offset int64, most int) (got []byte, at int64, more <-chan struct{}) {
+// drop drops the n oldest bytes of a ring that is closed.
+func (r *ring) drop(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n = min(n, len(r.b))
+	r.first += int64(n)
+	r.b = r.b[n:]
+	// The memory is given back, in large pieces so that bytes move seldom.
+	if r.waste += n; r.waste >= len(r.b) {
+		r.b, r.waste = bytes.Clone(r.b), 0
+	}
+}
+
+// from appends to buf at most n bytes from an offset on. at is the offset of the first of
+// them; it is later than the one asked for if that byte is no longer kept. more is closed
+// when something has changed; it is nil if nothing more comes.
+func (r *ring) from(buf []byte, offset int64, n int) (got []byte, at int64, more <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	// What stands here beyond size is on its way out, and kept by chance.
 	at = min(max(offset, r.bounds()), r.first+int64(len(r.b)))
 	rest := r.b[at-r.first:]
-	if len(rest) > most {
-		rest = rest[:most]
-	}
-	if !r.over || at+int64(len(rest)) < r.first+int64(len(r.b)) {
+	rest = rest[:min(n, len(rest))]
+	if !r.ended || at+int64(len(rest)) < r.first+int64(len(r.b)) {
 		more = r.changed
 	}
 	return append(buf, rest...), at, more
