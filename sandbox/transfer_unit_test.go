@@ -298,7 +298,7 @@ func TestTransferOptions(t *testing.T) {
 		{"pattern", func() error {
 			_, err := sb.Download(ctx, "a", "b", &TransferOptions{Exclude: []string{"["}})
 			return err
-		}, fs.ErrInvalid, `exclude "["`},
+		}, fs.ErrInvalid, `exclude: pattern "[": a [ has no ]`},
 		{"canceled", func() error { _, err := sb.Download(canceled, "a", "b", nil); return err }, context.Canceled, "download b: "},
 		{"no destination", func() error { _, err := sb.Download(ctx, "a", "", nil); return err }, fs.ErrInvalid, "no destination"},
 		{"root into", func() error { _, err := sb.Download(ctx, "/", "x/", nil); return err }, fs.ErrInvalid, "it has no name to put into x/"},

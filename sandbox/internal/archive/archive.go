@@ -18,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/drydock-go/drydock/sandbox/internal/guest/match"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
@@ -33,9 +34,8 @@ type Limits struct {
 // that the caller trusts not to be too large.
 type Options struct {
 	Limits
-	// Exclude are patterns as of path.Match of what packing leaves out, with all below it. One
-	// that has no slash is for the last name of an entry, others for its whole path.
-	Exclude []string
+	// Exclude is what packing leaves out, with all below it.
+	Exclude match.Filter
 	// Except are names of entries that are left out with all below them, in packing and in
 	// unpacking.
 	Except map[string]bool
@@ -330,29 +330,7 @@ func (o *Options) excepted(name string) bool {
 	return false
 }
 
-// excluded reports whether a pattern leaves an entry out.
+// excluded reports whether packing leaves an entry out.
 func (o *Options) excluded(name string) bool {
-	if o.Except[name] {
-		return true
-	}
-	for _, pattern := range o.Exclude {
-		on := name
-		if !strings.Contains(pattern, "/") {
-			on = path.Base(name)
-		}
-		if ok, _ := path.Match(pattern, on); ok {
-			return true
-		}
-	}
-	return false
-}
-
-// CheckPatterns returns the error of a pattern that Exclude cannot have.
-func CheckPatterns(patterns []string) error {
-	for _, pattern := range patterns {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return &wire.Error{Code: wire.CodeInvalid, Text: fmt.Sprintf("exclude %q: %v", pattern, err)}
-		}
-	}
-	return nil
+	return o.Except[name] || o.Exclude.Match(name)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/drydock-go/drydock/sandbox/internal/guest/match"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
@@ -29,10 +30,10 @@ const (
 type grepper struct {
 	c          *call
 	m          *wire.Grep
-	expression *expression
-	include    [][]segment
-	root       string // what makes a path of the file system out of one
-	shown      string // and one for the host
+	expression *match.Expression
+	include    match.Filter
+	root       string // prefix that makes a path of the file system of one
+	shown      string // prefix that makes a path for the host of one
 	dirs       *dirReader
 	files      *gathering
 	list       *listing
@@ -40,10 +41,11 @@ type grepper struct {
 
 func (c *call) grep(m *wire.Grep) (last []byte, v any, err error) {
 	g := &grepper{c: c, m: m, list: &listing{c: c}}
-	if g.expression, err = compileExpression(m); err != nil {
-		return nil, nil, err
+	o := match.Options{IgnoreCase: m.IgnoreCase, Multiline: m.Multiline}
+	if g.expression, err = match.CompileExpression(string(m.Pattern), o); err != nil {
+		return nil, nil, wire.Invalid("%v", err)
 	}
-	if g.include, err = compileNames(m.Include); err != nil {
+	if g.include, err = compileFilter(m.Include); err != nil {
 		return nil, nil, err
 	}
 	m.Before = min(m.Before, searchMemory(64, 2<<20)/grepText) // which are kept
@@ -82,12 +84,12 @@ func (g *grepper) walkAll(isDir bool) error {
 	if g.m.GitIgnore {
 		ignores = newIgnores(g.c, g.files.fail, g.root)
 	}
-	return g.walk("", nil, ignores)
+	return g.walk("", ignores)
 }
 
 // walk hands on the files of one directory and of those below. dir is its path with a "/" at
-// the end, or nothing, and names are the elements of that.
-func (g *grepper) walk(dir string, names []string, ignores *ignores) error {
+// the end, or empty.
+func (g *grepper) walk(dir string, ignores *ignores) error {
 	for e, err := range g.dirs.entries(strings.TrimSuffix(g.root+dir, "/")) {
 		if err == errAborted {
 			return err
@@ -100,13 +102,13 @@ func (g *grepper) walk(dir string, names []string, ignores *ignores) error {
 		if !isDir && e.kind != syscall.DT_REG || !g.m.Hidden && strings.HasPrefix(e.name, ".") {
 			continue
 		}
-		path := append(names[:len(names):len(names)], e.name)
+		path := dir + e.name
 		switch {
-		case !isDir && !g.included(path) || ignores.skip(e):
+		case !isDir && len(g.include) > 0 && !g.include.Match(path) || ignores.skip(e):
 		case isDir:
-			err = g.walk(dir+e.name+"/", path, ignores.inside(e))
+			err = g.walk(path+"/", ignores.inside(e))
 		default:
-			err = g.files.add(dir + e.name)
+			err = g.files.add(path)
 		}
 		if err != nil {
 			return err
@@ -115,33 +117,17 @@ func (g *grepper) walk(dir string, names []string, ignores *ignores) error {
 	return nil
 }
 
-func (g *grepper) included(path []string) bool {
-	for _, segments := range g.include {
-		if matchPath(segments, path) {
-			return true
-		}
+// compileFilter compiles the patterns of a message.
+func compileFilter(patterns [][]byte) (match.Filter, error) {
+	var texts []string
+	for _, pattern := range patterns {
+		texts = append(texts, string(pattern))
 	}
-	return len(g.include) == 0
-}
-
-// matchPath matches the elements of a path; wildcards match hidden names, because the
-// walk has left them out where they are not wanted.
-func matchPath(segments []segment, path []string) bool {
-	for i := range segments {
-		if segments[i].deep {
-			for skip := 0; skip <= len(path); skip++ {
-				if matchPath(segments[i+1:], path[skip:]) {
-					return true
-				}
-			}
-			return false
-		}
-		if len(path) == 0 || !segments[i].accepts(path[0], true) {
-			return false
-		}
-		path = path[1:]
+	f, err := match.CompileFilter(texts...)
+	if err != nil {
+		return nil, wire.Invalid("%v", err)
 	}
-	return len(path) == 0
+	return f, nil
 }
 
 // start makes what searches files in a goroutine. Its memory is none of the heap's, because
@@ -152,10 +138,8 @@ func (g *grepper) start() (fileSearch, error) {
 	if g.m.Multiline {
 		// One more, to see that a file is larger.
 		size = max(searchMemory(64, multilineMax), grepWindow) + 1
-		s.lines = newAcrossLines(g.c, g.expression)
-	} else {
-		s.lines = newByLine(g.c, g.expression)
 	}
+	s.lines = g.expression.Finder(searchMemory(256, 512<<10), g.c.stopped)
 	var err error
 	s.buf, err = syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
@@ -169,7 +153,7 @@ type fileGrep struct {
 	*grepper
 	buf   []byte
 	step  int // how much of it is filled at a time
-	lines lineFinder
+	lines match.Finder
 	f     *findings
 
 	// Of the file that is being searched.
@@ -185,6 +169,8 @@ type fileGrep struct {
 }
 
 func (s *fileGrep) close() { _ = syscall.Munmap(s.buf) }
+
+var newline = []byte{'\n'}
 
 // errNext ends the search of a file of which no more is wanted.
 var errNext = errors.New("next file")
@@ -277,10 +263,10 @@ func (s *fileGrep) window(text []byte, end bool) error {
 		}
 	}
 	s.inside, s.done = len(text) > 0 && text[len(text)-1] != '\n', false
-	s.lines.begin(text)
+	s.lines.Begin(text)
 	counted := 0
 	for pos < len(text) {
-		first, last, ok, err := s.lines.next(pos)
+		first, last, ok, err := s.lines.Next(pos)
 		if err != nil {
 			return err
 		}
@@ -300,9 +286,9 @@ func (s *fileGrep) window(text []byte, end bool) error {
 			s.matches++
 			return errNext
 		case s.m.Count:
-			s.matches += 1 + bytes.Count(text[first:last], []byte{'\n'})
+			s.matches += 1 + bytes.Count(text[first:last], newline)
 		default:
-			s.number += bytes.Count(text[counted:first], []byte{'\n'})
+			s.number += bytes.Count(text[counted:first], newline)
 			counted = first
 			if err := s.found(text, pos, first, last); err != nil {
 				return err
@@ -313,7 +299,7 @@ func (s *fileGrep) window(text []byte, end bool) error {
 		}
 	}
 	if !end && !s.m.Count {
-		s.number += bytes.Count(text[counted:], []byte{'\n'})
+		s.number += bytes.Count(text[counted:], newline)
 		s.keep(text, pos)
 	}
 	return nil
@@ -330,7 +316,7 @@ func (s *fileGrep) found(text []byte, pos, first, last int) error {
 				return err
 			}
 		}
-		line, _ := cutLine(text[begin:last])
+		line, _, _ := bytes.Cut(text[begin:last], newline)
 		number := s.number + 1
 		if begin > first {
 			number = s.sent + 1
@@ -368,7 +354,7 @@ func (s *fileGrep) contextBefore(text []byte, pos, first int) error {
 		number++
 	}
 	for line := range bytes.Lines(text[begin:first]) {
-		if err := s.send(number, bytes.TrimSuffix(line, []byte{'\n'}), false); err != nil {
+		if err := s.send(number, bytes.TrimSuffix(line, newline), false); err != nil {
 			return err
 		}
 		number++
@@ -387,7 +373,7 @@ func (s *fileGrep) keep(text []byte, pos int) {
 	whole := max(bytes.LastIndexByte(text, '\n')+1, pos)
 	begin, _ := s.lastLines(text, pos, whole)
 	for line := range bytes.Lines(text[begin:whole]) {
-		line = bytes.TrimSuffix(line, []byte{'\n'})
+		line = bytes.TrimSuffix(line, newline)
 		s.before = append(s.before, bytes.Clone(line[:min(len(line), grepText)]))
 	}
 	if more := len(s.before) - s.m.Before; more > 0 {
@@ -398,7 +384,7 @@ func (s *fileGrep) keep(text []byte, pos int) {
 // contextAfter sends the lines after a match, up to the next one, and returns where it came to.
 func (s *fileGrep) contextAfter(text []byte, pos, first int) (int, error) {
 	for ; s.after > 0 && pos < first; s.after-- {
-		line, rest := cutLine(text[pos:first])
+		line, rest, _ := bytes.Cut(text[pos:first], newline)
 		if err := s.send(s.sent+1, line, false); err != nil {
 			return 0, err
 		}
@@ -418,11 +404,4 @@ func (s *fileGrep) send(number int, text []byte, match bool) error {
 	s.f.buf = wire.AppendGrepLine(s.f.buf, line, s.again)
 	s.again, s.sent = true, number
 	return s.f.spill()
-}
-
-func cutLine(text []byte) (line, rest []byte) {
-	if i := bytes.IndexByte(text, '\n'); i >= 0 {
-		return text[:i], text[i+1:]
-	}
-	return text, nil
 }

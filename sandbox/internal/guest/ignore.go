@@ -3,7 +3,6 @@
 package guest
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/drydock-go/drydock/sandbox/internal/guest/match"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
@@ -27,22 +27,12 @@ type ignores struct {
 	rules *ruleSet // the innermost
 }
 
-// ruleSet are the rules of one file, which come before those further out.
+// ruleSet is the rules of one file. They come before those of the files further out.
 type ruleSet struct {
 	outer *ruleSet
 	base  string // the directory they are for, as ignores.below
-	rules []ignoreRule
+	rules match.IgnoreRules
 	size  int // in bytes of the files, with the outer ones
-}
-
-// ignoreRule is one line of a .gitignore.
-type ignoreRule struct {
-	pattern string
-	literal int  // how many bytes at the beginning are no wildcards
-	negated bool // what it matches is not ignored
-	dirOnly bool
-	byName  bool // has no "/", so it is for names at any depth
-	suffix  bool // is a * and no other wildcard
 }
 
 // newIgnores returns the rules for a directory that a search starts in: those from the top of
@@ -119,13 +109,9 @@ func (d *ignores) skip(e entry) bool {
 	}
 	path := d.below + e.name
 	for set := d.rules; set != nil; set = set.outer {
-		for i := len(set.rules) - 1; i >= 0; i-- {
-			if r := &set.rules[i]; r.matches(e.name, path[len(set.base):], e.kind == syscall.DT_DIR) {
-				return !r.negated
-			}
-			if i%1000 == 999 && d.c.aborted() {
-				return true
-			}
+		verdict, err := set.rules.Judge(path[len(set.base):], e.kind == syscall.DT_DIR, d.c.stopped)
+		if verdict != match.Undecided || err != nil {
+			return verdict != match.Kept
 		}
 	}
 	return false
@@ -173,7 +159,7 @@ func (d *ignores) load(file string, flags int) {
 		d.fail()
 		return
 	}
-	if rules := parseIgnore(text); len(rules) > 0 {
+	if rules := match.ParseIgnore(text); len(rules) > 0 {
 		d.rules = &ruleSet{outer: d.rules, base: d.below, rules: rules, size: size + len(text)}
 	}
 }
@@ -197,66 +183,4 @@ func readSmall(path string, flags, most int) ([]byte, error) {
 		return nil, err
 	}
 	return io.ReadAll(io.LimitReader(f, int64(most)))
-}
-
-// parseIgnore reads the lines of a .gitignore.
-func parseIgnore(text []byte) (rules []ignoreRule) {
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	for line := range bytes.Lines(text) {
-		line, _ = bytes.CutSuffix(line, []byte("\n"))
-		line, _ = bytes.CutSuffix(line, []byte("\r"))
-		line, _, _ = bytes.Cut(line, []byte{0})
-		if bytes.HasPrefix(line, []byte("#")) {
-			continue
-		}
-		r := ignoreRule{pattern: trimSpaces(string(line))}
-		r.pattern, r.negated = strings.CutPrefix(r.pattern, "!")
-		r.pattern, r.dirOnly = strings.CutSuffix(r.pattern, "/")
-		r.byName = !strings.Contains(r.pattern, "/")
-		r.pattern = strings.TrimPrefix(r.pattern, "/")
-		if r.pattern == "" {
-			continue // matches nothing
-		}
-		const wildcards = `*?[\`
-		if r.literal = strings.IndexAny(r.pattern, wildcards); r.literal < 0 {
-			r.literal = len(r.pattern)
-		}
-		r.suffix = r.pattern[0] == '*' && !strings.ContainsAny(r.pattern[1:], wildcards)
-		rules = append(rules, r)
-	}
-	return rules
-}
-
-// trimSpaces cuts spaces at the end that no backslash keeps.
-func trimSpaces(line string) string {
-	end := 0
-	for i := 0; i < len(line); i++ {
-		if line[i] == '\\' {
-			i++
-		} else if line[i] == ' ' {
-			continue
-		}
-		end = min(i+1, len(line))
-	}
-	return line[:end]
-}
-
-// matches reports whether the rule is about a file: its name, and its path from the
-// directory that the rule is for.
-func (r *ignoreRule) matches(name, path string, dir bool) bool {
-	switch {
-	case r.dirOnly && !dir:
-		return false
-	case r.byName && r.literal == len(r.pattern):
-		return name == r.pattern
-	case r.byName && r.suffix:
-		return strings.HasSuffix(name, r.pattern[1:])
-	case r.byName:
-		return wildmatch(r.pattern, name, false)
-	}
-	rest, ok := strings.CutPrefix(path, r.pattern[:r.literal])
-	if !ok || rest == "" && r.literal == len(r.pattern) {
-		return ok
-	}
-	return wildmatch(r.pattern[r.literal:], rest, true)
 }

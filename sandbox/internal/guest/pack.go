@@ -13,10 +13,11 @@ const mostListed = 100
 // pack sends what a path names, a tree or one file, as an archive.
 func (c *call) pack(m *wire.Pack) (any, error) {
 	packed := &wire.Packed{}
-	o := &archive.Options{Step: c.step, Inside: m.Inside}
-	for _, pattern := range m.Exclude {
-		o.Exclude = append(o.Exclude, string(pattern))
+	exclude, err := compileFilter(m.Exclude)
+	if err != nil {
+		return nil, err
 	}
+	o := &archive.Options{Exclude: exclude, Step: c.step, Inside: m.Inside}
 	if m.Skip {
 		o.Refused = func(err *wire.Error) error {
 			if packed.Left++; packed.Left <= mostListed {
@@ -33,7 +34,6 @@ func (c *call) pack(m *wire.Pack) (any, error) {
 	path := c.s.abs(string(m.Path))
 	if m.Inside {
 		// What is mounted in the tree is no part of it.
-		var err error
 		if o.Except, err = mountsBelow(path); err != nil {
 			return nil, err
 		}
@@ -41,7 +41,7 @@ func (c *call) pack(m *wire.Pack) (any, error) {
 	w := wire.NewFrameWriter(c.stream)
 	defer w.Free()
 	p := archive.NewPacker(w, o)
-	err := p.Path(path)
+	err = p.Path(path)
 	if err == nil {
 		err = p.Close()
 	}

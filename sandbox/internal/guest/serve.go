@@ -323,6 +323,14 @@ func (c *call) aborted() bool {
 	return c.canceled
 }
 
+// stopped returns errAborted after the host gave the call up.
+func (c *call) stopped() error {
+	if c.aborted() {
+		return errAborted
+	}
+	return nil
+}
+
 // terminal notes the terminal of the call's command.
 func (c *call) terminal(tty *os.File) {
 	c.mu.Lock()

@@ -17,6 +17,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/drydock-go/drydock/sandbox/internal/guest/match"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
@@ -41,7 +42,7 @@ const (
 type watcher struct {
 	c       *call
 	top     string
-	exclude [][]segment
+	exclude match.Filter
 	inotify *os.File
 	fd      int
 
@@ -71,7 +72,7 @@ func (c *call) watch(m *wire.Watch) (any, error) {
 	w := &watcher{c: c, top: c.s.abs(string(m.Path)), dirs: make(map[int32]*watchedDir), numbers: make(map[string]int32),
 		below: make(map[string]map[string]struct{}), changes: make(map[string]wire.Change), news: make(chan struct{}, 1)}
 	var err error
-	if w.exclude, err = compileNames(m.Exclude); err != nil {
+	if w.exclude, err = compileFilter(m.Exclude); err != nil {
 		return nil, err
 	}
 	// Its own symlinks are followed, those below are not.
@@ -187,7 +188,7 @@ func (w *watcher) add(dir string, fresh bool) error {
 	}
 	for _, e := range entries {
 		below := join(dir, e.Name())
-		if w.excluded(below) {
+		if w.exclude.Match(below) {
 			continue
 		}
 		d.names[maphash.String(nameSeed, e.Name())] = struct{}{}
@@ -214,15 +215,6 @@ func join(dir, name string) string {
 func split(path string) (dir, name string) {
 	i := strings.LastIndexByte(path, '/')
 	return path[:max(i, 0)], path[i+1:]
-}
-
-func (w *watcher) excluded(path string) bool {
-	for _, segments := range w.exclude {
-		if matchPath(segments, strings.Split(path, "/")) {
-			return true
-		}
-	}
-	return false
 }
 
 // drop forgets a directory, and those below it, which may live on elsewhere.
@@ -281,7 +273,7 @@ func (w *watcher) event(number int32, mask uint32, name string) error {
 			return errUnwatched
 		}
 		return nil // its parent tells
-	case name == "" || w.excluded(join(d.path, name)):
+	case name == "" || w.exclude.Match(join(d.path, name)):
 		return nil
 	}
 	path, hash, isDir := join(d.path, name), maphash.String(nameSeed, name), mask&syscall.IN_ISDIR != 0

@@ -1,6 +1,4 @@
-//go:build linux
-
-package guest
+package match
 
 import (
 	"bytes"
@@ -25,8 +23,8 @@ type automaton struct {
 	next   []int32 // by state and class: the next state, or one of the below
 	states []autoState
 	known  map[string]int32
-	memory int // that the states take, in bytes
-	most   int
+	memory int   // that the states take, in bytes
+	max    int   // how many they may take
 	first  int32 // the state at a line's beginning
 	since  int   // characters since the states were forgotten
 	hard   bool  // they are forgotten too often to be of use
@@ -51,8 +49,8 @@ const (
 )
 
 // newAutomaton returns nil for an expression that it is no help with.
-func newAutomaton(prog *syntax.Prog, most int) *automaton {
-	a := &automaton{prog: prog, most: most, seen: make([]uint32, len(prog.Inst))}
+func newAutomaton(prog *syntax.Prog, max int) *automaton {
+	a := &automaton{prog: prog, max: max, seen: make([]uint32, len(prog.Inst))}
 	bounds := []rune{0}
 	for i := range prog.Inst {
 		in := &prog.Inst[i]
@@ -81,7 +79,7 @@ func newAutomaton(prog *syntax.Prog, most int) *automaton {
 	slices.Sort(bounds)
 	a.classes = slices.Compact(bounds)
 	a.width = len(a.classes) + 1
-	if a.width > 256 || a.width*4*20 > most {
+	if a.width > 256 || a.width*4*20 > max {
 		return nil
 	}
 	for r := range a.ascii {
@@ -158,7 +156,7 @@ func (a *automaton) advance(s int32, class int) (to int32) {
 		if a.words && syntax.IsWordChar(r) {
 			before = '0'
 		}
-		if a.memory > a.most {
+		if a.memory > a.max {
 			a.hard = a.since < 10*len(a.states)
 			a.forget()
 			return a.state(slices.Compact(pending), before)
@@ -231,7 +229,7 @@ func (a *automaton) find(text []byte, pos int) (start, end int, ok bool) {
 		case autoMatch:
 			return lineAt(text, pos, i)
 		case autoDead:
-			line, rest := cutLine(text[i:])
+			line, rest, _ := bytes.Cut(text[i:], []byte("\n"))
 			if len(rest) == 0 {
 				return 0, 0, false
 			}

@@ -1,6 +1,4 @@
-//go:build linux
-
-package guest
+package match
 
 import (
 	"regexp/syntax"
@@ -24,8 +22,8 @@ type knowledge struct {
 }
 
 const (
-	mostTexts = 16 // that are looked for one beside the other
-	mostText  = 256
+	maxTexts = 16 // that are looked for one beside the other
+	maxText  = 256
 )
 
 // required returns texts of which one is in each match of an expression, or nil, and whether
@@ -56,7 +54,7 @@ func know(re *syntax.Regexp) knowledge {
 		var t texts
 		for i := 0; i < len(re.Rune); i += 2 {
 			for r := re.Rune[i]; r <= re.Rune[i+1]; r++ {
-				if t.any = append(t.any, string(r)); len(t.any) > mostTexts/2 || special(r) {
+				if t.any = append(t.any, string(r)); len(t.any) > maxTexts/2 || special(r) {
 					return knowledge{}
 				}
 			}
@@ -149,7 +147,7 @@ func special(r rune) bool { return r == utf8.RuneError || !utf8.ValidRune(r) }
 // either are the texts of both, or nil where they are too many. Where they are to be exact,
 // letters of either case do not mix with others.
 func either(a, b *texts, exact bool) *texts {
-	if a == nil || b == nil || len(a.any)+len(b.any) > mostTexts {
+	if a == nil || b == nil || len(a.any)+len(b.any) > maxTexts {
 		return nil
 	}
 	a, b, ok := alike(a, b)
@@ -162,13 +160,13 @@ func either(a, b *texts, exact bool) *texts {
 // follow are the texts of a with each of those of b after them, or nil.
 func follow(a, b *texts) *texts {
 	a, b, ok := alike(a, b)
-	if !ok || len(a.any)*len(b.any) > mostTexts {
+	if !ok || len(a.any)*len(b.any) > maxTexts {
 		return nil
 	}
 	t := &texts{fold: a.fold}
 	for _, first := range a.any {
 		for _, second := range b.any {
-			if len(first)+len(second) > mostText {
+			if len(first)+len(second) > maxText {
 				return nil
 			}
 			t.any = append(t.any, first+second)

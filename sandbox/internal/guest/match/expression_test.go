@@ -1,24 +1,16 @@
-//go:build linux
-
-package guest
+package match
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"regexp"
 	"regexp/syntax"
 	"strings"
 	"testing"
 
 	"github.com/matryer/is"
-
-	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
-
-// idle is a call that nobody gives up.
-func idle() *call { return &call{quit: make(chan struct{})} }
 
 // oddities are characters that regular expressions treat in ways of their own: letters with
 // more than two cases, bytes that are no text, and the character that stands for those.
@@ -63,15 +55,15 @@ func TestLinesFound(t *testing.T) {
 	is := is.New(t)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for range 1000 {
-		m := &wire.Grep{Pattern: []byte(oddExpression(rnd, 3)), IgnoreCase: rnd.IntN(4) == 0}
-		e, err := compileExpression(m)
+		pattern, o := oddExpression(rnd, 3), Options{IgnoreCase: rnd.IntN(4) == 0}
+		e, err := CompileExpression(pattern, o)
 		is.NoErr(err)
-		finders := map[string]*byLine{"as it is": newByLine(idle(), e)}
-		finders["automaton"] = &byLine{expression: e, c: idle(), auto: newAutomaton(e.prog, 1<<20)}
-		finders["small automaton"] = &byLine{expression: e, c: idle(), auto: newAutomaton(e.prog, 5000)}
-		finders["regexp"] = &byLine{expression: e, c: idle()}
+		finders := map[string]Finder{"as it is": e.Finder(512<<10, goOn)}
+		finders["automaton"] = &lineFinder{Expression: e, stop: goOn, auto: newAutomaton(e.prog, 1<<20)}
+		finders["small automaton"] = &lineFinder{Expression: e, stop: goOn, auto: newAutomaton(e.prog, 5000)}
+		finders["regexp"] = &lineFinder{Expression: e, stop: goOn}
 		if e.texts != nil {
-			finders["texts"] = &byLine{expression: e, c: idle(), near: newNearest(e.texts)}
+			finders["texts"] = &lineFinder{Expression: e, stop: goOn, near: newNearest(e.texts)}
 		}
 		for range 8 {
 			text := oddText(rnd, 60)
@@ -82,13 +74,10 @@ func TestLinesFound(t *testing.T) {
 				}
 			}
 			for name, f := range finders {
-				if f.auto != nil && name == "regexp" {
-					continue
-				}
-				f.begin(text)
+				f.Begin(text)
 				var got []string
 				for pos := 0; pos < len(text); {
-					start, end, ok, err := f.next(pos)
+					start, end, ok, err := f.Next(pos)
 					is.NoErr(err)
 					if !ok {
 						break
@@ -97,7 +86,7 @@ func TestLinesFound(t *testing.T) {
 					pos = end + 1
 				}
 				if fmt.Sprint(got) != fmt.Sprint(want) {
-					t.Fatalf("%s: %q (ignore case %t) in %q: got %q, want %q; texts %+v", name, m.Pattern, m.IgnoreCase, text, got, want, e.texts)
+					t.Fatalf("%s: %q (ignore case %t) in %q: got %q, want %q; texts %+v", name, pattern, o.IgnoreCase, text, got, want, e.texts)
 				}
 			}
 		}
@@ -110,8 +99,8 @@ func TestSpansFound(t *testing.T) {
 	is := is.New(t)
 	rnd := rand.New(rand.NewPCG(3, 4))
 	for range 1000 {
-		m := &wire.Grep{Pattern: []byte(oddExpression(rnd, 3)), Multiline: true, IgnoreCase: rnd.IntN(4) == 0}
-		e, err := compileExpression(m)
+		pattern, o := oddExpression(rnd, 3), Options{Multiline: true, IgnoreCase: rnd.IntN(4) == 0}
+		e, err := CompileExpression(pattern, o)
 		is.NoErr(err)
 		for range 8 {
 			text := oddText(rnd, 60)
@@ -126,11 +115,11 @@ func TestSpansFound(t *testing.T) {
 			}
 			for _, direct := range []int{1 << 20, 0} {
 				e.direct = direct
-				f := newAcrossLines(idle(), e)
-				f.begin(text)
+				f := e.Finder(0, goOn)
+				f.Begin(text)
 				got := make(map[int]bool)
 				for pos := 0; pos < len(text); {
-					start, end, ok, err := f.next(pos)
+					start, end, ok, err := f.Next(pos)
 					is.NoErr(err)
 					if !ok {
 						break
@@ -145,7 +134,7 @@ func TestSpansFound(t *testing.T) {
 					pos = end + 1
 				}
 				if fmt.Sprint(got) != fmt.Sprint(matched) {
-					t.Fatalf("%q in %q, direct %d: got %v, want %v", m.Pattern, text, direct, got, matched)
+					t.Fatalf("%q in %q, direct %d: got %v, want %v", pattern, text, direct, got, matched)
 				}
 			}
 		}
@@ -223,102 +212,21 @@ func TestAutomatonGivesUp(t *testing.T) {
 	is.Equal(newAutomaton(prog, 100), nil)
 }
 
-// reference is what grep is to answer for a text, in the slowest way there is.
-func reference(re *regexp.Regexp, m *wire.Grep, text string) (out []string) {
-	lines := strings.SplitAfter(text, "\n")
-	if lines[len(lines)-1] == "" {
-		lines = lines[:len(lines)-1]
-	}
-	matches := make([]bool, len(lines))
-	for i, line := range lines {
-		lines[i] = strings.TrimSuffix(line, "\n")
-		matches[i] = re.MatchString(lines[i])
-	}
-	for i, line := range lines {
-		near := false
-		for j := max(i-m.After, 0); j <= min(i+m.Before, len(lines)-1); j++ {
-			near = near || matches[j]
-		}
-		line = strings.TrimSuffix(line, "\r")
-		switch {
-		case matches[i]:
-			out = append(out, fmt.Sprintf("%d:%s", i+1, line))
-		case near:
-			out = append(out, fmt.Sprintf("%d-%s", i+1, line))
-		}
-	}
-	return out
-}
-
-// Where a window of the file ends makes no difference: neither to what is found nor to
-// numbers and context.
-func TestWindows(t *testing.T) {
-	is := is.New(t)
-	rnd := rand.New(rand.NewPCG(7, 8))
-	file := t.TempDir() + "/file"
-	for range 1000 {
-		var text strings.Builder
-		for range rnd.IntN(40) {
-			text.WriteString(strings.Repeat([]string{"a", "b", "ab ", "\r"}[rnd.IntN(4)], rnd.IntN(10)))
-			if rnd.IntN(10) > 0 {
-				text.WriteByte('\n')
-			}
-		}
-		is.NoErr(os.WriteFile(file, []byte(text.String()), 0o644))
-		m := &wire.Grep{Pattern: []byte([]string{"a", "ba", "^$", "b$", "[ab] b", "x"}[rnd.IntN(6)]), Before: rnd.IntN(4), After: rnd.IntN(4)}
-		e, err := compileExpression(m)
-		is.NoErr(err)
-		s := &fileGrep{grepper: &grepper{c: idle(), m: m, expression: e, root: file}, buf: make([]byte, 1<<16), step: 1 + rnd.IntN(60)}
-		s.lines = newByLine(s.c, e)
-		f := &findings{g: &gathering{limit: 1 << 30}}
-		is.NoErr(s.c.run(func() error { return s.search("", f) }))
-		var got []string
-		for records := wire.NewRecords(f.buf); records.More(); {
-			l, err := records.GrepLine()
+// A long text is left when stop says so, whatever looks at it.
+func TestStop(t *testing.T) {
+	enough := errors.New("enough")
+	text := bytes.Repeat([]byte("a"), 1<<20)
+	for _, o := range []Options{{}, {Multiline: true}} {
+		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
+			is := is.New(t)
+			e, err := CompileExpression("(a.*b|c)$", o)
 			is.NoErr(err)
-			got = append(got, fmt.Sprintf("%d%c%s", l.Number, "-:"[map[bool]int{true: 1}[l.Match]], l.Text))
-		}
-		want := reference(e.re, m, text.String())
-		if strings.Join(got, "|") != strings.Join(want, "|") {
-			t.Fatalf("%q before %d after %d step %d in %q:\ngot  %q\nwant %q", m.Pattern, m.Before, m.After, s.step, text.String(), got, want)
-		}
-		m.Count = true
-		f = &findings{g: &gathering{limit: 1 << 30}}
-		is.NoErr(s.c.run(func() error { return s.search("", f) }))
-		count := 0
-		if len(f.buf) > 0 {
-			l, err := wire.NewRecords(f.buf).GrepLine()
-			is.NoErr(err)
-			count = l.Count
-		}
-		is.Equal(count, strings.Count("|"+strings.Join(reference(e.re, &wire.Grep{}, text.String()), "|"), "|")-map[bool]int{true: 1}[len(reference(e.re, &wire.Grep{}, text.String())) == 0])
-	}
-}
-
-// A line that is longer than the memory for it is searched in pieces, and is one line still.
-func TestLongLine(t *testing.T) {
-	is := is.New(t)
-	file := t.TempDir() + "/file"
-	text := "first\n" + strings.Repeat("-", 500) + "x" + strings.Repeat("-", 500) + "x\nlast x\n"
-	is.NoErr(os.WriteFile(file, []byte(text), 0o644))
-	for _, m := range []*wire.Grep{{}, {Before: 1, After: 1}, {Count: true}} {
-		m.Pattern = []byte("x")
-		e, err := compileExpression(m)
-		is.NoErr(err)
-		s := &fileGrep{grepper: &grepper{c: idle(), m: m, expression: e, root: file}, buf: make([]byte, 64), step: 16}
-		s.lines = newByLine(s.c, e)
-		f := &findings{g: &gathering{limit: 1 << 30}}
-		is.NoErr(s.c.run(func() error { return s.search("", f) }))
-		got := ""
-		for records := wire.NewRecords(f.buf); records.More(); {
-			l, err := records.GrepLine()
-			is.NoErr(err)
-			got += fmt.Sprintf("%d %t %d|", l.Number, l.Match, l.Count)
-		}
-		want := "2 true 0|3 true 0|"
-		if m.Count {
-			want = "0 true 2|"
-		}
-		is.Equal(strings.Replace(got, "1 false 0|", "", 1), want)
+			e.texts, e.direct = nil, 0
+			f := e.Finder(0, func() error { return enough })
+			f.Begin(text)
+			_, _, ok, err := f.Next(0)
+			is.Equal(err, enough)
+			is.True(!ok)
+		})
 	}
 }
