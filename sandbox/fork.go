@@ -169,7 +169,7 @@ func (sb *Sandbox) unpackCarried(ctx context.Context, from *Sandbox, dirs []stri
 		if err := sb.unpackFrom(ctx, dir, call.Stream); err != nil {
 			return err
 		}
-		if err := call.Result(ctx, &wire.FileRead{}); err != nil {
+		if err := call.Result(ctx, nil); err != nil {
 			return from.failure("read", saved[i], err)
 		}
 	}

@@ -16,7 +16,6 @@ import (
 	"path"
 	"runtime"
 	"strings"
-	"syscall"
 
 	"github.com/drydock-go/drydock/sandbox/internal/guest/match"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
@@ -267,54 +266,15 @@ func unportable(name string) string {
 	return ""
 }
 
-// codes are the codes of what a file system says. Their errors mean the same everywhere.
-var codes = []struct {
-	err  error
-	code wire.Code
-}{
-	{syscall.ENOENT, wire.CodeNotExist},
-	{syscall.EEXIST, wire.CodeExist},
-	{syscall.EROFS, wire.CodeReadOnly},
-	{syscall.EISDIR, wire.CodeIsDir},
-	{syscall.ENOTDIR, wire.CodeNotDir},
-	{syscall.ENOTEMPTY, wire.CodeNotEmpty},
-	{syscall.ENAMETOOLONG, wire.CodeNameTooLong},
-	{syscall.ELOOP, wire.CodeLoop},
-	{syscall.ENOSPC, wire.CodeNoSpace},
-	{syscall.EDQUOT, wire.CodeNoSpace},
-	{syscall.EBUSY, wire.CodeBusy},
-	{syscall.ENOMEM, wire.CodeNoMemory},
-	{syscall.ENXIO, wire.CodeNotRegular},
-	{fs.ErrNotExist, wire.CodeNotExist},
-	{fs.ErrExist, wire.CodeExist},
-	{fs.ErrPermission, wire.CodePermission},
-	{fs.ErrInvalid, wire.CodeInvalid},
-}
-
-// fileError is what a file system said about an entry; an empty name is the whole tree.
+// fileError returns the error of a file system about an entry; an empty name is the whole
+// tree.
 func fileError(name string, err error) *wire.Error {
-	e := &wire.Error{Code: wire.CodeIO, Text: err.Error()}
+	e := &wire.Error{Code: wire.CodeOf(err), Text: err.Error()}
 	if name != "" {
 		e.Name = clip(name)
 	}
-	if known := (*wire.Error)(nil); errors.As(err, &known) {
-		e.Code = known.Code
-		return e
-	}
-	const diskFull = syscall.Errno(112) // ERROR_DISK_FULL
-	if runtime.GOOS == "windows" && errors.Is(err, diskFull) {
-		e.Code = wire.CodeNoSpace
-		return e
-	}
-	for _, c := range codes {
-		if errors.Is(err, c.err) {
-			e.Code = c.code
-			break
-		}
-	}
-	// The path of it is another, or says the same again.
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
+	// Its own path is another one, or says the same again.
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		e.Text = pathError.Err.Error()
 	}
 	return e

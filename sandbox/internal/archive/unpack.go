@@ -183,14 +183,16 @@ func (u *Unpacked) placeNew(dst string, missing error) error {
 }
 
 func (u *Unpacked) placeIn(base, final string) (err error) {
-	u.final, u.temp = final, tempName()
+	u.final, u.temp = final, TempName()
 	if u.base, err = openRoot(base); err != nil {
 		return fileError("", err)
 	}
 	return nil
 }
 
-func tempName() string { return ".drydock-" + strconv.FormatUint(rand.Uint64(), 36) }
+// TempName returns a name for a file that gets its own when it is whole. Nobody else has one
+// like it.
+func TempName() string { return ".drydock-" + strconv.FormatUint(rand.Uint64(), 36) }
 
 // Commit puts what was unpacked at its place.
 func (u *Unpacked) Commit() error {
@@ -353,7 +355,7 @@ func (u *Unpacked) file(r *reader, h *tar.Header) error {
 		// What is there stays until its successor is whole, and is never written to: it may be
 		// a symlink, a FIFO, or have another name outside.
 		if err = notDir(in, base); err == nil {
-			name = tempName()
+			name = TempName()
 			f, err = create(in, name, h)
 		}
 	}
@@ -482,7 +484,7 @@ func symlink(in *os.Root, name, target string) error {
 	if err := notDir(in, name); err != nil {
 		return err
 	}
-	temp := tempName()
+	temp := TempName()
 	if err := in.Symlink(target, temp); err != nil {
 		return err
 	}

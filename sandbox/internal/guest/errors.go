@@ -4,57 +4,19 @@ package guest
 
 import (
 	"errors"
-	"io/fs"
-	"syscall"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-var codes = map[syscall.Errno]wire.Code{
-	syscall.ENOENT:       wire.CodeNotExist,
-	syscall.EEXIST:       wire.CodeExist,
-	syscall.EACCES:       wire.CodePermission,
-	syscall.EPERM:        wire.CodePermission,
-	syscall.EROFS:        wire.CodeReadOnly,
-	syscall.EISDIR:       wire.CodeIsDir,
-	syscall.ENOTDIR:      wire.CodeNotDir,
-	syscall.ENOTEMPTY:    wire.CodeNotEmpty,
-	syscall.ENAMETOOLONG: wire.CodeNameTooLong,
-	syscall.ELOOP:        wire.CodeLoop,
-	syscall.ENOSPC:       wire.CodeNoSpace,
-	syscall.EDQUOT:       wire.CodeNoSpace,
-	syscall.EBUSY:        wire.CodeBusy,
-	syscall.EXDEV:        wire.CodeCrossDevice,
-	syscall.E2BIG:        wire.CodeTooLong,
-	syscall.ENOEXEC:      wire.CodeNotExec,
-	syscall.EAGAIN:       wire.CodeNoMemory,
-	syscall.ENOMEM:       wire.CodeNoMemory,
-	syscall.EINVAL:       wire.CodeInvalid,
-	syscall.ENXIO:        wire.CodeNotRegular,
-	syscall.ECONNREFUSED: wire.CodeRefused,
-	syscall.ECONNRESET:   wire.CodeReset,
-}
-
-// wireError is err in the words of the protocol.
+// wireError returns an error in the words of the protocol.
 func wireError(err error) *wire.Error {
-	var e *wire.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*wire.Error](err); ok {
 		return e
 	}
-	var errno syscall.Errno
-	code := wire.CodeIO
-	if errors.As(err, &errno) {
-		if c, ok := codes[errno]; ok {
-			code = c
-		}
-	} else if errors.Is(err, fs.ErrInvalid) {
-		code = wire.CodeInvalid
-	}
-	return &wire.Error{Code: code, Text: err.Error()}
+	return &wire.Error{Code: wire.CodeOf(err), Text: err.Error()}
 }
 
-// describe is wireError with what went wrong in front.
-func describe(what string, err error) *wire.Error {
-	e := wireError(err)
-	return &wire.Error{Code: e.Code, Text: what + ": " + e.Text}
+// describe is wireError with the subject of the error in front.
+func describe(subject string, err error) *wire.Error {
+	return wire.Errorf(wire.CodeOf(err), "%s: %s", subject, wireError(err).Text)
 }

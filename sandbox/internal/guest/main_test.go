@@ -272,7 +272,7 @@ func (s *session) collect(op wire.Op, args, v any) ([]byte, error) {
 }
 
 func (s *session) read(m wire.Read) ([]byte, error) {
-	return s.collect(wire.OpRead, &m, &wire.FileRead{})
+	return s.collect(wire.OpRead, &m, nil)
 }
 
 // readAll reads a whole file of up to 1 MiB.

@@ -7,8 +7,8 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// mostListed bounds what the reply to a Pack lists.
-const mostListed = 100
+// maxSkipped bounds each list in the reply to a Pack.
+const maxSkipped = 100
 
 // pack sends what a path names, a tree or one file, as an archive.
 func (c *call) pack(m *wire.Pack) (any, error) {
@@ -20,14 +20,14 @@ func (c *call) pack(m *wire.Pack) (any, error) {
 	o := &archive.Options{Exclude: exclude, Step: c.step, Inside: m.Inside}
 	if m.Skip {
 		o.Refused = func(err *wire.Error) error {
-			if packed.Left++; packed.Left <= mostListed {
+			if packed.Left++; packed.Left <= maxSkipped {
 				packed.Skipped = append(packed.Skipped, err)
 			}
 			return nil
 		}
 	}
 	o.Changed = func(name string) {
-		if len(packed.Changed) < mostListed {
+		if len(packed.Changed) < maxSkipped {
 			packed.Changed = append(packed.Changed, []byte(name))
 		}
 	}
@@ -48,7 +48,6 @@ func (c *call) pack(m *wire.Pack) (any, error) {
 	if err == nil {
 		err = w.Flush()
 	}
-	packed.Bytes, packed.Entries = p.Total().Bytes, p.Total().Entries
 	return packed, err
 }
 

@@ -9,7 +9,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -167,7 +166,7 @@ func (s *server) greet(r *wire.Reader) error {
 	}
 	answer, err := json.Marshal(wire.GuestHello{
 		Major: wire.Major, Minor: wire.Minor, Nonce: hello.Nonce,
-		UID: os.Getuid(), GID: os.Getgid(), Arch: runtime.GOARCH, Dir: []byte(s.dir),
+		UID: os.Getuid(), GID: os.Getgid(), Dir: []byte(s.dir),
 	})
 	if err != nil {
 		return err

@@ -46,5 +46,5 @@ func (c *call) unpack(m *wire.Unpack) (any, error) {
 		u.Discard()
 		return nil, errAborted
 	}
-	return &wire.Unpacked{Bytes: u.Total().Bytes, Entries: u.Total().Entries}, u.Commit()
+	return nil, u.Commit()
 }

@@ -1,6 +1,12 @@
 package wire
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"syscall"
+)
 
 // Error is an operation that failed.
 type Error struct {
@@ -53,3 +59,58 @@ const (
 	CodeAborted     Code = "aborted"
 	CodeIO          Code = "io"
 )
+
+// codes are the codes of what a kernel says. Its numbers differ between systems, their names
+// do not.
+var codes = map[syscall.Errno]Code{
+	syscall.ENOENT:       CodeNotExist,
+	syscall.EEXIST:       CodeExist,
+	syscall.EACCES:       CodePermission,
+	syscall.EPERM:        CodePermission,
+	syscall.EROFS:        CodeReadOnly,
+	syscall.EISDIR:       CodeIsDir,
+	syscall.ENOTDIR:      CodeNotDir,
+	syscall.ENOTEMPTY:    CodeNotEmpty,
+	syscall.ENAMETOOLONG: CodeNameTooLong,
+	syscall.ELOOP:        CodeLoop,
+	syscall.ENOSPC:       CodeNoSpace,
+	syscall.EDQUOT:       CodeNoSpace,
+	syscall.EBUSY:        CodeBusy,
+	syscall.EXDEV:        CodeCrossDevice,
+	syscall.E2BIG:        CodeTooLong,
+	syscall.ENOEXEC:      CodeNotExec,
+	syscall.EAGAIN:       CodeNoMemory,
+	syscall.ENOMEM:       CodeNoMemory,
+	syscall.EINVAL:       CodeInvalid,
+	syscall.ENXIO:        CodeNotRegular,
+	syscall.ECONNREFUSED: CodeRefused,
+	syscall.ECONNRESET:   CodeReset,
+}
+
+// CodeOf returns the code of any error: that of an Error in its chain, or of what a file
+// system or the network said, or CodeIO.
+func CodeOf(err error) Code {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		if code, ok := codes[errno]; ok {
+			return code
+		}
+		const diskFull = syscall.Errno(112) // ERROR_DISK_FULL
+		if runtime.GOOS == "windows" && errno == diskFull {
+			return CodeNoSpace
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return CodeNotExist
+	case errors.Is(err, fs.ErrExist):
+		return CodeExist
+	case errors.Is(err, fs.ErrPermission):
+		return CodePermission
+	case errors.Is(err, fs.ErrInvalid):
+		return CodeInvalid
+	}
+	return CodeIO
+}

@@ -16,11 +16,6 @@ type Read struct {
 	Limit, Max int64
 }
 
-// FileRead ends a read.
-type FileRead struct {
-	Size int64 // of the file, as its owner reports it: 0 for most files of /proc
-}
-
 // Write puts the bytes of the call's stream into a file.
 type Write struct {
 	Path []byte
@@ -127,7 +122,6 @@ type Symlink struct {
 // Hashed is the SHA-256 of a file, in hexadecimal.
 type Hashed struct {
 	Hash string
-	Size int64
 }
 
 // Usage is what a tree takes.

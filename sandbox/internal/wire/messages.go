@@ -25,7 +25,6 @@ type GuestHello struct {
 	Major, Minor int
 	Nonce        string
 	UID, GID     int
-	Arch         string
 	Dir          []byte
 }
 
@@ -38,7 +37,7 @@ type Op byte
 // The operations.
 const (
 	OpExec      Op = iota + 1 // Exec -> Exited
-	OpRead                    // Read -> FileRead; bytes on the call's stream
+	OpRead                    // Read -> nothing; bytes on the call's stream
 	OpWrite                   // Write -> Written; bytes on the call's stream
 	OpStat                    // Path -> FileInfo
 	OpReadDir                 // Path -> nothing; one JSON FileInfo a line on the call's stream
@@ -68,7 +67,7 @@ const (
 	OpWalk      // Walk -> nothing; one JSON WalkEntry a line on the call's stream
 	OpWatch     // Watch -> nothing; one JSON Change a line on the call's stream, until it is canceled
 	OpPack      // Pack -> Packed; a tar archive on the call's stream
-	OpUnpack    // Unpack -> Unpacked; a tar archive on the call's stream
+	OpUnpack    // Unpack -> nothing; a tar archive on the call's stream
 	OpDial      // Dial -> nothing; the connection's bytes on the call's stream
 	OpReset     // Reset -> nothing
 )
@@ -158,7 +157,6 @@ type Job struct {
 	Started  int64   // nanoseconds since 1970
 	Exited   *Exited `json:",omitempty"` // nil while it runs
 	Terminal bool    `json:",omitempty"`
-	Stdin    bool    `json:",omitempty"` // it is open
 	// First is the offset of the oldest byte of output that is kept, Next that of the
 	// byte after the newest.
 	First, Next int64

@@ -6,12 +6,12 @@
 //
 // All of Drydock's globs have one syntax, for slash-separated paths:
 //
-//	*       any number of characters, but no slash
-//	?       one character, but no slash
-//	[a-z]   one character of a class; [!a-z] and [^a-z] one that is not in it
-//	{a,b}   a or b, which may hold slashes and braces
-//	**      as a whole name: any number of names, also none
-//	\x      the character x
+//   - any number of characters, but no slash
+//     ?       one character, but no slash
+//     [a-z]   one character of a class; [!a-z] and [^a-z] one that is not in it
+//     {a,b}   a or b, which may hold slashes and braces
+//     **      as a whole name: any number of names, also none
+//     \x      the character x
 //
 // a/** matches a itself, too. Names are compared byte for byte: a byte that is no part of a
 // character counts as one. testdata/globs.json has cases that other packages are tested
