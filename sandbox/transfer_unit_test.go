@@ -121,7 +121,7 @@ func TestDownloadFromAnyGuest(t *testing.T) {
 		}, nil, ""},
 		{"odd replies", func(m *wire.Mux, id uint32, s *wire.Stream) {
 			_, _ = s.Write(whole)
-			reply(m, id, wire.StatusOK, wire.Packed{Left: -1 << 62, Skipped: slices.Repeat([]*wire.Error{nil, bad}, 1000), Changed: make([][]byte, 1000)})
+			reply(m, id, wire.StatusOK, wire.Packed{SkippedCount: -1 << 62, Skipped: slices.Repeat([]*wire.Error{nil, bad}, 1000), Changed: make([][]byte, 1000)})
 		}, nil, ""},
 		{"error at once", func(m *wire.Mux, id uint32, s *wire.Stream) {
 			reply(m, id, wire.StatusError, bad)

@@ -63,9 +63,9 @@ type Total struct {
 // Errors about a whole archive.
 var (
 	// ErrTruncated is an archive that ends early.
-	ErrTruncated = &wire.Error{Code: wire.CodeInvalid, Text: "the archive ends early"}
-	ErrEmpty     = &wire.Error{Code: wire.CodeInvalid, Text: "the archive is empty"}
-	errHeader    = &wire.Error{Code: wire.CodeTooLarge, Text: "an entry of the archive has a header of more than 1 MiB"}
+	ErrTruncated = wire.Invalid("the archive ends early")
+	ErrEmpty     = wire.Invalid("the archive is empty")
+	errHeader    = wire.Errorf(wire.CodeTooLarge, "an entry of the archive has a header of more than 1 MiB")
 )
 
 const (
@@ -74,17 +74,17 @@ const (
 	// headerRoom is how many bytes of an archive may stand between the contents of an entry
 	// and those of the next.
 	headerRoom = 1 << 20
-	// mostNames is how many bytes of names may have to be kept for the end.
-	mostNames = 64 << 20
+	// maxNames is how many bytes of names may have to be kept for the end.
+	maxNames = 64 << 20
 )
 
 // work is what packing and unpacking have in common.
 type work struct {
-	o     *Options
-	total Total
-	seen  Total // with what was left out
-	buf   []byte
-	makes bool // files of these names
+	o      *Options
+	total  Total
+	seen   Total // with what was left out
+	buf    []byte
+	writes bool // entries become files here, so their names must be legal on this system
 }
 
 func newWork(o *Options) work { return work{o: o, buf: make([]byte, bufferSize)} }
@@ -114,11 +114,11 @@ func (w *work) admit(h *tar.Header) (bool, error) {
 	l := &w.o.Limits
 	switch {
 	case l.Bytes > 0 && h.Size > l.Bytes-w.seen.Bytes:
-		return false, over(h.Name, "more than %d bytes: raise MaxBytes", l.Bytes)
+		return false, tooLarge(h.Name, "more than %d bytes: raise MaxBytes", l.Bytes)
 	case l.Path > 0 && len(h.Name) > l.Path:
-		return false, over(h.Name, "a path of more than %d bytes: raise MaxPath", l.Path)
+		return false, tooLarge(h.Name, "a path of more than %d bytes: raise MaxPath", l.Path)
 	case l.Path > 0 && len(h.Linkname) > l.Path:
-		return false, over(h.Name, "a link to a path of more than %d bytes: raise MaxPath", l.Path)
+		return false, tooLarge(h.Name, "a link to a path of more than %d bytes: raise MaxPath", l.Path)
 	}
 	w.seen.Bytes += h.Size
 	name, why := clean(h.Name)
@@ -130,7 +130,7 @@ func (w *work) admit(h *tar.Header) (bool, error) {
 	case why != "":
 		return false, w.refuse(refusal(h.Name, why))
 	case l.Depth > 0 && strings.Count(name, "/") >= l.Depth:
-		return false, over(name, "more than %d names deep: raise MaxDepth", l.Depth)
+		return false, tooLarge(name, "more than %d names deep: raise MaxDepth", l.Depth)
 	}
 	w.total.Entries++
 	return true, w.step(h.Name, 0)
@@ -139,13 +139,13 @@ func (w *work) admit(h *tar.Header) (bool, error) {
 // count counts an entry.
 func (w *work) count(name string) error {
 	w.seen.Entries++
-	if most := w.o.Entries; most > 0 && w.seen.Entries > most {
-		return over(name, "more than %d entries: raise MaxEntries", most)
+	if l := w.o.Entries; l > 0 && w.seen.Entries > l {
+		return tooLarge(name, "more than %d entries: raise MaxEntries", l)
 	}
 	return nil
 }
 
-func over(name, format string, limit any) error {
+func tooLarge(name, format string, limit any) error {
 	return &wire.Error{Code: wire.CodeTooLarge, Name: clip(name), Text: fmt.Sprintf(format, limit)}
 }
 
@@ -155,8 +155,8 @@ func refusal(name, why string) *wire.Error {
 
 // clip bounds a name that is shown.
 func clip(name string) []byte {
-	const most = 4 << 10
-	return []byte(name[:min(len(name), most)])
+	const maxShown = 4 << 10
+	return []byte(name[:min(len(name), maxShown)])
 }
 
 // unsafe says why an entry must not pass, or "".
@@ -167,7 +167,7 @@ func (w *work) unsafe(h *tar.Header) string {
 	if h.Name == "." && h.Typeflag != tar.TypeDir {
 		return "its name is that of the directory itself"
 	}
-	if w.makes && runtime.GOOS == "windows" {
+	if w.writes && runtime.GOOS == "windows" {
 		if why := unportable(h.Name + "/" + h.Linkname); why != "" {
 			return why
 		}

@@ -78,7 +78,7 @@ func (p *Packer) tree(fsys fs.FS, prefix string) error {
 		return fileError("", err)
 	}
 	if !info.IsDir() {
-		return &wire.Error{Code: wire.CodeNotDir, Text: "not a directory"}
+		return wire.Errorf(wire.CodeNotDir, "not a directory")
 	}
 	if _, err := p.header(p.describe(info, path.Clean(prefix+"."))); err != nil {
 		return err
@@ -266,19 +266,19 @@ func (p *Packer) file(f fs.File, name string) error {
 
 // readOn reads the rest of a file of unknown size.
 func readOn(f io.Reader, begun []byte) ([]byte, error) {
-	const most = 8 << 20
-	rest, err := io.ReadAll(io.LimitReader(f, most))
-	if len(rest) == most {
-		return nil, &wire.Error{Code: wire.CodeTooLarge, Text: "more than 8 MiB of a file that does not say its size"}
+	const maxSize = 8 << 20
+	rest, err := io.ReadAll(io.LimitReader(f, maxSize))
+	if len(rest) == maxSize {
+		return nil, wire.Errorf(wire.CodeTooLarge, "more than 8 MiB of a file that does not say its size")
 	}
 	return append(append([]byte{}, begun...), rest...), err
 }
 
 // rest packs the last bytes of a file.
-func (p *Packer) rest(f io.Reader, name string, left int64) error {
+func (p *Packer) rest(f io.Reader, name string, remaining int64) error {
 	changed := false
-	for left > 0 {
-		data := p.buf[:min(left, bufferSize)]
+	for remaining > 0 {
+		data := p.buf[:min(remaining, bufferSize)]
 		n, err := io.ReadFull(f, data)
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
 			// It shrank, and its header has gone.
@@ -290,7 +290,7 @@ func (p *Packer) rest(f io.Reader, name string, left int64) error {
 		if err := p.write(name, data); err != nil {
 			return err
 		}
-		left -= int64(len(data))
+		remaining -= int64(len(data))
 	}
 	if n, _ := f.Read(p.buf[:1]); n > 0 {
 		changed = true

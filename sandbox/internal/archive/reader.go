@@ -25,7 +25,7 @@ func newReader(r io.Reader, w *work) *reader {
 // the last.
 func (r *reader) next() (*tar.Header, error) {
 	for {
-		r.m.left = r.unread + headerRoom
+		r.m.remaining = r.unread + headerRoom
 		h, err := r.tr.Next()
 		if err == io.EOF {
 			return nil, err
@@ -52,16 +52,16 @@ func (r *reader) contents(h *tar.Header, to func(name string, data []byte) error
 	if h.Typeflag != tar.TypeReg {
 		return nil
 	}
-	r.m.left, r.unread = h.Size, 0
-	for left := h.Size; left > 0; {
-		data := r.buf[:min(left, bufferSize)]
+	r.m.remaining, r.unread = h.Size, 0
+	for remaining := h.Size; remaining > 0; {
+		data := r.buf[:min(remaining, bufferSize)]
 		if _, err := io.ReadFull(r.tr, data); err != nil {
 			return r.failure(h.Name, err)
 		}
 		if err := to(h.Name, data); err != nil {
 			return err
 		}
-		left -= int64(len(data))
+		remaining -= int64(len(data))
 	}
 	return nil
 }
@@ -79,18 +79,18 @@ func (r *reader) failure(name string, err error) error {
 
 // meter bounds what is read of an archive without an entry to show for it.
 type meter struct {
-	r    io.Reader
-	left int64
-	err  error // of r, other than its end
+	r         io.Reader
+	remaining int64
+	err       error // of r, other than its end
 }
 
 func (m *meter) Read(p []byte) (int, error) {
-	if m.left <= 0 {
+	if m.remaining <= 0 {
 		m.err = errHeader
 		return 0, m.err
 	}
-	n, err := m.r.Read(p[:min(int64(len(p)), m.left)])
-	m.left -= int64(n)
+	n, err := m.r.Read(p[:min(int64(len(p)), m.remaining)])
+	m.remaining -= int64(n)
 	if err != nil && err != io.EOF {
 		m.err = err
 	}

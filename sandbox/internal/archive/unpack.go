@@ -53,7 +53,7 @@ type link struct{ name, target string }
 // the archive's end.
 func Unpack(r io.Reader, dst string, o *Options) (*Unpacked, error) {
 	u := &Unpacked{work: newWork(o), dirs: make(map[string]*dir)}
-	u.makes = true
+	u.writes = true
 	if err := u.unpack(newReader(r, &u.work), filepath.Clean(dst)); err != nil {
 		u.Discard()
 		return nil, err
@@ -126,7 +126,7 @@ func (u *Unpacked) placeTree(dst string, mode fs.FileMode) error {
 		u.dirs["."] = &dir{}
 		return nil
 	case err == nil:
-		return &wire.Error{Code: wire.CodeNotDir, Text: "what is to become a directory is a file already"}
+		return wire.Errorf(wire.CodeNotDir, "what is to become a directory is a file already")
 	}
 	if err := u.placeNew(dst, err); err != nil {
 		return err
@@ -149,7 +149,7 @@ func (u *Unpacked) placeFile(dst string) error {
 	}
 	switch {
 	case info.IsDir():
-		return &wire.Error{Code: wire.CodeIsDir, Text: "what is to become a file is a directory already: end its name with a slash to put the file into it"}
+		return wire.Errorf(wire.CodeIsDir, "what is to become a file is a directory already: end its name with a slash to put the file into it")
 	case !info.Mode().IsRegular():
 		return &wire.Error{Code: wire.CodeNotRegular, Text: "what is to become a file is " + kind(info.Mode()) + " already"}
 	}
@@ -170,7 +170,7 @@ func (u *Unpacked) placeNew(dst string, missing error) error {
 	for {
 		// There must be nothing: a symlink that leads nowhere is not followed.
 		if _, err := os.Lstat(dst); err == nil {
-			return &wire.Error{Code: wire.CodeExist, Text: dst + " is a symlink to what does not exist"}
+			return wire.Errorf(wire.CodeExist, "%s is a symlink to what does not exist", dst)
 		}
 		final = filepath.Join(filepath.Base(dst), final)
 		dst = filepath.Dir(dst)
@@ -270,7 +270,7 @@ func (u *Unpacked) entry(r *reader, h *tar.Header) error {
 
 // keep counts a name that is kept to the end.
 func (u *Unpacked) keep(name string) error {
-	if u.names += len(name); u.names > mostNames {
+	if u.names += len(name); u.names > maxNames {
 		return &wire.Error{Code: wire.CodeTooLarge, Name: clip(name), Text: "too many long names"}
 	}
 	return nil

@@ -307,8 +307,7 @@ func (c *Channel) beat() {
 
 func checkSize(payload []byte) error {
 	if len(payload) >= wire.MaxControl {
-		return &wire.Error{Code: wire.CodeTooLong,
-			Text: fmt.Sprintf("arguments and environment of %d bytes; at most %d fit one call", len(payload), wire.MaxControl)}
+		return wire.Errorf(wire.CodeTooLong, "arguments and environment of %d bytes; at most %d fit one call", len(payload), wire.MaxControl)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@
 package guest
 
 import (
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -130,7 +129,7 @@ func (b *background) use(id int) (j *backgroundJob, leave func(), err error) {
 	defer b.mu.Unlock()
 	j = b.jobs[id]
 	if j == nil {
-		return nil, nil, &wire.Error{Code: wire.CodeNoJob, Text: fmt.Sprintf("there is no job %d", id)}
+		return nil, nil, wire.Errorf(wire.CodeNoJob, "there is no job %d", id)
 	}
 	j.calls++
 	return j, func() {

@@ -4,7 +4,6 @@ package guest
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -125,7 +124,7 @@ func (c *call) jobSignal(m *wire.JobSignal) (any, error) {
 	}
 	defer leave()
 	if j.hasEnded() {
-		return nil, &wire.Error{Code: wire.CodeNoJob, Text: fmt.Sprintf("job %d has ended", m.ID)}
+		return nil, wire.Errorf(wire.CodeNoJob, "job %d has ended", m.ID)
 	}
 	if m.Number > 0 {
 		j.job.signal(m.Number)

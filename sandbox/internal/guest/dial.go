@@ -4,7 +4,6 @@ package guest
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"sync/atomic"
@@ -74,7 +73,7 @@ type address struct {
 
 func (c *call) addresses(m *wire.Dial) ([]address, error) {
 	if len(m.Path) > 0 {
-		const longest = 107 // unix(7)
+		const maxPath = 107 // unix(7)
 		name := string(m.Path)
 		if name[0] != '@' {
 			name = c.s.abs(name)
@@ -82,10 +81,9 @@ func (c *call) addresses(m *wire.Dial) ([]address, error) {
 		switch {
 		case name == socketName:
 			// It would take this process for a host.
-			return nil, &wire.Error{Code: wire.CodePermission, Text: name + " is the guest's own socket"}
-		case len(name) > longest:
-			return nil, &wire.Error{Code: wire.CodeNameTooLong,
-				Text: fmt.Sprintf("the path of a unix socket has at most %d bytes, not %d", longest, len(name))}
+			return nil, wire.Errorf(wire.CodePermission, "%s is the guest's own socket", name)
+		case len(name) > maxPath:
+			return nil, wire.Errorf(wire.CodeNameTooLong, "the path of a unix socket has at most %d bytes, not %d", maxPath, len(name))
 		}
 		return []address{{syscall.AF_UNIX, &syscall.SockaddrUnix{Name: name}, name}}, nil
 	}
@@ -99,7 +97,7 @@ func (c *call) addresses(m *wire.Dial) ([]address, error) {
 		}
 	}
 	if len(all) == 0 || len(all) != len(m.Addrs) || len(all) > 1<<8 {
-		return nil, &wire.Error{Code: wire.CodeInvalid, Text: "no address to connect to"}
+		return nil, wire.Invalid("no address to connect to")
 	}
 	return all, nil
 }
@@ -249,10 +247,10 @@ func (r *relay) run() error {
 	go func() { up <- r.up() }()
 	var err error
 	quit := r.c.quit
-	for left := 2; left > 0; {
+	for open := 2; open > 0; {
 		select {
 		case e := <-down:
-			left--
+			open--
 			if e != nil {
 				// It is broken, and what the host still writes has nowhere to go.
 				err = e
@@ -260,7 +258,7 @@ func (r *relay) run() error {
 				_ = r.f.SetWriteDeadline(past)
 			}
 		case e := <-up:
-			left--
+			open--
 			switch e {
 			case upRefused:
 				// The server takes no more; what it has said by then may still be on its way.

@@ -4,7 +4,6 @@ package guest
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,8 +25,13 @@ type process struct {
 	allowed *allowance
 }
 
-// launch starts a command. begin starts the job, unless the wish for it is gone.
-func (g *guest) launch(m *wire.Exec, begin func(path string, argv []string, attr *syscall.ProcAttr) (*job, error)) (*process, error) {
+// starter starts a job. That of a background job is jobs.start. That of a call also checks,
+// under the call's lock, that the call was not canceled, so a cancel finds either a job that
+// it can end or a call that will not start one.
+type starter func(path string, argv []string, attr *syscall.ProcAttr) (*job, error)
+
+// launch starts a command, whose job begin starts.
+func (g *guest) launch(m *wire.Exec, begin starter) (*process, error) {
 	argv := make([]string, len(m.Args))
 	for i, a := range m.Args {
 		argv[i] = string(a)
@@ -40,7 +44,7 @@ func (g *guest) launch(m *wire.Exec, begin func(path string, argv []string, attr
 	if info, err := os.Stat(dir); err != nil {
 		return nil, describe("working directory", err)
 	} else if !info.IsDir() {
-		return nil, &wire.Error{Code: wire.CodeNotDir, Text: fmt.Sprintf("working directory %q is not a directory", dir)}
+		return nil, wire.Errorf(wire.CodeNotDir, "working directory %q is not a directory", dir)
 	}
 	path, err := lookPath(string(m.Path), dir, envValue(env, "PATH"))
 	if err != nil {
@@ -55,20 +59,8 @@ func (g *guest) launch(m *wire.Exec, begin func(path string, argv []string, attr
 	}
 	attr := &syscall.ProcAttr{Dir: dir, Env: env, Files: f.child,
 		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: f.terminal != nil}}
-	program, args, report, err := limited(m.Limits, path, argv, attr)
 	p := &process{m: m, files: f}
-	if err == nil {
-		p.job, err = begin(program, args, attr)
-	}
-	f.closeChild()
-	if report != nil {
-		// Nothing else of the command has started where the limits could not be set.
-		if failed := limitFailure(report, attr); err == nil && failed != nil {
-			p.job.finish(ending{why: canceled, now: true})
-			<-p.job.exited
-			err = failed
-		}
-	}
+	p.job, err = p.begin(path, argv, attr, begin)
 	if err != nil {
 		f.closeOurs()
 		return nil, describe(path, err)
@@ -76,11 +68,28 @@ func (g *guest) launch(m *wire.Exec, begin func(path string, argv []string, attr
 	return p, nil
 }
 
+// begin starts the job of a command, and closes the child's files.
+func (p *process) begin(path string, argv []string, attr *syscall.ProcAttr, begin starter) (*job, error) {
+	defer p.files.closeChild()
+	program, err := newProgram(path, argv, p.m.Limits, attr)
+	if err != nil {
+		return nil, err
+	}
+	j, err := begin(program.path, program.argv, attr)
+	if failed := program.failure(); err == nil && failed != nil {
+		// Nothing of the command itself has started.
+		j.finish(ending{why: canceled, now: true})
+		<-j.exited
+		err = failed
+	}
+	return j, err
+}
+
 // pump starts to move output. stderr is nil where it is joined.
 func (p *process) pump(stdout, stderr taker) {
 	if p.m.MaxOutput > 0 {
-		p.allowed = &allowance{over: func() { p.job.finish(ending{why: overLimit}) }}
-		p.allowed.left.Store(p.m.MaxOutput)
+		p.allowed = &allowance{exceed: func() { p.job.finish(ending{why: outputExceeded}) }}
+		p.allowed.remaining.Store(p.m.MaxOutput)
 	}
 	p.pumps = append(p.pumps, newPump(p.files.stdout, stdout, p.allowed, p.files.terminal != nil))
 	if p.files.stderr != nil {
@@ -99,7 +108,7 @@ func (p *process) end() *wire.Exited {
 	}
 	p.drain(x)
 	if p.allowed.exceeded() {
-		because(x, overLimit) // also of one that ended before it was told to
+		because(x, outputExceeded) // also of one that ended before it was told to
 	}
 	return x
 }
@@ -108,9 +117,9 @@ func (p *process) end() *wire.Exited {
 // job, now or before, is to hear how that went also where nobody takes its output: a pump
 // that waits for the reader would wait for ever.
 func (p *process) drain(x *wire.Exited) {
-	var enough <-chan time.Time
+	var expired <-chan time.Time
 	if x.Rung != "" {
-		enough = time.After(unreadGrace)
+		expired = time.After(unreadGrace)
 	}
 	limit := p.limit
 	for _, one := range p.pumps {
@@ -122,13 +131,13 @@ func (p *process) drain(x *wire.Exited) {
 			case <-limit:
 				limit = nil
 				because(x, timedOut)
-				enough = time.After(unreadGrace)
+				expired = time.After(unreadGrace)
 			case e := <-p.job.stop:
-				if e.why != overLimit {
-					enough = time.After(unreadGrace)
+				if e.why != outputExceeded {
+					expired = time.After(unreadGrace)
 				}
 				because(x, e.why)
-			case <-enough:
+			case <-expired:
 				for _, p := range p.pumps {
 					p.to.Abort(errAborted)
 				}
@@ -158,7 +167,7 @@ func (c *call) exec(m *wire.Exec) (any, error) {
 	if p.files.control != nil {
 		defer c.join(p.files.control)()
 	}
-	to := func(s *wire.Stream) *hostStream { return &hostStream{s, c.s.way, c.s.jobs.end} }
+	to := func(s *wire.Stream) *hostStream { return &hostStream{s, c.s.splicer, c.s.jobs.end} }
 	p.pump(to(c.stream), to(c.stderr))
 	return p.end(), nil
 }
@@ -225,7 +234,7 @@ func feedTerminal(terminal *os.File, s *wire.Stream) {
 // lookPath finds a program as a shell would, and says why where it does not.
 func lookPath(name, dir, path string) (string, error) {
 	if name == "" {
-		return "", &wire.Error{Code: wire.CodeInvalid, Text: "empty command"}
+		return "", wire.Invalid("empty command")
 	}
 	if strings.Contains(name, "/") {
 		if !filepath.IsAbs(name) {
@@ -250,23 +259,23 @@ func lookPath(name, dir, path string) (string, error) {
 	if denied != nil {
 		return "", denied
 	}
-	return "", &wire.Error{Code: wire.CodeNoCommand, Text: fmt.Sprintf("%q: command not found in PATH=%s", name, path)}
+	return "", wire.Errorf(wire.CodeNoCommand, "%q: command not found in PATH=%s", name, path)
 }
 
 func executable(file string) error {
 	info, err := os.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &wire.Error{Code: wire.CodeNoCommand, Text: fmt.Sprintf("%s: command not found", file)}
+		return wire.Errorf(wire.CodeNoCommand, "%s: command not found", file)
 	}
 	if err != nil {
 		return describe("command", err)
 	}
 	if info.IsDir() {
-		return &wire.Error{Code: wire.CodeIsDir, Text: fmt.Sprintf("command %q is a directory", file)}
+		return wire.Errorf(wire.CodeIsDir, "command %q is a directory", file)
 	}
 	const xOK = 1
 	if err := syscall.Access(file, xOK); err != nil {
-		return &wire.Error{Code: wire.CodeNotExec, Text: fmt.Sprintf("command %q is not executable", file)}
+		return wire.Errorf(wire.CodeNotExec, "command %q is not executable", file)
 	}
 	return nil
 }

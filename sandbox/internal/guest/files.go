@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -51,9 +50,9 @@ func openRegular(path string) (*os.File, fs.FileInfo, error) {
 func regular(path string, info fs.FileInfo) error {
 	switch {
 	case info.IsDir():
-		return &wire.Error{Code: wire.CodeIsDir, Text: fmt.Sprintf("%s is a directory", path)}
+		return wire.Errorf(wire.CodeIsDir, "%s is a directory", path)
 	case !info.Mode().IsRegular():
-		return &wire.Error{Code: wire.CodeNotRegular, Text: fmt.Sprintf("%s is not a regular file (%s)", path, info.Mode().Type())}
+		return wire.Errorf(wire.CodeNotRegular, "%s is not a regular file (%s)", path, info.Mode().Type())
 	}
 	return nil
 }
@@ -101,7 +100,7 @@ func (c *call) read(m *wire.Read) (last []byte, v any, err error) {
 }
 
 func tooLarge(path string, size, limit int64) error {
-	return &wire.Error{Code: wire.CodeTooLarge, Text: fmt.Sprintf("%s has %d bytes to read, more than the limit of %d", path, size, limit)}
+	return wire.Errorf(wire.CodeTooLarge, "%s has %d bytes to read, more than the limit of %d", path, size, limit)
 }
 
 // write takes a file's new bytes from the call's stream.

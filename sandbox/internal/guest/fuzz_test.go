@@ -23,12 +23,12 @@ import (
 // processes, but is nobody's reaper but theirs.
 type fuzzed struct {
 	*guest
-	over chan struct{}
+	stop chan struct{}
 	done chan struct{}
 }
 
 func newFuzzed(dir string) *fuzzed {
-	f := &fuzzed{over: make(chan struct{}), done: make(chan struct{})}
+	f := &fuzzed{stop: make(chan struct{}), done: make(chan struct{})}
 	f.guest = &guest{dir: dir, started: time.Now(), beside: true, // PID 1 has the account files
 		jobs: &jobs{started: make(chan struct{}, 1), running: make(map[int]*job),
 			limits: readOwnLimits(), oom: &oomCounter{}, end: func(string) {}}}
@@ -58,7 +58,7 @@ func (f *fuzzed) reap() {
 			continue
 		}
 		select {
-		case <-f.over:
+		case <-f.stop:
 			if pid == 0 {
 				return
 			}
@@ -75,9 +75,9 @@ type pause struct{ g *guest }
 func (p pause) Read([]byte) (int, error) {
 	const moment = 10 * time.Millisecond
 	answered := func() bool {
-		p.g.hosts.Lock()
+		p.g.hostMu.Lock()
 		host := p.g.host
-		p.g.hosts.Unlock()
+		p.g.hostMu.Unlock()
 		if host == nil {
 			return true
 		}
@@ -275,7 +275,7 @@ func FuzzServe(f *testing.F) {
 			}
 			g.background.mu.Unlock()
 		}
-		close(g.over)
+		close(g.stop)
 		<-g.done
 		is.NoErr(w.Close())
 		is.NoErr(<-read)

@@ -8,18 +8,16 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-
-	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
 // searchMemory is what a search may take for one purpose: a share of the sandbox's memory,
 // and at most so many bytes.
-func searchMemory(share, most int) int {
+func searchMemory(share, maxBytes int) int {
 	limit := memoryLimit()
 	if limit == 0 {
-		return most
+		return maxBytes
 	}
-	return int(min(limit/int64(share), int64(most)))
+	return int(min(limit/int64(share), int64(maxBytes)))
 }
 
 var memoryLimit = sync.OnceValue(func() int64 {
@@ -94,7 +92,7 @@ type gathering struct {
 	ready map[int]*findings
 	held  int // how much memory that takes
 	err   error
-	over  atomic.Bool // err is set
+	ended atomic.Bool // err is set
 }
 
 // fileSearch searches files, one after the other.
@@ -155,10 +153,10 @@ func (f *findings) spill() error {
 // take delivers what was found in the batch whose turn it is, up to the limit.
 func (g *gathering) take(f *findings) error {
 	g.errors += f.errors
-	found, left := len(f.begins), g.limit-int(g.delivered.Load())
-	if found > left {
-		found, g.more = left, true
-		f.buf = f.buf[:f.begins[left]]
+	found, remaining := len(f.begins), g.limit-int(g.delivered.Load())
+	if found > remaining {
+		found, g.more = remaining, true
+		f.buf = f.buf[:f.begins[remaining]]
 	}
 	f.begins = f.begins[:found]
 	g.delivered.Add(int64(found))
@@ -253,7 +251,7 @@ func (g *gathering) helper() {
 
 // failed returns why the search is to end before its end.
 func (g *gathering) failed() error {
-	if !g.over.Load() {
+	if !g.ended.Load() {
 		return nil
 	}
 	g.mu.Lock()
@@ -288,7 +286,7 @@ func (g *gathering) stop(err error) {
 	defer g.mu.Unlock()
 	if g.err == nil {
 		g.err = err
-		g.over.Store(true)
+		g.ended.Store(true)
 	}
 	g.cond.Broadcast()
 }
@@ -297,7 +295,7 @@ func (g *gathering) stop(err error) {
 func (g *gathering) do(s fileSearch, b *batch) {
 	f := &findings{g: g, number: b.number, errors: b.errors}
 	for _, path := range b.paths {
-		if g.over.Load() {
+		if g.ended.Load() {
 			return
 		}
 		if g.c.aborted() {
@@ -313,11 +311,11 @@ func (g *gathering) do(s fileSearch, b *batch) {
 			return
 		}
 	}
-	g.done(f)
+	g.finish(f)
 }
 
-// done delivers a batch and those that waited for it, or leaves it for when its turn comes.
-func (g *gathering) done(f *findings) {
+// finish delivers a batch and those that waited for it, or leaves it for when its turn comes.
+func (g *gathering) finish(f *findings) {
 	room := searchMemory(64, 1<<20)
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -335,7 +333,7 @@ func (g *gathering) done(f *findings) {
 		g.mu.Lock()
 		if err != nil && g.err == nil {
 			g.err = err
-			g.over.Store(true)
+			g.ended.Store(true)
 		}
 		g.turn++
 		if f = g.ready[g.turn]; f != nil {
@@ -344,12 +342,4 @@ func (g *gathering) done(f *findings) {
 		}
 		g.cond.Broadcast()
 	}
-}
-
-// raw adds what is encoded already.
-func (l *listing) raw(records []byte) error {
-	if l.buf = append(l.buf, records...); len(l.buf) > wire.MaxData/2 {
-		return l.flush()
-	}
-	return nil
 }

@@ -165,7 +165,7 @@ type fileGrep struct {
 	before  [][]byte // the last lines before the window, where they can be context
 	after   int      // how many more lines of context to send
 	inside  bool     // the window begins inside a line
-	done    bool     // of which a piece has been sent or counted
+	handled bool     // and a piece of that line has been sent or counted
 }
 
 func (s *fileGrep) close() { _ = syscall.Munmap(s.buf) }
@@ -257,12 +257,12 @@ func (s *fileGrep) read(fd int, size int64) error {
 // window searches whole lines, or a piece of one. end: they are the file's last.
 func (s *fileGrep) window(text []byte, end bool) error {
 	pos := 0 // lines before here have been dealt with
-	if s.inside && s.done {
+	if s.inside && s.handled {
 		if pos = bytes.IndexByte(text, '\n') + 1; pos == 0 {
 			return nil
 		}
 	}
-	s.inside, s.done = len(text) > 0 && text[len(text)-1] != '\n', false
+	s.inside, s.handled = len(text) > 0 && text[len(text)-1] != '\n', false
 	s.lines.Begin(text)
 	counted := 0
 	for pos < len(text) {
@@ -295,7 +295,7 @@ func (s *fileGrep) window(text []byte, end bool) error {
 			}
 		}
 		if pos = last + 1; pos > len(text) {
-			pos, s.done = len(text), true
+			pos, s.handled = len(text), true
 		}
 	}
 	if !end && !s.m.Count {
@@ -389,7 +389,7 @@ func (s *fileGrep) contextAfter(text []byte, pos, first int) (int, error) {
 			return 0, err
 		}
 		pos = first - len(rest)
-		s.done = pos == len(text)
+		s.handled = pos == len(text)
 	}
 	return pos, nil
 }

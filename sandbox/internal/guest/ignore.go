@@ -165,7 +165,7 @@ func (d *ignores) load(file string, flags int) {
 }
 
 // readSmall reads a regular file of at most so many bytes.
-func readSmall(path string, flags, most int) ([]byte, error) {
+func readSmall(path string, flags, maxSize int) ([]byte, error) {
 	fd, err := open(path, flags)
 	if err != nil {
 		return nil, err
@@ -176,11 +176,11 @@ func readSmall(path string, flags, most int) ([]byte, error) {
 	if err == nil {
 		err = regular(path, info)
 	}
-	if err == nil && info.Size() > int64(most) {
-		err = &wire.Error{Code: wire.CodeTooLarge, Text: path + " is too large"}
+	if err == nil && info.Size() > int64(maxSize) {
+		err = wire.Errorf(wire.CodeTooLarge, "%s is too large", path)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(io.LimitReader(f, int64(most)))
+	return io.ReadAll(io.LimitReader(f, int64(maxSize)))
 }

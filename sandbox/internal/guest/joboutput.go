@@ -4,7 +4,6 @@ package guest
 
 import (
 	"bytes"
-	"fmt"
 	"math"
 	"regexp"
 	"time"
@@ -80,7 +79,7 @@ func (c *call) jobRead(m *wire.JobRead) (any, error) {
 // job's stdin has got all of it, or wants no more.
 func (c *call) jobInput(j *backgroundJob) (taken <-chan struct{}, leave func(), err error) {
 	if !j.input.TryLock() {
-		return nil, nil, &wire.Error{Code: wire.CodeBusy, Text: fmt.Sprintf("another call writes to job %d", j.id)}
+		return nil, nil, wire.Errorf(wire.CodeBusy, "another call writes to job %d", j.id)
 	}
 	j.mu.Lock()
 	stdin := j.stdin

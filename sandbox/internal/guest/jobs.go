@@ -70,7 +70,7 @@ type cause int
 const (
 	timedOut cause = iota + 1
 	canceled
-	overLimit
+	outputExceeded
 )
 
 // startJobs makes this process as safe from its jobs as one user's processes can be from

@@ -44,9 +44,9 @@ func (j *job) climb(x *wire.Exited, e ending, grace time.Duration) {
 	}
 	if !e.now && grace > 0 {
 		x.Rung = "term"
-		over := time.Now().Add(grace)
-		j.term(over)
-		if j.endsWithin(time.Until(over)) {
+		deadline := time.Now().Add(grace)
+		j.term(deadline)
+		if j.endsWithin(time.Until(deadline)) {
 			return
 		}
 	}
@@ -58,12 +58,12 @@ func (j *job) climb(x *wire.Exited, e ending, grace time.Duration) {
 // within d or is to end at once. Of children whose parent is not the guest nobody tells
 // it, so it looks, less and less often.
 func (j *job) endsWithin(d time.Duration) bool {
-	over := time.NewTimer(d)
-	defer over.Stop()
+	expired := time.NewTimer(d)
+	defer expired.Stop()
 	exited := j.exited
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
 		select {
-		case <-over.C:
+		case <-expired.C:
 			return j.gone()
 		case e := <-j.stop:
 			if e.now {
@@ -81,8 +81,8 @@ func (j *job) endsWithin(d time.Duration) bool {
 
 // because notes why a job was ended; the first reason counts.
 func because(x *wire.Exited, why cause) {
-	if x.TimedOut || x.Canceled || x.OverLimit {
+	if x.TimedOut || x.Canceled || x.OutputExceeded {
 		return
 	}
-	x.TimedOut, x.Canceled, x.OverLimit = why == timedOut, why == canceled, why == overLimit
+	x.TimedOut, x.Canceled, x.OutputExceeded = why == timedOut, why == canceled, why == outputExceeded
 }

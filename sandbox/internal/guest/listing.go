@@ -28,6 +28,14 @@ func (l *listing) add(v any) error {
 	return nil
 }
 
+// raw adds what is encoded already.
+func (l *listing) raw(records []byte) error {
+	if l.buf = append(l.buf, records...); len(l.buf) > wire.MaxData/2 {
+		return l.flush()
+	}
+	return nil
+}
+
 func (l *listing) flush() error {
 	_, err := l.c.stream.Write(l.buf)
 	l.buf, l.streamed = l.buf[:0], true

@@ -66,7 +66,7 @@ func sends[A any](do func(*call, *A) (last []byte, v any, err error)) operation 
 	return func(c *call, args []byte) (last []byte, v any, err error) {
 		a := new(A)
 		if err := json.Unmarshal(args, a); err != nil {
-			return nil, nil, &wire.Error{Code: wire.CodeInvalid, Text: err.Error()}
+			return nil, nil, wire.Invalid("%v", err)
 		}
 		return do(c, a)
 	}
@@ -76,7 +76,7 @@ func sends[A any](do func(*call, *A) (last []byte, v any, err error)) operation 
 func (c *call) do(op wire.Op, args []byte) (last []byte, v any, err error) {
 	do := operations[op]
 	if do == nil {
-		return nil, nil, &wire.Error{Code: wire.CodeUnsupported, Text: "the guest of this image is older than the host: build the image again"}
+		return nil, nil, wire.Errorf(wire.CodeUnsupported, "the guest of this image is older than the host: build the image again")
 	}
 	return do(c, args)
 }

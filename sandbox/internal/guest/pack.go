@@ -7,8 +7,8 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// maxSkipped bounds each list in the reply to a Pack.
-const maxSkipped = 100
+// maxReported bounds each list in the reply to a Pack.
+const maxReported = 100
 
 // pack sends what a path names, a tree or one file, as an archive.
 func (c *call) pack(m *wire.Pack) (any, error) {
@@ -20,14 +20,14 @@ func (c *call) pack(m *wire.Pack) (any, error) {
 	o := &archive.Options{Exclude: exclude, Step: c.step, Inside: m.Inside}
 	if m.Skip {
 		o.Refused = func(err *wire.Error) error {
-			if packed.Left++; packed.Left <= maxSkipped {
+			if packed.SkippedCount++; packed.SkippedCount <= maxReported {
 				packed.Skipped = append(packed.Skipped, err)
 			}
 			return nil
 		}
 	}
 	o.Changed = func(name string) {
-		if len(packed.Changed) < maxSkipped {
+		if len(packed.Changed) < maxReported {
 			packed.Changed = append(packed.Changed, []byte(name))
 		}
 	}

@@ -24,8 +24,8 @@ type taker interface {
 
 // allowance is how many bytes a command may still write.
 type allowance struct {
-	left atomic.Int64
-	over func() // called when it is used up
+	remaining atomic.Int64
+	exceed    func() // called when there was more
 }
 
 // take returns how many of n bytes may pass.
@@ -33,28 +33,28 @@ func (a *allowance) take(n int) int {
 	if a == nil {
 		return n
 	}
-	left := a.left.Add(-int64(n))
-	if left >= 0 {
+	remaining := a.remaining.Add(-int64(n))
+	if remaining >= 0 {
 		return n
 	}
-	a.over()
-	return max(0, n+int(left))
+	a.exceed()
+	return max(0, n+int(remaining))
 }
 
 // exceeded reports whether there was more than that.
-func (a *allowance) exceeded() bool { return a != nil && a.left.Load() < 0 }
+func (a *allowance) exceeded() bool { return a != nil && a.remaining.Load() < 0 }
 
 // pump moves what a command writes to a taker. When the command's first process has
-// ended it takes what is there by then and is drained; what children that were left
+// ended it takes what is there by then and is drained; what children that were remaining
 // behind write later is read and dropped, so that it neither holds the result back, nor
-// shows up elsewhere, nor kills them. A terminal is closed at that point: what is left on
+// shows up elsewhere, nor kills them. A terminal is closed at that point: what is remaining on
 // it is hung up.
 type pump struct {
 	f        *os.File
 	to       taker
 	allowed  *allowance
 	terminal bool
-	lost     bool // the reader left; the command goes on without it
+	lost     bool // the reader remaining; the command goes on without it
 	gone     chan struct{}
 	drained  chan struct{}
 }
@@ -88,7 +88,7 @@ func (p *pump) run() (ended bool) {
 		n, err := p.f.Read(buf.Data())
 		p.send(buf, n)
 		if n == len(buf.Data()) && p.allowed == nil && !p.terminal && !p.lost {
-			if h, ok := p.to.(*hostStream); ok && h.way != nil {
+			if h, ok := p.to.(*hostStream); ok && h.splicer != nil {
 				p.lost = p.splice(h, &wide) != nil
 			}
 		}
@@ -148,15 +148,15 @@ func (p *pump) takeRest(buf *wire.Buffer) (ended bool) {
 	if err != nil {
 		return true
 	}
-	left, err := unread(raw)
+	remaining, err := unread(raw)
 	if err != nil {
 		return true
 	}
-	for left > 0 {
+	for remaining > 0 {
 		var n int
 		var errno error
 		if err := raw.Read(func(fd uintptr) bool {
-			n, errno = syscall.Read(int(fd), buf.Data()[:min(left, len(buf.Data()))])
+			n, errno = syscall.Read(int(fd), buf.Data()[:min(remaining, len(buf.Data()))])
 			return true
 		}); err != nil {
 			return true
@@ -165,7 +165,7 @@ func (p *pump) takeRest(buf *wire.Buffer) (ended bool) {
 			return errno == nil
 		}
 		p.send(buf, n)
-		left -= n
+		remaining -= n
 	}
 	return false
 }

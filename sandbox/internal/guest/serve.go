@@ -17,7 +17,7 @@ import (
 )
 
 // errAborted ends what a call that the host gave up is reading or writing.
-var errAborted = &wire.Error{Code: wire.CodeAborted, Text: "canceled by the host"}
+var errAborted = wire.Errorf(wire.CodeAborted, "canceled by the host")
 
 // guest is what lasts as long as the sandbox.
 type guest struct {
@@ -30,15 +30,15 @@ type guest struct {
 	started time.Time
 	editing sync.Mutex // one edit reads and writes at a time
 
-	hosts sync.Mutex
-	host  *server // the one that was greeted last
+	hostMu sync.Mutex
+	host   *server // the one that was greeted last
 }
 
 // server answers one host.
 type server struct {
 	*guest
-	mux *wire.Mux
-	way *spliceWay // to what mux writes to, or nil
+	mux     *wire.Mux
+	splicer *splicer // to the pipe that mux writes to, or nil
 
 	mu    sync.Mutex
 	calls map[uint32]*call
@@ -78,9 +78,9 @@ func newGuest() (*guest, error) {
 // end tells the host why the sandbox ends, and ends it. It does not return.
 func (g *guest) end(reason string) {
 	fmt.Fprintln(os.Stderr, "drydock guest:", reason)
-	g.hosts.Lock()
+	g.hostMu.Lock()
 	host := g.host
-	g.hosts.Unlock()
+	g.hostMu.Unlock()
 	said := make(chan struct{})
 	go func() {
 		defer close(said)
@@ -112,14 +112,14 @@ func Serve(r io.Reader, w io.Writer) error {
 // serve answers one host until r ends, or the host says bye. It calls greeted after the
 // greeting.
 func (g *guest) serve(r io.Reader, w io.Writer, greeted func()) error {
-	s := &server{guest: g, mux: wire.NewMux(w), way: newSpliceWay(w), calls: make(map[uint32]*call)}
+	s := &server{guest: g, mux: wire.NewMux(w), splicer: newSplicer(w), calls: make(map[uint32]*call)}
 	frames := wire.NewReader(r)
 	if err := s.greet(frames); err != nil {
 		return err
 	}
-	g.hosts.Lock()
+	g.hostMu.Lock()
 	g.host = s
-	g.hosts.Unlock()
+	g.hostMu.Unlock()
 	greeted()
 	defer s.abandon()
 	for {
@@ -342,14 +342,14 @@ func (c *call) terminal(tty *os.File) {
 
 // signal is for the command, which the host may take for started before it is.
 func (c *call) signal(m *wire.Signal) {
-	const most = 64
+	const maxEarly = 64
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case m.Number <= 0:
 	case c.job != nil:
 		c.job.signal(m.Number)
-	case len(c.early) < most:
+	case len(c.early) < maxEarly:
 		c.early = append(c.early, m.Number)
 	}
 	switch {

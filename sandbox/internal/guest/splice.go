@@ -16,13 +16,13 @@ import (
 // another pipe, without a copy through the guest: splice(2).
 type hostStream struct {
 	*wire.Stream
-	way *spliceWay   // nil where it cannot
-	end func(string) // ends the sandbox
+	splicer *splicer     // nil where it cannot
+	end     func(string) // ends the sandbox
 }
 
-// spliceWay is how whole frames get to a connection by splice: they are put together in a
+// splicer is how whole frames get to a connection by splice: they are put together in a
 // pipe between, because who reads the connection would wake up for a header alone.
-type spliceWay struct {
+type splicer struct {
 	out           syscall.RawConn // does not block
 	between, into int             // read and write end
 	files         [2]*os.File     // close them with the last that uses them
@@ -46,8 +46,8 @@ func (h *hostStream) splice(from syscall.RawConn, enough <-chan struct{}) error 
 			return err
 		}
 		// As long as a Buffer's frame, for the same reason.
-		most := len(wire.Buffer{}) - wire.HeaderSize
-		if err := h.WriteVia(min(there, most), func(header []byte, n int) error { return h.move(from, header, n) }); err != nil {
+		const maxFrame = len(wire.Buffer{}) - wire.HeaderSize
+		if err := h.WriteVia(min(there, maxFrame), func(header []byte, n int) error { return h.move(from, header, n) }); err != nil {
 			return err
 		}
 	}
@@ -62,13 +62,13 @@ func unread(pipe syscall.RawConn) (int, error) {
 
 // move sends a frame of n bytes that are in a pipe.
 func (h *hostStream) move(from syscall.RawConn, header []byte, n int) error {
-	w := h.way
+	w := h.splicer
 	if _, err := syscall.Write(w.into, header); err != nil {
 		return err
 	}
 	err := from.Control(func(in uintptr) {
-		for left := n; left > 0; {
-			moved, err := syscall.Splice(int(in), nil, w.into, nil, left, 0)
+		for remaining := n; remaining > 0; {
+			moved, err := syscall.Splice(int(in), nil, w.into, nil, remaining, 0)
 			switch {
 			case err == syscall.EINTR:
 			case err != nil || moved == 0:
@@ -76,27 +76,27 @@ func (h *hostStream) move(from syscall.RawConn, header []byte, n int) error {
 				// its own output.
 				h.end("a process in the sandbox took its output back")
 			default:
-				left -= int(moved)
+				remaining -= int(moved)
 			}
 		}
 	})
-	for left := len(header) + n; left > 0 && err == nil; {
+	for remaining := len(header) + n; remaining > 0 && err == nil; {
 		var moved int64
 		var failed error
 		if err = w.out.Write(func(out uintptr) bool {
-			moved, failed = syscall.Splice(w.between, nil, int(out), nil, left, 0)
+			moved, failed = syscall.Splice(w.between, nil, int(out), nil, remaining, 0)
 			return failed != syscall.EAGAIN
 		}); err == nil && failed != syscall.EINTR {
 			err = failed
 		}
-		left -= int(max(0, moved))
+		remaining -= int(max(0, moved))
 	}
 	runtime.KeepAlive(w)
 	return err
 }
 
-// newSpliceWay returns the way to w, or nil where w is no pipe or socket that does not block.
-func newSpliceWay(w io.Writer) *spliceWay {
+// newSplicer returns the way to w, or nil where w is no pipe or socket that does not block.
+func newSplicer(w io.Writer) *splicer {
 	f, ok := w.(*os.File)
 	if !ok {
 		return nil
@@ -122,6 +122,6 @@ func newSpliceWay(w io.Writer) *spliceWay {
 		syscall.Close(fds[1])
 		return nil
 	}
-	return &spliceWay{out: raw, between: fds[0], into: fds[1],
+	return &splicer{out: raw, between: fds[0], into: fds[1],
 		files: [2]*os.File{os.NewFile(uintptr(fds[0]), "between"), os.NewFile(uintptr(fds[1]), "between")}}
 }

@@ -92,7 +92,7 @@ func TestPackAndUnpack(t *testing.T) {
 		}
 		slices.Sort(names)
 		is.Equal(names, []string{"open/closed permission", "open/p unsafe", "secret permission"})
-		is.Equal(p.Left, 3)
+		is.Equal(p.SkippedCount, 3)
 		err = s.unpack("some", archived)
 		is.NoErr(err)
 		is.Equal(s.output(is, "ls some some/open"), "some:\nclosed\nl\nopen\n\nsome/open:\nclosed\nf\n")
@@ -103,7 +103,7 @@ func TestPackAndUnpack(t *testing.T) {
 		var p wire.Packed
 		_, err := s.collect(wire.OpPack, &wire.Pack{Path: []byte("many"), Skip: true}, &p)
 		is.NoErr(err)
-		is.Equal(p.Left, 300)
+		is.Equal(p.SkippedCount, 300)
 		is.Equal(len(p.Skipped), 100)
 	})
 	t.Run("a parent by way of a symlink", func(t *testing.T) {

@@ -172,8 +172,8 @@ func (j *job) halt(more func() bool) map[int]bool {
 // term sends SIGTERM to the processes of the job, within some time. None of them runs
 // before all have it: a child that is forked meanwhile would not get it, and one that a
 // handler starts to clean up is not to.
-func (j *job) term(over time.Time) {
-	more := func() bool { return time.Now().Before(over) }
+func (j *job) term(deadline time.Time) {
+	more := func() bool { return time.Now().Before(deadline) }
 	var stopped map[int]bool
 	// Whoever is inside fork ends that before it stops: look again once all have stopped.
 	for quiet, before := false, 0; more(); {
@@ -220,16 +220,16 @@ func (j *job) kill() {
 // killAll ends what is left of all jobs.
 func (a *jobs) killAll() {
 	for {
-		var left uint64
+		var found uint64
 		_ = a.each(func(pid int, tag uint64) bool {
 			if tag>>32 == a.prefix && alive(pid) {
-				left = tag
+				found = tag
 			}
-			return left == 0
+			return found == 0
 		})
-		if left == 0 {
+		if found == 0 {
 			return
 		}
-		(&job{all: a, tag: left}).kill()
+		(&job{all: a, tag: found}).kill()
 	}
 }

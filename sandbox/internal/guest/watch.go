@@ -162,7 +162,7 @@ func (w *watcher) add(dir string, fresh bool) error {
 	number, err := syscall.InotifyAddWatch(w.fd, path, watchMask)
 	switch {
 	case err == syscall.ENOSPC:
-		err := &wire.Error{Code: wire.CodeNoSpace, Text: "more directories than the limit fs.inotify.max_user_watches of this host: leave some out with Exclude"}
+		err := wire.Errorf(wire.CodeNoSpace, "more directories than the limit fs.inotify.max_user_watches of this host: leave some out with Exclude")
 		if !fresh {
 			return err
 		}
@@ -236,7 +236,7 @@ func (w *watcher) drop(dir string) {
 	}
 }
 
-var errUnwatched = &wire.Error{Code: wire.CodeNotExist, Text: "the directory was removed or moved"}
+var errUnwatched = wire.Errorf(wire.CodeNotExist, "the directory was removed or moved")
 
 // read takes the kernel's events.
 func (w *watcher) read() error {

@@ -153,10 +153,10 @@ func (m *Message) check() {
 	}
 }
 
-// cut returns the beginning of text, and holds on to no more.
-func cut(text string, most int) string {
-	if len(text) > most {
-		return strings.Clone(text[:most])
+// cut returns the first n bytes of text, and holds on to no more.
+func cut(text string, n int) string {
+	if len(text) > n {
+		return strings.Clone(text[:n])
 	}
 	return text
 }

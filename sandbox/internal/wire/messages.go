@@ -124,12 +124,12 @@ type Exited struct {
 	Code int
 	// Signal is the number of the signal that ended it, or 0.
 	Signal int `json:",omitempty"`
-	// TimedOut, Canceled and OverLimit say why the ladder was climbed; Rung is how far:
+	// TimedOut, Canceled and OutputExceeded say why the ladder was climbed; Rung is how far:
 	// term or kill.
-	TimedOut  bool   `json:",omitempty"`
-	Canceled  bool   `json:",omitempty"`
-	OverLimit bool   `json:",omitempty"`
-	Rung      string `json:",omitempty"`
+	TimedOut       bool   `json:",omitempty"`
+	Canceled       bool   `json:",omitempty"`
+	OutputExceeded bool   `json:",omitempty"`
+	Rung           string `json:",omitempty"`
 	// OutOfMemory: it died as the kernel makes processes die to get memory back, and the
 	// kernel did so while it ran. Others: so did another job, which may have been the one.
 	OutOfMemory bool `json:",omitempty"`

@@ -37,20 +37,20 @@ type Stream struct {
 
 	// Receiving. All chunks but the last are full, so unread memory never exceeds the
 	// window by more than a chunk whatever sizes the sender chooses.
-	chunks    []*chunk
-	filling   *chunk // the read loop is writing to it
-	unread    int    // received and not yet consumed
-	owed      int    // consumed and not yet granted again
-	closed    bool   // by CloseRead: unread no longer counts what the chunks hold
-	sparing   bool   // no chunk is kept that has been read
-	ended     bool   // an End frame has come
-	readErr   error
-	readLimit deadline
+	chunks       []*chunk
+	filling      *chunk // the read loop is writing to it
+	unread       int    // received and not yet consumed
+	ungranted    int    // consumed and not yet granted again
+	closed       bool   // by CloseRead: unread no longer counts what the chunks hold
+	sparing      bool   // free each chunk as soon as it is read
+	ended        bool   // an End frame has come
+	readErr      error
+	readDeadline deadline
 
 	// Sending.
-	credit     int
-	writeErr   error
-	writeLimit deadline
+	credit        int
+	writeErr      error
+	writeDeadline deadline
 }
 
 // deadline is when one direction of a stream stops to wait.
@@ -62,10 +62,10 @@ type deadline struct {
 // SetReadDeadline makes reads under way and later ones fail with os.ErrDeadlineExceeded
 // from t on; what has arrived stays for a read after another deadline. The zero time is
 // none.
-func (s *Stream) SetReadDeadline(t time.Time) { s.setDeadline(&s.readLimit, t) }
+func (s *Stream) SetReadDeadline(t time.Time) { s.setDeadline(&s.readDeadline, t) }
 
 // SetWriteDeadline is SetReadDeadline for writes.
-func (s *Stream) SetWriteDeadline(t time.Time) { s.setDeadline(&s.writeLimit, t) }
+func (s *Stream) SetWriteDeadline(t time.Time) { s.setDeadline(&s.writeDeadline, t) }
 
 func (s *Stream) setDeadline(d *deadline, t time.Time) {
 	s.mu.Lock()
@@ -152,9 +152,9 @@ func (s *Stream) grant(n uint32) error {
 // loop only, which is what lets it fill a chunk without holding the lock.
 func (s *Stream) receive(n int, r *Reader) error {
 	s.mu.Lock()
-	over, closed := s.unread+n > Window, s.readErr != nil
+	exceeded, closed := s.unread+n > Window, s.readErr != nil
 	s.mu.Unlock()
-	if over {
+	if exceeded {
 		return violation("data over the window on stream %d", s.id)
 	}
 	if closed {
@@ -217,10 +217,10 @@ func (s *Stream) lastChunk(n int) *chunk {
 func (s *Stream) next() ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.unread == 0 && s.readErr == nil && !s.readLimit.past {
+	for s.unread == 0 && s.readErr == nil && !s.readDeadline.past {
 		s.cond.Wait()
 	}
-	if s.readLimit.past {
+	if s.readDeadline.past {
 		return nil, os.ErrDeadlineExceeded
 	}
 	if s.unread == 0 || s.closed {
@@ -250,15 +250,15 @@ func (s *Stream) advance(n int) {
 func (s *Stream) consumed(n int) {
 	s.mu.Lock()
 	s.unread -= n
-	s.owed += n
-	owed := 0
-	if s.owed >= Window/2 && s.readErr == nil {
-		owed, s.owed = s.owed, 0
+	s.ungranted += n
+	grant := 0
+	if s.ungranted >= Window/2 && s.readErr == nil {
+		grant, s.ungranted = s.ungranted, 0
 	}
 	s.mu.Unlock()
-	if owed > 0 {
+	if grant > 0 {
 		var b [4]byte
-		binary.BigEndian.PutUint32(b[:], uint32(owed))
+		binary.BigEndian.PutUint32(b[:], uint32(grant))
 		// Where the connection is gone there is nobody left to grant to.
 		_ = s.m.Send(KindCredit, s.id, b[:])
 	}
@@ -320,10 +320,10 @@ func (s *Stream) CloseRead() {
 func (s *Stream) acquire(n int) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.credit == 0 && s.writeErr == nil && !s.writeLimit.past {
+	for s.credit == 0 && s.writeErr == nil && !s.writeDeadline.past {
 		s.cond.Wait()
 	}
-	if s.writeLimit.past {
+	if s.writeDeadline.past {
 		return 0, os.ErrDeadlineExceeded
 	}
 	if s.writeErr != nil {

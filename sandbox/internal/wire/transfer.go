@@ -15,9 +15,9 @@ type Pack struct {
 
 // Packed ends a Pack.
 type Packed struct {
-	// Skipped are the first of Left entries that were left out, and why.
-	Skipped []*Error `json:",omitempty"`
-	Left    int      `json:",omitempty"`
+	// Skipped are the first of SkippedCount entries that were left out, and why.
+	Skipped      []*Error `json:",omitempty"`
+	SkippedCount int      `json:",omitempty"`
 	// Changed are the first files whose contents changed while they were read.
 	Changed [][]byte `json:",omitempty"`
 }
