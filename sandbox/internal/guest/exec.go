@@ -14,14 +14,14 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// process is a command that was started, and what moves its bytes.
+// process is a command that was started, with the pumps that move its output.
 type process struct {
 	*job
 	m     *wire.Exec
 	files *files
-	limit <-chan time.Time
+	limit <-chan time.Time // its timeout
 	pumps []*pump
-	// allowed is what the pumps may pass, or nil.
+	// allowed is how much the pumps may pass; nil is no limit.
 	allowed *allowance
 }
 
@@ -85,7 +85,7 @@ func (p *process) begin(path string, argv []string, attr *syscall.ProcAttr, begi
 	return j, err
 }
 
-// pump starts to move output. stderr is nil where it is joined.
+// pump starts to move output. stderr is nil if it is joined with stdout.
 func (p *process) pump(stdout, stderr taker) {
 	if p.m.MaxOutput > 0 {
 		p.allowed = &allowance{exceed: func() { p.job.finish(ending{why: outputExceeded}) }}
@@ -100,7 +100,7 @@ func (p *process) pump(stdout, stderr taker) {
 	}
 }
 
-// end waits for the command's end, and until all that it wrote until then is taken.
+// end waits for the command's end, and until the output that it wrote by then is taken.
 func (p *process) end() *wire.Exited {
 	x := p.job.wait(p.limit, time.Duration(p.m.Grace))
 	for _, p := range p.pumps {
@@ -108,14 +108,14 @@ func (p *process) end() *wire.Exited {
 	}
 	p.drain(x)
 	if p.allowed.exceeded() {
-		because(x, outputExceeded) // also of one that ended before it was told to
+		because(x, outputExceeded) // also if it ended before it was told to
 	}
 	return x
 }
 
-// drain waits until all that the job wrote has been taken by its reader. Whoever ends the
-// job, now or before, is to hear how that went also where nobody takes its output: a pump
-// that waits for the reader would wait for ever.
+// drain waits until the reader has taken all that the job wrote. If the job was ended, or is
+// ended now, it gives up after unreadGrace: a pump whose reader takes nothing would wait for
+// ever, and whoever ended the job is to hear how that went.
 func (p *process) drain(x *wire.Exited) {
 	var expired <-chan time.Time
 	if x.Rung != "" {
@@ -146,11 +146,12 @@ func (p *process) drain(x *wire.Exited) {
 	}
 }
 
-// unreadGrace is how long the output of a command that was ended waits for its reader.
+// unreadGrace is how long the output of a command waits for its reader after the command was
+// ended.
 const unreadGrace = 2 * time.Second
 
-// exec runs a command and returns when its first process has ended and all that it
-// wrote until then has been sent.
+// exec runs a command. It returns when the first process has ended and the output that was
+// written by then has been sent.
 func (c *call) exec(m *wire.Exec) (any, error) {
 	p, err := c.s.launch(m, c.startJob)
 	if err != nil {
@@ -172,7 +173,7 @@ func (c *call) exec(m *wire.Exec) (any, error) {
 	return p.end(), nil
 }
 
-// join connects the control socket with its stream, and returns what ends it.
+// join connects the control socket with its stream. leave ends that.
 func (c *call) join(control *os.File) (leave func()) {
 	go func() {
 		if _, err := c.control.WriteTo(control); err != nil {
@@ -195,7 +196,7 @@ func (c *call) join(control *os.File) (leave func()) {
 	}
 }
 
-// startJob starts the call's job unless the call was canceled before.
+// startJob starts the call's job, unless the call was canceled before. It is a starter.
 func (c *call) startJob(path string, argv []string, attr *syscall.ProcAttr) (*job, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -221,17 +222,18 @@ func feed(stdin *os.File, s *wire.Stream) {
 	stdin.Close()
 }
 
-// feedTerminal is feed for a terminal, which has no end that could be closed.
+// feedTerminal is feed for a terminal, which has no end to close.
 func feedTerminal(terminal *os.File, s *wire.Stream) {
 	if _, err := s.WriteTo(terminal); err != nil {
 		s.CloseRead()
 		return
 	}
-	// A terminal that is gone has no reader for it either.
+	// If the terminal is gone, so is the reader of the end.
 	_, _ = terminal.WriteString(endOfInput)
 }
 
-// lookPath finds a program as a shell would, and says why where it does not.
+// lookPath finds a program as a shell would. Its error tells a program that is not there from
+// one that cannot be executed.
 func lookPath(name, dir, path string) (string, error) {
 	if name == "" {
 		return "", wire.Invalid("empty command")
@@ -280,7 +282,7 @@ func executable(file string) error {
 	return nil
 }
 
-// mergeEnv lays entries over env; the last of a name wins.
+// mergeEnv adds entries to env. Of several with one name the last one counts.
 func mergeEnv(env []string, entries [][]byte) []string {
 	if len(entries) == 0 {
 		return env

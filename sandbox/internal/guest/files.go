@@ -18,8 +18,8 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// abs is the path from the root. It is not cleaned: where a/.. leads is for the kernel
-// to say, because a may be a symlink.
+// abs returns an absolute path. It does not clean it: a may be a symlink, so only the kernel
+// knows where a/.. leads.
 func (g *guest) abs(path string) string {
 	switch {
 	case path == "":
@@ -30,7 +30,7 @@ func (g *guest) abs(path string) string {
 	return g.dir + "/" + path
 }
 
-// openRegular opens a file for reading, and nothing that could block or has no end.
+// openRegular opens a regular file for reading. Other files could block, or have no end.
 func openRegular(path string) (*os.File, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
@@ -103,7 +103,7 @@ func tooLarge(path string, size, limit int64) error {
 	return wire.Errorf(wire.CodeTooLarge, "%s has %d bytes to read, more than the limit of %d", path, size, limit)
 }
 
-// write takes a file's new bytes from the call's stream.
+// write writes the bytes of the call's stream to a file.
 func (c *call) write(m *wire.Write) (any, error) {
 	return replace(c.s.abs(string(m.Path)), fs.FileMode(m.Mode).Perm(), func(f *os.File) error {
 		_, err := c.stream.WriteTo(f)
@@ -199,7 +199,7 @@ func renamed(err error, temp, path string) error {
 	return err
 }
 
-// evalSymlinks is filepath's, with an error for too many symlinks that can be told.
+// evalSymlinks is filepath.EvalSymlinks, with an errno for too many symlinks.
 func evalSymlinks(path string) (string, error) {
 	real, err := filepath.EvalSymlinks(path)
 	var e *fs.PathError

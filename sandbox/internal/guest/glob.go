@@ -16,8 +16,8 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// globber walks a tree once for all alternatives of a pattern. Its paths are those below the
-// directory that the pattern starts in.
+// globber walks a tree for a Glob. Its paths are relative to the directory that the pattern
+// starts in.
 type globber struct {
 	c      *call
 	m      *wire.Glob
@@ -25,11 +25,11 @@ type globber struct {
 	shown  string // prefix that makes a path for the host of one
 	dirs   *dirReader
 	files  *gathering
-	list   *listing // by path: sent as found
-	newest []found  // by modification time: the newest so far
+	list   *listing // of files by path, sent as they are found
+	newest []found  // or those modified last, so far
 }
 
-// found is a file, as it is sent.
+// found is a file with the record that is sent for it.
 type found struct {
 	time   int64
 	record []byte
@@ -119,7 +119,7 @@ func (g *globber) walk(dir string, states match.States, ignores *ignores) error 
 	return nil
 }
 
-// isDir reports whether an entry is a directory, or leads to one.
+// isDir reports whether an entry is a directory, or a symlink that leads to one.
 func (g *globber) isDir(dir string, e entry) bool {
 	if e.kind != syscall.DT_LNK {
 		return e.kind == syscall.DT_DIR
@@ -167,10 +167,10 @@ func (g globSearch) search(path string, f *findings) error {
 
 func (g globSearch) close() {}
 
-// send sends what was found.
+// send sends the findings.
 func (g *globber) send(f *findings) error { return g.list.raw(f.buf) }
 
-// keep keeps what was found as long as it can be among the newest.
+// keep keeps the findings as long as they can be among the newest.
 func (g *globber) keep(f *findings) error {
 	for i, begin := range f.begins {
 		end := len(f.buf)
@@ -190,8 +190,8 @@ func (g *globber) keep(f *findings) error {
 	return nil
 }
 
-// keepNewest drops what cannot be among the newest any more. Those of one time stay in
-// their order.
+// keepNewest drops the files that cannot be among the newest any more. Files of one time stay
+// in their order.
 func (g *globber) keepNewest() {
 	slices.SortStableFunc(g.newest, func(a, b found) int { return cmp.Compare(b.time, a.time) })
 	if len(g.newest) > g.m.Limit {

@@ -16,17 +16,19 @@ import (
 const (
 	// grepWindow is how much of a file is searched at a time; it ends at a line's end.
 	grepWindow = 128 << 10
-	// grepLine is the longest line; a longer one is searched in pieces.
+	// grepLine is the longest line that is searched whole; a longer one is searched in pieces.
 	grepLine = 4 << 20
 	// grepText is how much of a line is returned.
 	grepText = 2000
 	// binaryProbe is how far into a file a NUL byte makes it binary.
 	binaryProbe = 8000
-	// multilineMax is the largest file that patterns over several lines are looked for in.
-	multilineMax = 16 << 20
+	// maxMultiline is the size of the largest file that is searched for matches over several
+	// lines.
+	maxMultiline = 16 << 20
 )
 
-// grepper walks a tree. Its paths are those below where the search starts.
+// grepper walks a tree. Its paths are relative to the file or directory that the search
+// starts at.
 type grepper struct {
 	c          *call
 	m          *wire.Grep
@@ -48,7 +50,7 @@ func (c *call) grep(m *wire.Grep) (last []byte, v any, err error) {
 	if g.include, err = compileFilter(m.Include); err != nil {
 		return nil, nil, err
 	}
-	m.Before = min(m.Before, searchMemory(64, 2<<20)/grepText) // which are kept
+	m.Before = min(m.Before, searchMemory(64, 2<<20)/grepText) // lines that have to be kept
 	path := c.s.abs(string(m.Path))
 	info, err := os.Stat(path)
 	if err != nil {
@@ -130,14 +132,14 @@ func compileFilter(patterns [][]byte) (match.Filter, error) {
 	return f, nil
 }
 
-// start makes what searches files in a goroutine. Its memory is none of the heap's, because
-// most of it is for lines longer than any, and is never touched.
+// start makes the search of a goroutine. Its buffer is not of the heap: most of it is for
+// lines of a length that does not occur, and is never touched.
 func (g *grepper) start() (fileSearch, error) {
 	s := &fileGrep{grepper: g, step: grepWindow}
 	size := max(searchMemory(64, grepLine), grepWindow)
 	if g.m.Multiline {
-		// One more, to see that a file is larger.
-		size = max(searchMemory(64, multilineMax), grepWindow) + 1
+		// One byte more, to see that a file is larger.
+		size = max(searchMemory(64, maxMultiline), grepWindow) + 1
 	}
 	s.lines = g.expression.Finder(searchMemory(256, 512<<10), g.c.stopped)
 	var err error
@@ -152,7 +154,7 @@ func (g *grepper) start() (fileSearch, error) {
 type fileGrep struct {
 	*grepper
 	buf   []byte
-	step  int // how much of it is filled at a time
+	step  int // how many bytes of it are filled at a time
 	lines match.Finder
 	f     *findings
 
@@ -162,7 +164,7 @@ type fileGrep struct {
 	number  int      // lines before the window, or before the last match in it
 	sent    int      // the number of the last line that was sent
 	matches int      // lines that match
-	before  [][]byte // the last lines before the window, where they can be context
+	before  [][]byte // the last lines before the window, which can be context
 	after   int      // how many more lines of context to send
 	inside  bool     // the window begins inside a line
 	handled bool     // and a piece of that line has been sent or counted
@@ -172,10 +174,10 @@ func (s *fileGrep) close() { _ = syscall.Munmap(s.buf) }
 
 var newline = []byte{'\n'}
 
-// errNext ends the search of a file of which no more is wanted.
+// errNext ends the search of a file early: no more of it is wanted.
 var errNext = errors.New("next file")
 
-// search searches one file. That it cannot be read spoils nothing but itself.
+// search searches one file. A file that cannot be read is counted, and the search goes on.
 func (s *fileGrep) search(path string, f *findings) error {
 	*s = fileGrep{grepper: s.grepper, buf: s.buf, step: s.step, lines: s.lines, f: f, path: path, before: s.before[:0]}
 	fd, err := open(s.root+path, 0)
@@ -248,13 +250,13 @@ func (s *fileGrep) read(fd int, size int64) error {
 		if err := s.window(s.buf[:cut], end); err != nil || end {
 			return err
 		}
-		_ = s.c.yield(func() error { return nil }) // whoever waits for this cpu
+		_ = s.c.yield(func() error { return nil }) // to searches that wait for this cpu
 		n = copy(s.buf, s.buf[cut:n])
 		want = min(max(s.step, 2*n), len(s.buf))
 	}
 }
 
-// window searches whole lines, or a piece of one. end: they are the file's last.
+// window searches whole lines, or a piece of one. end says that they are the file's last.
 func (s *fileGrep) window(text []byte, end bool) error {
 	pos := 0 // lines before here have been dealt with
 	if s.inside && s.handled {
@@ -305,7 +307,7 @@ func (s *fileGrep) window(text []byte, end bool) error {
 	return nil
 }
 
-// found sends lines that match, and those before them.
+// found sends the lines from first to last, which match, and their context before.
 func (s *fileGrep) found(text []byte, pos, first, last int) error {
 	for begin := first; begin <= last; {
 		if err := s.f.begin(); err != nil {
@@ -330,8 +332,8 @@ func (s *fileGrep) found(text []byte, pos, first, last int) error {
 	return nil
 }
 
-// lastLines is where the last lines begin of those from pos up to first, where another one
-// begins, and how many they are.
+// lastLines returns where the last Before lines begin of those between pos and first, and how
+// many they are.
 func (s *fileGrep) lastLines(text []byte, pos, first int) (begin, n int) {
 	for begin = first; n < s.m.Before && begin > pos; n++ {
 		begin = bytes.LastIndexByte(text[:begin-1], '\n') + 1
@@ -339,7 +341,7 @@ func (s *fileGrep) lastLines(text []byte, pos, first int) (begin, n int) {
 	return begin, n
 }
 
-// contextBefore sends the lines before a match, of which none before pos are left to send.
+// contextBefore sends the lines before a match. Those before pos are sent already.
 func (s *fileGrep) contextBefore(text []byte, pos, first int) error {
 	begin, n := s.lastLines(text, pos, first)
 	var kept [][]byte
@@ -362,7 +364,7 @@ func (s *fileGrep) contextBefore(text []byte, pos, first int) error {
 	return nil
 }
 
-// keep keeps the last lines of a window for a match in the next one.
+// keep keeps the last lines of a window, as context for a match in the next one.
 func (s *fileGrep) keep(text []byte, pos int) {
 	if s.m.Before == 0 {
 		return
@@ -381,7 +383,8 @@ func (s *fileGrep) keep(text []byte, pos int) {
 	}
 }
 
-// contextAfter sends the lines after a match, up to the next one, and returns where it came to.
+// contextAfter sends the lines after a match, up to the next match. It returns the position
+// after them.
 func (s *fileGrep) contextAfter(text []byte, pos, first int) (int, error) {
 	for ; s.after > 0 && pos < first; s.after-- {
 		line, rest, _ := bytes.Cut(text[pos:first], newline)

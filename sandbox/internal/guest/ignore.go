@@ -15,13 +15,13 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// maxIgnore is how many bytes of rules, of a directory and of those above it, are heeded.
+// maxIgnore bounds the rules of a directory, with those of the directories above it, in bytes.
 const maxIgnore = 256 << 10
 
-// ignores is what git ignores in a directory; nil is nothing. See gitignore(5).
+// ignores knows what git ignores in a directory: see gitignore(5). nil ignores nothing.
 type ignores struct {
 	c     *call
-	fail  func()   // is told of rules that cannot be read
+	fail  func()   // called for rules that cannot be read
 	dir   string   // the directory, with a "/" at the end
 	below string   // the same from the repository's top, or ""
 	rules *ruleSet // the innermost
@@ -36,12 +36,12 @@ type ruleSet struct {
 }
 
 // newIgnores returns the rules for a directory that a search starts in: those from the top of
-// its repository down, or its own where it is in none. The directory itself is not judged,
-// because whoever names it wants it.
+// its repository down, or only its own if it is in no repository. The directory itself is never
+// ignored: whoever names it wants it.
 func newIgnores(c *call, fail func(), dir string) *ignores {
 	real, err := filepath.EvalSymlinks(dir)
 	if err != nil {
-		real = dir // and what is above it stays unknown
+		real = dir // without what is above it
 	}
 	top := real
 	for !isRepository(top) {
@@ -67,7 +67,7 @@ func isRepository(dir string) bool {
 	return err == nil && (info.IsDir() || info.Mode().IsRegular())
 }
 
-// enter begins anew at a directory that is the top.
+// enter returns the rules for the top of a repository.
 func (d *ignores) enter(dir string) *ignores {
 	top := &ignores{c: d.c, fail: d.fail, dir: strings.TrimSuffix(dir, "/") + "/"}
 	if exclude := excludeFile(dir); exclude != "" {
@@ -77,21 +77,21 @@ func (d *ignores) enter(dir string) *ignores {
 	return top
 }
 
-// child is enter for a directory below.
+// child returns the rules for a directory in d.
 func (d *ignores) child(name string) *ignores {
 	if d == nil {
 		return nil
 	}
 	dir := d.dir + name
 	if isRepository(dir) {
-		return d.enter(dir) // of its own
+		return d.enter(dir) // it has rules of its own
 	}
 	sub := &ignores{c: d.c, fail: d.fail, dir: dir + "/", below: d.below + name + "/", rules: d.rules}
 	sub.load(sub.dir+".gitignore", syscall.O_NOFOLLOW)
 	return sub
 }
 
-// inside returns the rules for a directory that was found in d.
+// inside returns the rules for an entry of d that a walk goes into.
 func (d *ignores) inside(e entry) *ignores {
 	if d != nil && (e.name == ".." || e.kind != syscall.DT_DIR) {
 		return newIgnores(d.c, d.fail, d.dir+e.name) // elsewhere
@@ -99,7 +99,7 @@ func (d *ignores) inside(e entry) *ignores {
 	return d.child(e.name)
 }
 
-// skip reports whether git ignores what was found in d.
+// skip reports whether git ignores an entry of d.
 func (d *ignores) skip(e entry) bool {
 	switch {
 	case d == nil || e.name == "..":
@@ -117,13 +117,13 @@ func (d *ignores) skip(e entry) bool {
 	return false
 }
 
-// excludeFile is where a repository keeps rules that are no part of it.
+// excludeFile returns the file of a repository with rules that are not committed, or "".
 func excludeFile(dir string) string {
 	git := dir + "/.git"
 	if info, err := os.Stat(git); err != nil {
 		return ""
 	} else if !info.IsDir() {
-		// A further work tree, or a submodule: gitrepository-layout(5).
+		// The top of a further work tree or of a submodule: gitrepository-layout(5).
 		if git = pointer(git, "gitdir: "); git == "" {
 			return ""
 		}
@@ -134,7 +134,8 @@ func excludeFile(dir string) string {
 	return git + "/info/exclude"
 }
 
-// pointer returns the path that a file of one line holds, relative to where it is.
+// pointer returns the path that a file of one line holds. A relative one is relative to the
+// file's directory.
 func pointer(file, prefix string) string {
 	text, err := readSmall(file, 0, 8<<10)
 	path, ok := strings.CutPrefix(string(text), prefix)
@@ -145,7 +146,7 @@ func pointer(file, prefix string) string {
 	return filepath.Dir(file) + "/" + path
 }
 
-// load adds the rules of a file, where it exists.
+// load adds the rules of a file, if it exists.
 func (d *ignores) load(file string, flags int) {
 	size := 0
 	if d.rules != nil {
@@ -164,7 +165,7 @@ func (d *ignores) load(file string, flags int) {
 	}
 }
 
-// readSmall reads a regular file of at most so many bytes.
+// readSmall reads a regular file of at most maxSize bytes.
 func readSmall(path string, flags, maxSize int) ([]byte, error) {
 	fd, err := open(path, flags)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 // maxReported bounds each list in the reply to a Pack.
 const maxReported = 100
 
-// pack sends what a path names, a tree or one file, as an archive.
+// pack sends a tree or a file as an archive.
 func (c *call) pack(m *wire.Pack) (any, error) {
 	packed := &wire.Packed{}
 	exclude, err := compileFilter(m.Exclude)
@@ -33,7 +33,7 @@ func (c *call) pack(m *wire.Pack) (any, error) {
 	}
 	path := c.s.abs(string(m.Path))
 	if m.Inside {
-		// What is mounted in the tree is no part of it.
+		// A mount in the tree is not part of it.
 		if o.Except, err = mountsBelow(path); err != nil {
 			return nil, err
 		}
@@ -51,7 +51,7 @@ func (c *call) pack(m *wire.Pack) (any, error) {
 	return packed, err
 }
 
-// step ends the work on an archive that the host gave up.
+// step ends the work on an archive after the host gave the call up.
 func (c *call) step(string, archive.Total) error {
 	if c.aborted() {
 		return errAborted

@@ -9,7 +9,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// ring keeps the last bytes of what a job wrote, by their offsets in the whole.
+// ring keeps the last bytes of a job's output, by their offsets in the whole.
 type ring struct {
 	mu      sync.Mutex
 	size    int    // how many bytes are kept
@@ -22,7 +22,7 @@ type ring struct {
 
 func newRing(size int) *ring { return &ring{size: size, changed: make(chan struct{})} }
 
-// WriteBuffer implements taker.
+// WriteBuffer implements taker. It never waits.
 func (r *ring) WriteBuffer(b *wire.Buffer, n int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -33,7 +33,7 @@ func (r *ring) WriteBuffer(b *wire.Buffer, n int) error {
 	return nil
 }
 
-// Abort implements taker; a write never waits.
+// Abort implements taker. There is nothing to abort.
 func (r *ring) Abort(error) {}
 
 func (r *ring) trim() {
@@ -48,7 +48,7 @@ func (r *ring) wake() {
 	r.changed = make(chan struct{})
 }
 
-// close says that nothing more comes, and gives back what is not needed.
+// close ends the ring and gives back memory that it does not need.
 func (r *ring) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -77,7 +77,7 @@ func (r *ring) drop(n int) {
 func (r *ring) from(buf []byte, offset int64, n int) (got []byte, at int64, more <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	// What stands here beyond size is on its way out, and kept by chance.
+	// Bytes beyond size are on their way out: whether they are still here is chance.
 	at = min(max(offset, r.bounds()), r.first+int64(len(r.b)))
 	rest := r.b[at-r.first:]
 	rest = rest[:min(n, len(rest))]
@@ -90,7 +90,7 @@ func (r *ring) from(buf []byte, offset int64, n int) (got []byte, at int64, more
 // bounds returns the offset of the oldest byte that is kept for sure.
 func (r *ring) bounds() int64 { return r.first + int64(max(0, len(r.b)-r.size)) }
 
-// span returns the offsets of the oldest byte and of the one after the newest.
+// span returns the offsets of the oldest byte and of the byte after the newest.
 func (r *ring) span() (first, next int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -16,14 +16,14 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// errAborted ends what a call that the host gave up is reading or writing.
+// errAborted ends the reads and writes of a call that the host gave up.
 var errAborted = wire.Errorf(wire.CodeAborted, "canceled by the host")
 
-// guest is what lasts as long as the sandbox.
+// guest is the state that lasts as long as the sandbox.
 type guest struct {
 	jobs *jobs
 	background
-	dir string   // where relative paths start
+	dir string   // where relative paths begin
 	env []string // of every command
 
 	beside  bool // another guest is PID 1
@@ -31,7 +31,7 @@ type guest struct {
 	editing sync.Mutex // one edit reads and writes at a time
 
 	hostMu sync.Mutex
-	host   *server // the one that was greeted last
+	host   *server // the newest that was greeted
 }
 
 // server answers one host.
@@ -49,19 +49,19 @@ type call struct {
 	s       *server
 	id      uint32
 	stream  *wire.Stream // the bytes of a file; stdin and stdout of a command
-	stderr  *wire.Stream // of a command, as is control
+	stderr  *wire.Stream // of a command; nil otherwise, as is control
 	control *wire.Stream
 
 	mu       sync.Mutex
 	job      *job       // of a command, once it runs
 	early    []int      // signals that came before it ran
 	tty      *os.File   // its terminal
-	size     *wire.Size // what it is to be, where that came first
+	size     *wire.Size // its size, if that came before it
 	canceled bool
 	quit     chan struct{} // closed by a cancel
 }
 
-// errBye is the host's wish that the sandbox ends.
+// errBye says that the host wants the sandbox to end.
 var errBye = errors.New("the host said bye")
 
 // newGuest protects the process and starts the reaper.
@@ -95,8 +95,8 @@ func (g *guest) end(reason string) {
 	os.Exit(1)
 }
 
-// Serve answers the host until r ends, which is the end of the sandbox: when PID 1
-// returns, the kernel ends every other process of the container.
+// Serve answers the host until r ends. That is the end of the sandbox: when PID 1 returns, the
+// kernel ends every other process of the container.
 func Serve(r io.Reader, w io.Writer) error {
 	g, err := newGuest()
 	if err != nil {
@@ -109,8 +109,8 @@ func Serve(r io.Reader, w io.Writer) error {
 	return nil
 }
 
-// serve answers one host until r ends, or the host says bye. It calls greeted after the
-// greeting.
+// serve answers one host until r ends or the host says bye. It calls greeted after the
+// handshake.
 func (g *guest) serve(r io.Reader, w io.Writer, greeted func()) error {
 	s := &server{guest: g, mux: wire.NewMux(w), splicer: newSplicer(w), calls: make(map[uint32]*call)}
 	frames := wire.NewReader(r)
@@ -155,11 +155,11 @@ func (s *server) greet(r *wire.Reader) error {
 	}
 	if !hello.Again {
 		s.dir, s.jobs.procs = string(hello.Dir), hello.Procs
-		// podman's word about a terminal that is not there says nothing of one that will be.
+		// podman sets TERM without a terminal. It says nothing about those of commands.
 		os.Unsetenv("TERM")
 		s.env = mergeEnv(os.Environ(), hello.Env)
 		if s.beside {
-			// PID 1 has written them.
+			// PID 1 has written the account files.
 		} else if err := writeAccounts(os.Getuid(), os.Getgid(), envValue(s.env, "HOME")); err != nil {
 			return err
 		}
@@ -174,8 +174,8 @@ func (s *server) greet(r *wire.Reader) error {
 	return s.mux.Send(wire.KindHello, 0, answer)
 }
 
-// handle takes one frame. It must never write to the host: the host's read loop grants
-// credit inline, and two ends that both wait for room in a pipe would wait for ever.
+// handle takes one frame. It must never write to the host: the host's read loop grants credit
+// itself, and two ends that both wait for room in a pipe wait for ever.
 func (s *server) handle(h wire.Header, r *wire.Reader) error {
 	switch h.Kind {
 	case wire.KindData, wire.KindEnd, wire.KindCredit, wire.KindReset:
@@ -191,7 +191,7 @@ func (s *server) handle(h wire.Header, r *wire.Reader) error {
 			return errors.New("empty call")
 		}
 		if s.taken(h.Stream) {
-			return fmt.Errorf("call %d has a number of one that is under way", h.Stream)
+			return fmt.Errorf("call %d has the number of a call under way", h.Stream)
 		}
 		s.start(h.Stream, wire.Op(payload[0]), payload[1:])
 	case wire.KindCancel:
@@ -220,8 +220,8 @@ func (s *server) handle(h wire.Header, r *wire.Reader) error {
 	return nil
 }
 
-// abandon ends the calls of a host that has gone, whose results nobody will hear.
-// Background jobs go on.
+// abandon ends the calls of a host that has gone: nobody will hear their results. Background
+// jobs go on.
 func (s *server) abandon() {
 	s.mu.Lock()
 	calls := slices.Collect(maps.Values(s.calls))
@@ -237,8 +237,8 @@ func (s *server) find(id uint32) *call {
 	return s.calls[id]
 }
 
-// taken reports whether a call of that number would have a stream of another's, which could
-// then not be ended.
+// taken reports whether a call of that number would share a stream number with another call.
+// Nothing would then end the stream that came first.
 func (s *server) taken(id uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -250,8 +250,8 @@ func (s *server) taken(id uint32) bool {
 	return false
 }
 
-// start opens the call's streams, so that the bytes which follow the request find them,
-// and answers in a goroutine.
+// start opens the call's streams, for the bytes that follow the request, and answers it in a
+// goroutine.
 func (s *server) start(id uint32, op wire.Op, args []byte) {
 	c := &call{s: s, id: id, stream: s.mux.Open(id, nil), quit: make(chan struct{})}
 	if op == wire.OpExec {
@@ -273,7 +273,7 @@ func (c *call) reply(last []byte, v any, err error) {
 		status, v = wire.StatusError, wireError(err)
 	}
 	if v != nil {
-		// The messages are plain structs, which always encode.
+		// Messages are plain structs, which always encode.
 		payload, _ = json.Marshal(v)
 	}
 	payload = append([]byte{status}, payload...)
@@ -293,13 +293,13 @@ func (c *call) reply(last []byte, v any, err error) {
 		c.s.mux.Close(c.id + 2)
 	}
 	if err != nil {
-		// Nobody reads any more; the read loop will see the end, too.
+		// Nobody reads any more. The read loop will see the end, too.
 		fmt.Fprintln(os.Stderr, "drydock guest: reply:", err)
 	}
 }
 
-// cancel ends the call: a command through the ladder, or at once; anything else where
-// it next reads or writes its stream, or waits.
+// cancel ends the call. A command ends by the ladder or, with now, at once; another call ends
+// when it next reads or writes its stream, or waits.
 func (c *call) cancel(now bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -330,17 +330,18 @@ func (c *call) stopped() error {
 	return nil
 }
 
-// terminal notes the terminal of the call's command.
+// terminal sets the terminal of the call's command.
 func (c *call) terminal(tty *os.File) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tty = tty
 	if c.size != nil {
-		_ = resize(tty, *c.size) // which the first size has shown to work
+		_ = resize(tty, *c.size) // openTerminal has shown that it works
 	}
 }
 
-// signal is for the command, which the host may take for started before it is.
+// signal sends a signal to the call's command, or resizes its terminal. What comes before the
+// command has started waits for that.
 func (c *call) signal(m *wire.Signal) {
 	const maxEarly = 64
 	c.mu.Lock()
@@ -355,7 +356,7 @@ func (c *call) signal(m *wire.Signal) {
 	switch {
 	case m.Size == nil:
 	case c.tty != nil:
-		// One that was closed meanwhile needs no size.
+		// A terminal that was closed meanwhile needs no size.
 		_ = resize(c.tty, *m.Size)
 	default:
 		c.size = m.Size

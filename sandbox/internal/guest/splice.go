@@ -12,32 +12,31 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// hostStream is a stream to the host over a pipe to which the kernel can move the bytes of
-// another pipe, without a copy through the guest: splice(2).
+// hostStream is a stream to the host. If the connection is a pipe, the kernel can move bytes to
+// it from another pipe, without a copy through the guest: splice(2).
 type hostStream struct {
 	*wire.Stream
-	splicer *splicer     // nil where it cannot
+	splicer *splicer     // nil if that is not possible
 	end     func(string) // ends the sandbox
 }
 
-// splicer is how whole frames get to a connection by splice: they are put together in a
-// pipe between, because who reads the connection would wake up for a header alone.
+// splicer moves whole frames to a connection by splice. It puts each together in a pipe
+// between: the reader of the connection would otherwise wake up for the header alone.
 type splicer struct {
 	out           syscall.RawConn // does not block
 	between, into int             // read and write end
-	files         [2]*os.File     // close them with the last that uses them
+	files         [2]*os.File     // close both with the last user of the splicer
 }
 
-// enoughToSplice is how many bytes have to be there for splice to be worth it: less is
-// read and written faster.
+// enoughToSplice is how many bytes make splice worth it. Fewer are read and written faster.
 const enoughToSplice = 32 << 10
 
-// splice moves what is in the pipe from, as long as that is plenty and nobody has closed
-// enough. The rest is for a read.
-func (h *hostStream) splice(from syscall.RawConn, enough <-chan struct{}) error {
+// splice moves what is in the pipe from, as long as that is plenty and done is not closed. The
+// rest is for a read.
+func (h *hostStream) splice(from syscall.RawConn, done <-chan struct{}) error {
 	for {
 		select {
-		case <-enough:
+		case <-done:
 			return nil
 		default:
 		}
@@ -45,7 +44,7 @@ func (h *hostStream) splice(from syscall.RawConn, enough <-chan struct{}) error 
 		if err != nil || there < enoughToSplice {
 			return err
 		}
-		// As long as a Buffer's frame, for the same reason.
+		// As long as the frame of a Buffer, for the same reason.
 		const maxFrame = len(wire.Buffer{}) - wire.HeaderSize
 		if err := h.WriteVia(min(there, maxFrame), func(header []byte, n int) error { return h.move(from, header, n) }); err != nil {
 			return err
@@ -72,8 +71,8 @@ func (h *hostStream) move(from syscall.RawConn, header []byte, n int) error {
 			switch {
 			case err == syscall.EINTR:
 			case err != nil || moved == 0:
-				// There were that many, and no reader but the guest but one that a process made of
-				// its own output.
+				// So many bytes were there. Only a process that opened its own output for
+				// reading can have taken them.
 				h.end("a process in the sandbox took its output back")
 			default:
 				remaining -= int(moved)
@@ -95,7 +94,7 @@ func (h *hostStream) move(from syscall.RawConn, header []byte, n int) error {
 	return err
 }
 
-// newSplicer returns the way to w, or nil where w is no pipe or socket that does not block.
+// newSplicer returns a splicer to w, or nil if w is not a pipe or a socket that does not block.
 func newSplicer(w io.Writer) *splicer {
 	f, ok := w.(*os.File)
 	if !ok {
@@ -116,7 +115,7 @@ func newSplicer(w io.Writer) *splicer {
 	if err := syscall.Pipe2(fds[:], syscall.O_CLOEXEC|syscall.O_NONBLOCK); err != nil {
 		return nil
 	}
-	// A header takes a page of its own here, and so may what was written in small pieces.
+	// Each header takes a page of its own in it, and so may output written in small pieces.
 	if widen(fds[1]) != pipeSize {
 		syscall.Close(fds[0])
 		syscall.Close(fds[1])

@@ -12,8 +12,8 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// stats reads the container's own cgroup, which the engine mounts read-only: one tree of
-// version 2, or one for each controller of version 1.
+// stats reads the container's own cgroup, which the engine mounts read-only: one tree with
+// version 2, one for each controller with version 1.
 func (c *call) stats(*struct{}) (any, error) {
 	const root = "/sys/fs/cgroup/"
 	s := &wire.Stats{Elapsed: int64(time.Since(c.s.started)), DiskUsed: -1, DiskSize: -1}
@@ -39,7 +39,8 @@ func (c *call) stats(*struct{}) (any, error) {
 	return s, nil
 }
 
-// less takes the cache that the kernel can drop from what is in use, as docker stats does.
+// less subtracts the cache that the kernel can drop from the memory in use, as docker stats
+// does.
 func less(used, cache int64) int64 {
 	if used > cache && cache > 0 {
 		return used - cache
@@ -47,7 +48,7 @@ func less(used, cache int64) int64 {
 	return used
 }
 
-// number reads a file with one number in it.
+// number reads a file with one number in it, or returns -1.
 func number(file string) int64 {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -60,7 +61,7 @@ func number(file string) int64 {
 	return n
 }
 
-// limit is a number that may be "max", or so large that it means none.
+// limit reads a limit. One that says "max", or is larger than any machine, is 0: none.
 func limit(file string) int64 {
 	if n := number(file); n > 0 && n < 1<<60 {
 		return n
@@ -68,7 +69,8 @@ func limit(file string) int64 {
 	return 0
 }
 
-// field reads the number that follows a name in a file of such lines.
+// field reads the number after a name in a file with a name and a number a line, or returns
+// -1.
 func field(file, name string) int64 {
 	b, err := os.ReadFile(file)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// readLines reads the whole file, to count and hash it, and keeps the lines asked for.
+// readLines sends lines of a file. It reads the whole file, to count and hash it.
 func (c *call) readLines(m *wire.ReadLines) (last []byte, v any, err error) {
 	f, _, err := openRegular(c.s.abs(string(m.Path)))
 	if err != nil {
@@ -75,8 +75,8 @@ func (c *call) edit(m *wire.Edit) (any, error) {
 		Edits: []wire.Replace{{Old: m.Old, New: m.New, All: m.All}}})
 }
 
-// multiEdit replaces texts in a file, each in what the one before left, or none of them. One
-// call runs at a time, from reading to writing.
+// multiEdit replaces texts in a file, each in the result of the one before, or none of them.
+// One call at a time reads and writes.
 func (c *call) multiEdit(m *wire.MultiEdit) (any, error) {
 	c.s.editing.Lock()
 	defer c.s.editing.Unlock()
@@ -122,7 +122,7 @@ func (c *call) multiEdit(m *wire.MultiEdit) (any, error) {
 	return r, nil
 }
 
-// replaceText returns how often it replaced a text, in which line first, and what came of it.
+// replaceText replaces a text. n is how often, and line where it was first.
 func replaceText(e *wire.Replace, path string, text []byte, maxSize int64) (n, line int, edited []byte, err error) {
 	if len(e.Old) == 0 {
 		return 0, 0, nil, wire.Invalid("the text to replace is empty")
@@ -132,9 +132,9 @@ func replaceText(e *wire.Replace, path string, text []byte, maxSize int64) (n, l
 	case n == 0:
 		return 0, 0, nil, wire.Errorf(wire.CodeNoMatch, "the text to replace is not in %s", path)
 	case n > 1 && !e.All:
-		return 0, 0, nil, wire.Errorf(wire.CodeManyMatches, "the text to replace is %d times in %s (line %s): give more of what is around the one that is meant, or replace all", n, path, linesOf(text, e.Old))
+		return 0, 0, nil, wire.Errorf(wire.CodeManyMatches, "the text to replace is %d times in %s (line %s): give more of the text around the one that is meant, or replace all", n, path, linesOf(text, e.Old))
 	}
-	// Known before it is made: a short text that is there often makes a long one of any file.
+	// Check before it is made: to replace a short text that occurs often can take any memory.
 	if size := int64(len(text)) + int64(n)*int64(len(e.New)-len(e.Old)); size > maxSize {
 		return 0, 0, nil, wire.Errorf(wire.CodeTooLarge, "%s would have %d bytes, more than the limit of %d", path, size, maxSize)
 	}
@@ -142,7 +142,7 @@ func replaceText(e *wire.Replace, path string, text []byte, maxSize int64) (n, l
 	return n, line, bytes.ReplaceAll(text, e.Old, e.New), nil
 }
 
-// linesOf are the numbers of the first lines that a text begins in.
+// linesOf returns the numbers of the first lines that a text begins in.
 func linesOf(text, part []byte) string {
 	const maxLines = 5
 	var lines []string
@@ -178,8 +178,8 @@ func (c *call) realPath(m *wire.Path) (any, error) {
 	return &wire.Path{Path: []byte(path)}, nil
 }
 
-// resolve is filepath.EvalSymlinks for names of which the end does not exist, too: it
-// says where a file would be made.
+// resolve is filepath.EvalSymlinks for paths whose end need not exist: it says where a file
+// would be made.
 func resolve(path string, links int) (string, error) {
 	const maxLinks = 40 // as the kernel: path_resolution(7)
 	if links > maxLinks {
@@ -189,7 +189,7 @@ func resolve(path string, links int) (string, error) {
 	if !errors.Is(err, fs.ErrNotExist) || path == "/" {
 		return real, err
 	}
-	// Cut, not cleaned: where a/.. leads is for the kernel to say.
+	// Not cleaned: only the kernel knows where a/.. leads.
 	path = strings.TrimRight(path, "/")
 	cut := strings.LastIndexByte(path, '/')
 	dir, err := resolve(path[:max(cut, 1)], links)
