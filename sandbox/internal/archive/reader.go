@@ -7,12 +7,12 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// reader reads the entries of an archive that pass.
+// reader reads an archive, and returns the entries that pass.
 type reader struct {
 	*work
 	m      meter
 	tr     *tar.Reader
-	unread int64 // of the contents of the entry
+	unread int64 // bytes of the entry's contents
 }
 
 func newReader(r io.Reader, w *work) *reader {
@@ -35,7 +35,8 @@ func (r *reader) next() (*tar.Header, error) {
 		}
 		r.unread = h.Size
 		if h.Typeflag == tar.TypeXGlobalHeader {
-			// What git archive begins with. Nothing of it is used, but they must have an end.
+			// git archive begins with one. Nothing in it is used, but an archive must not
+			// consist of them without end.
 			if err := r.count(h.Name); err != nil {
 				return nil, err
 			}
@@ -66,7 +67,7 @@ func (r *reader) contents(h *tar.Header, to func(name string, data []byte) error
 	return nil
 }
 
-// failure is why an archive could not be read on.
+// failure returns why an archive could not be read on.
 func (r *reader) failure(name string, err error) error {
 	switch {
 	case r.m.err != nil:
@@ -77,7 +78,7 @@ func (r *reader) failure(name string, err error) error {
 	return &wire.Error{Code: wire.CodeInvalid, Name: clip(name), Text: "the archive is damaged: " + err.Error()}
 }
 
-// meter bounds what is read of an archive without an entry to show for it.
+// meter bounds how much of an archive is read without coming to an entry.
 type meter struct {
 	r         io.Reader
 	remaining int64

@@ -11,9 +11,9 @@ import (
 // Error is an operation that failed.
 type Error struct {
 	Code Code
-	// Text is the guest's words, for people.
+	// Text is for people.
 	Text string
-	// Name is the entry of a tree that it is about, or nil.
+	// Name is the entry of a tree that the error is about, or nil.
 	Name []byte `json:",omitempty"`
 }
 
@@ -27,10 +27,10 @@ func Errorf(code Code, format string, args ...any) *Error {
 // Invalid returns an Error of CodeInvalid: an argument that no call can have.
 func Invalid(format string, args ...any) *Error { return Errorf(CodeInvalid, format, args...) }
 
-// Code says what kind of error it was, in the same words on every platform.
+// Code is the kind of an error, in the same words on every system.
 type Code string
 
-// The codes. The first ones are the errno of the same meaning.
+// The codes. The first ones mean what the errno of that name does.
 const (
 	CodeNotExist    Code = "not_exist"
 	CodeExist       Code = "exist"
@@ -44,13 +44,13 @@ const (
 	CodeNoSpace     Code = "no_space"
 	CodeBusy        Code = "busy"
 	CodeCrossDevice Code = "cross_device"
-	CodeNotRegular  Code = "not_regular" // a FIFO, a device or a socket where a file was wanted
+	CodeNotRegular  Code = "not_regular" // a FIFO, a device or a socket in place of a file
 	CodeTooLarge    Code = "too_large"
 	CodeNoMatch     Code = "no_match"
 	CodeManyMatches Code = "many_matches"
 	CodeChanged     Code = "changed"
 	CodeTooLong     Code = "arguments_too_long"
-	CodeNoCommand   Code = "command_not_found" // not CodeNotExist, which may be its work dir
+	CodeNoCommand   Code = "command_not_found" // CodeNotExist may be its working directory
 	CodeNotExec     Code = "not_executable"
 	CodeNoMemory    Code = "no_memory" // or no room for another process
 	CodeNoJob       Code = "no_job"

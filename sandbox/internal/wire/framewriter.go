@@ -1,6 +1,6 @@
 package wire
 
-// FrameWriter gathers what is written to a stream in full frames.
+// FrameWriter writes to a stream in full frames, whatever the sizes of the writes.
 type FrameWriter struct {
 	s   *Stream
 	buf *Buffer
@@ -28,7 +28,7 @@ func (w *FrameWriter) Write(p []byte) (int, error) {
 	return total, nil
 }
 
-// Flush sends what was written.
+// Flush sends what was written so far.
 func (w *FrameWriter) Flush() error {
 	n := w.n
 	w.n = 0

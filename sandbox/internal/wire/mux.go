@@ -6,9 +6,8 @@ import (
 	"sync"
 )
 
-// Mux is the part of a connection that both ends share: the streams, their windows and
-// the one writer. Each end has its own read loop, which hands the frames that concern
-// streams to Deliver.
+// Mux is the part of a connection that both ends share: the streams, their windows and the one
+// writer. Each end has its own read loop, which hands the frames of streams to Deliver.
 type Mux struct {
 	*Writer
 
@@ -22,8 +21,8 @@ func NewMux(w io.Writer) *Mux {
 	return &Mux{Writer: NewWriter(w), streams: make(map[uint32]*Stream)}
 }
 
-// Open registers a stream. Where sink is not nil, what arrives is handed to it by the
-// read loop, so it must not block; Read and WriteTo then have nothing to return.
+// Open registers a stream. If sink is not nil, the read loop hands it what arrives, so it must
+// not block; Read and WriteTo then return nothing.
 func (m *Mux) Open(id uint32, sink func([]byte)) *Stream {
 	s := &Stream{m: m, id: id, sink: sink, credit: Window}
 	s.cond.L = &s.mu
@@ -37,8 +36,8 @@ func (m *Mux) Open(id uint32, sink func([]byte)) *Stream {
 	return s
 }
 
-// Close forgets the stream: readers get io.EOF after what has arrived, writers ErrReset,
-// and frames that still come for it are ignored.
+// Close removes a stream at the end of its call. Readers get io.EOF after what has arrived,
+// writers get ErrReset, and frames that still come for it are ignored.
 func (m *Mux) Close(id uint32) {
 	m.mu.Lock()
 	s := m.streams[id]
@@ -64,8 +63,8 @@ func (m *Mux) Fail(err error) {
 	}
 }
 
-// Deliver takes a Data, End, Credit or Reset frame from r. Frames of streams that are no
-// longer open are skipped: their sender could not know yet.
+// Deliver takes a Data, End, Credit or Reset frame from r. It skips frames of streams that are
+// no longer open: their sender may not know yet.
 func (m *Mux) Deliver(h Header, r *Reader) error {
 	m.mu.Lock()
 	s := m.streams[h.Stream]

@@ -25,8 +25,10 @@ type chunk struct {
 	r, w int
 }
 
-// Stream is one direction each way of bytes, with a window of its own in each. One
-// goroutine may read and one may write at a time.
+// Stream carries bytes both ways, with a window for each direction. The receiver grants the
+// sender credit for as many bytes as it has room for, at first a Window, and more as they are
+// read: so a slow reader holds up its own sender alone, and takes bounded memory. One goroutine
+// may read and one may write at a time.
 type Stream struct {
 	m    *Mux
 	id   uint32
@@ -35,8 +37,8 @@ type Stream struct {
 	mu   sync.Mutex
 	cond sync.Cond
 
-	// Receiving. All chunks but the last are full, so unread memory never exceeds the
-	// window by more than a chunk whatever sizes the sender chooses.
+	// Receiving. All chunks but the last are full, so their memory never exceeds the window by
+	// more than a chunk, whatever sizes the sender chooses.
 	chunks       []*chunk
 	filling      *chunk // the read loop is writing to it
 	unread       int    // received and not yet consumed
@@ -53,15 +55,14 @@ type Stream struct {
 	writeDeadline deadline
 }
 
-// deadline is when one direction of a stream stops to wait.
+// deadline is when reads or writes of a stream stop to wait.
 type deadline struct {
 	timer *time.Timer
 	past  bool
 }
 
-// SetReadDeadline makes reads under way and later ones fail with os.ErrDeadlineExceeded
-// from t on; what has arrived stays for a read after another deadline. The zero time is
-// none.
+// SetReadDeadline makes reads fail with os.ErrDeadlineExceeded from t on, also those under way.
+// What has arrived stays for a read after another deadline is set. The zero time is none.
 func (s *Stream) SetReadDeadline(t time.Time) { s.setDeadline(&s.readDeadline, t) }
 
 // SetWriteDeadline is SetReadDeadline for writes.
@@ -98,7 +99,7 @@ func (s *Stream) setDeadline(d *deadline, t time.Time) {
 // ID returns the stream's number.
 func (s *Stream) ID() uint32 { return s.id }
 
-// fail ends reading and writing with the given errors; nil leaves that direction be.
+// fail ends reading and writing with the given errors; nil leaves that direction as it is.
 func (s *Stream) fail(read, write error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,8 +112,8 @@ func (s *Stream) fail(read, write error) {
 	s.cond.Broadcast()
 }
 
-// Spare makes the stream hold no memory while there is nothing to read. That costs
-// throughput, and is for streams of which many may wait at once.
+// Spare makes the stream hold no memory while there is nothing to read. That costs throughput,
+// and is for streams that may wait in large numbers.
 func (s *Stream) Spare() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,8 +130,10 @@ func (s *Stream) end() {
 	s.cond.Broadcast()
 }
 
-// Ended reports whether the other end has said that no more bytes follow. An io.EOF of
-// Read without it is the end of the call.
+// Ended reports whether the other end has said that no more bytes follow. If it has not, an
+// io.EOF of Read means that the call has ended. For most readers that is the same: an end that
+// came too early shows in the call's reply. The ends of a connection have to tell the two
+// apart.
 func (s *Stream) Ended() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,8 +151,8 @@ func (s *Stream) grant(n uint32) error {
 	return nil
 }
 
-// receive reads n bytes of payload into the stream's buffer. It is called by the read
-// loop only, which is what lets it fill a chunk without holding the lock.
+// receive reads n bytes of payload into the stream's chunks. Only the read loop calls it, so it
+// can fill a chunk without holding the lock.
 func (s *Stream) receive(n int, r *Reader) error {
 	s.mu.Lock()
 	exceeded, closed := s.unread+n > Window, s.readErr != nil
@@ -213,7 +216,7 @@ func (s *Stream) lastChunk(n int) *chunk {
 	return c
 }
 
-// next waits for bytes and returns what the first chunk holds of them.
+// next waits for bytes and returns those in the first chunk.
 func (s *Stream) next() ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -259,12 +262,13 @@ func (s *Stream) consumed(n int) {
 	if grant > 0 {
 		var b [4]byte
 		binary.BigEndian.PutUint32(b[:], uint32(grant))
-		// Where the connection is gone there is nobody left to grant to.
+		// If the connection is gone, nobody needs the credit.
 		_ = s.m.Send(KindCredit, s.id, b[:])
 	}
 }
 
-// Read implements io.Reader. It returns io.EOF after the other end's last byte.
+// Read implements io.Reader. It returns io.EOF after the other end's last byte, or at the end
+// of the call: see Ended.
 func (s *Stream) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -278,7 +282,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo implements io.WriterTo: the bytes go to w from where they were received.
+// WriteTo implements io.WriterTo, without a copy of the bytes. An io.EOF of Read is no error.
 func (s *Stream) WriteTo(w io.Writer) (int64, error) {
 	var total int64
 	for {
@@ -301,7 +305,7 @@ func (s *Stream) WriteTo(w io.Writer) (int64, error) {
 	}
 }
 
-// CloseRead tells the other end that no more is wanted, and drops what comes.
+// CloseRead tells the other end that no more bytes are wanted, and drops those that come.
 func (s *Stream) CloseRead() {
 	s.mu.Lock()
 	ended := s.readErr != nil
@@ -340,7 +344,7 @@ func (s *Stream) Write(p []byte) (int, error) {
 	defer buf.Free()
 	total := 0
 	for total < len(p) {
-		// No more than there is credit for, so that the count of a write cut short is right.
+		// No more than there is credit for, so that the count is right if the write fails.
 		n, err := s.acquire(min(len(p)-total, len(buf.Data())))
 		if err != nil {
 			return total, err
@@ -373,9 +377,9 @@ func (s *Stream) WriteBuffer(buf *Buffer, n int) error {
 	return nil
 }
 
-// WriteVia sends a frame of as many of n bytes as the other end's window has room for.
-// body writes it to the pipe itself: the header and that many bytes, all of it or an error,
-// which ends the connection.
+// WriteVia sends a frame of as many of n bytes as there is credit for. body writes it to the
+// pipe itself: the header and that many bytes. If it cannot write all of them, its error ends
+// the connection.
 func (s *Stream) WriteVia(n int, body func(header []byte, n int) error) error {
 	n, err := s.acquire(min(n, MaxData))
 	if err != nil {
@@ -385,9 +389,9 @@ func (s *Stream) WriteVia(n int, body func(header []byte, n int) error) error {
 	return s.m.Exclusive(func() error { return body(header, n) })
 }
 
-// AppendLast appends p to b as the frame of the stream's last bytes, for a caller that
-// sends it together with others in one Frames. It takes at most MaxData bytes and does
-// not wait for the window, so nothing may have been written to the stream before.
+// AppendLast appends p to b as the frame of the stream's last bytes. The caller sends it together
+// with other frames in one Frames. It takes at most MaxData bytes and does not wait for credit,
+// so nothing may have been written to the stream before.
 func (s *Stream) AppendLast(b, p []byte) []byte {
 	s.mu.Lock()
 	s.credit -= len(p)
@@ -396,7 +400,7 @@ func (s *Stream) AppendLast(b, p []byte) []byte {
 	return AppendFrame(b, KindEnd, s.id, p)
 }
 
-// Abort makes reads and writes under way and later ones fail with err, on this end only.
+// Abort makes reads and writes fail with err, also those under way, on this end only.
 func (s *Stream) Abort(err error) { s.fail(err, err) }
 
 // CloseWrite tells the other end that no more bytes follow.

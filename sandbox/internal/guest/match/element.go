@@ -58,7 +58,7 @@ func compileMarks(text string) ([]mark, error) {
 		case '*':
 			m.star = true
 		case '?':
-			m.negated = true // of no characters: any
+			m.negated = true // not one of no characters: any
 		case '[':
 			var err error
 			if m, n, err = compileClass(text[i:]); err != nil {
@@ -137,7 +137,8 @@ func compileClass(text string) (m mark, n int, err error) {
 	return m, 0, fmt.Errorf("a [ has no ]; write \\[ for the character itself")
 }
 
-// matchMarks goes back to the last star alone: an earlier one would gain nothing.
+// matchMarks reports whether marks match a name. It goes back to the last star alone: an earlier
+// one would gain nothing.
 func matchMarks(marks []mark, name string) bool {
 	star, begin := -1, 0
 	for i, at := 0, 0; i < len(marks) || at < len(name); {

@@ -69,7 +69,8 @@ func (g *Glob) Match(name string) bool {
 	return false
 }
 
-// matchElements goes back to the last ** alone: an earlier one would gain nothing.
+// matchElements reports whether elements match a path. It goes back to the last ** alone: an
+// earlier one would gain nothing.
 func matchElements(elements []element, path string) bool {
 	deep, begin := -1, ""
 	for i, rest := 0, path; ; {

@@ -5,12 +5,12 @@ import "bytes"
 // nearest finds the next of several texts.
 type nearest struct {
 	*texts
-	raw  [][]byte
+	raw  [][]byte // the texts
 	text []byte
-	at   []int // of each, where it is next; len(text) is nowhere
+	at   []int // where each text is next; len(text) is nowhere
 	rare []int // the index of its rarest byte
-	low  []int // where that is next, as a small letter
-	high []int // and as a large one
+	low  []int // where that is next in lower case
+	high []int // and in upper case
 }
 
 func newNearest(t *texts) *nearest {
@@ -31,8 +31,8 @@ func (f *nearest) begin(text []byte) {
 	}
 }
 
-// next returns where the first of the texts is from pos on, and its length; a negative
-// number where there is none.
+// next returns where the first of the texts is from pos on, and its length; -1 if there is
+// none.
 func (f *nearest) next(pos int) (at, length int) {
 	at = len(f.text)
 	for i, s := range f.raw {
@@ -89,7 +89,7 @@ func nextByte(text []byte, pos int, b byte) int {
 	return len(text)
 }
 
-// equalFold compares with a text in small letters.
+// equalFold reports whether b is a text that small has in lower case.
 func equalFold(b, small []byte) bool {
 	for i, c := range small {
 		if b[i] != c && (!isAlpha(c) || b[i]|0x20 != c) {

@@ -39,8 +39,8 @@ func (f *spanFinder) Next(pos int) (start, end int, ok bool, err error) {
 			f.at = len(f.text) + 1
 			return 0, 0, false, err
 		}
-		// As FindAll has it: after nothing there is nothing again, and the next match
-		// begins a character later.
+		// As with FindAll, an empty match right after a match does not count, and the next
+		// match begins a character later.
 		fresh := from < to || from != f.ended
 		f.ended = to
 		if f.at = to; to == from {
@@ -48,7 +48,7 @@ func (f *spanFinder) Next(pos int) (start, end int, ok bool, err error) {
 			f.at += max(n, 1)
 		}
 		if from == len(f.text) && (from == 0 || f.text[from-1] == '\n') {
-			continue // after the last line's end is no line
+			continue // there is no line after the last line's end
 		}
 		_, end, _ := lineAt(f.text, 0, max(from, to-1))
 		if !fresh || end < pos {
@@ -60,7 +60,7 @@ func (f *spanFinder) Next(pos int) (start, end int, ok bool, err error) {
 	return 0, 0, false, nil
 }
 
-// span returns the next match, or a negative number.
+// span returns the next match; from is -1 if there is none.
 func (f *spanFinder) span() (from, to int, err error) {
 	if f.near != nil {
 		i, n := f.near.next(f.at)
