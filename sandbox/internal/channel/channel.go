@@ -1,8 +1,3 @@
-// Package channel is the host's end of the connection to a guest: it shakes hands,
-// makes calls, carries their streams and notices when the guest is gone.
-//
-// The guest is hostile: whatever it sends is bounded and checked, and a violation closes
-// the channel for good.
 package channel
 
 import (

@@ -1,19 +1,3 @@
-// Package wire is the protocol between the host and the guest program inside a
-// sandbox: frames, the streams multiplexed over them, and the messages they carry.
-// Both ends are built from this one package.
-//
-// A frame is a fixed header of nine bytes and a payload:
-//
-//	0      4      5           9
-//	| len  | kind | stream id | payload (len bytes) |
-//
-// Numbers are big endian. Data frames carry raw bytes of one stream and count against
-// a window that the receiver grants, so a slow reader of one stream neither blocks the
-// others nor fills memory. All other frames are control: they are never held back by a
-// window, and they wait behind at most the one data frame that is being written.
-//
-// Neither end trusts the other's lengths, ids or JSON. A frame that is too large, data beyond
-// the window or an unknown kind ends the connection with a *ProtocolError.
 package wire
 
 import (

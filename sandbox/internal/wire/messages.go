@@ -1,8 +1,5 @@
 package wire
 
-// Paths, arguments and environment entries are []byte, base64 in JSON: they may hold
-// bytes that are not UTF-8, which JSON strings would silently replace.
-
 // HostHello is the host's first frame.
 type HostHello struct {
 	Major, Minor int
