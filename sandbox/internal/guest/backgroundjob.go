@@ -52,7 +52,7 @@ func (c *call) jobStart(m *wire.JobStart) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &backgroundJob{name: m.Name, args: m.Args, job: p.job, terminal: p.files.terminal, stdin: p.files.stdin,
+	j := &backgroundJob{name: m.Name, args: m.Args, job: p.job, terminal: p.stdio.terminal, stdin: p.stdio.stdin,
 		ring: newRing(m.Keep), done: make(chan struct{})}
 	g.background.add(j)
 	p.pump(j.ring, nil)

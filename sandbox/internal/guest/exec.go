@@ -18,7 +18,7 @@ import (
 type process struct {
 	*job
 	m     *wire.Exec
-	files *files
+	stdio *stdio
 	limit <-chan time.Time // its timeout
 	pumps []*pump
 	// allowed is how much the pumps may pass; nil is no limit.
@@ -50,7 +50,7 @@ func (g *guest) launch(m *wire.Exec, begin starter) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := openFiles(m)
+	f, err := openStdio(m)
 	if err != nil {
 		g.jobs.mu.Lock()
 		g.jobs.tampered()
@@ -59,7 +59,7 @@ func (g *guest) launch(m *wire.Exec, begin starter) (*process, error) {
 	}
 	attr := &syscall.ProcAttr{Dir: dir, Env: env, Files: f.child,
 		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: f.terminal != nil}}
-	p := &process{m: m, files: f}
+	p := &process{m: m, stdio: f}
 	p.job, err = p.begin(path, argv, attr, begin)
 	if err != nil {
 		f.closeOurs()
@@ -70,7 +70,7 @@ func (g *guest) launch(m *wire.Exec, begin starter) (*process, error) {
 
 // begin starts the job of a command, and closes the child's files.
 func (p *process) begin(path string, argv []string, attr *syscall.ProcAttr, begin starter) (*job, error) {
-	defer p.files.closeChild()
+	defer p.stdio.closeChild()
 	program, err := newProgram(path, argv, p.m.Limits, attr)
 	if err != nil {
 		return nil, err
@@ -91,9 +91,9 @@ func (p *process) pump(stdout, stderr taker) {
 		p.allowed = &allowance{exceed: func() { p.job.finish(ending{why: outputExceeded}) }}
 		p.allowed.remaining.Store(p.m.MaxOutput)
 	}
-	p.pumps = append(p.pumps, newPump(p.files.stdout, stdout, p.allowed, p.files.terminal != nil))
-	if p.files.stderr != nil {
-		p.pumps = append(p.pumps, newPump(p.files.stderr, stderr, p.allowed, false))
+	p.pumps = append(p.pumps, newPump(p.stdio.stdout, stdout, p.allowed, p.stdio.terminal != nil))
+	if p.stdio.stderr != nil {
+		p.pumps = append(p.pumps, newPump(p.stdio.stderr, stderr, p.allowed, false))
 	}
 	if p.m.Timeout > 0 {
 		p.limit = time.After(time.Duration(p.m.Timeout))
@@ -157,7 +157,7 @@ func (c *call) exec(m *wire.Exec) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f := p.files; f.terminal != nil {
+	if f := p.stdio; f.terminal != nil {
 		c.terminal(f.terminal)
 		if m.Stdin {
 			go feedTerminal(f.terminal, c.stream)
@@ -165,8 +165,8 @@ func (c *call) exec(m *wire.Exec) (any, error) {
 	} else if f.stdin != nil {
 		go feed(f.stdin, c.stream)
 	}
-	if p.files.control != nil {
-		defer c.join(p.files.control)()
+	if p.stdio.control != nil {
+		defer c.join(p.stdio.control)()
 	}
 	to := func(s *wire.Stream) *hostStream { return &hostStream{s, c.s.splicer, c.s.jobs.end} }
 	p.pump(to(c.stream), to(c.stderr))

@@ -18,18 +18,6 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// abs returns an absolute path. It does not clean it: a may be a symlink, so only the kernel
-// knows where a/.. leads.
-func (g *guest) abs(path string) string {
-	switch {
-	case path == "":
-		return g.dir
-	case strings.HasPrefix(path, "/"):
-		return path
-	}
-	return g.dir + "/" + path
-}
-
 // openRegular opens a regular file for reading. Other files could block, or have no end.
 func openRegular(path string) (*os.File, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
@@ -197,16 +185,6 @@ func renamed(err error, temp, path string) error {
 		e.Path = path
 	}
 	return err
-}
-
-// evalSymlinks is filepath.EvalSymlinks, with an errno for too many symlinks.
-func evalSymlinks(path string) (string, error) {
-	real, err := filepath.EvalSymlinks(path)
-	var e *fs.PathError
-	if err != nil && !errors.As(err, &e) {
-		err = &fs.PathError{Op: "resolve", Path: path, Err: syscall.ELOOP}
-	}
-	return real, err
 }
 
 // overwrite writes a file in place.

@@ -13,7 +13,7 @@ import (
 
 // openTerminal makes a pseudo-terminal: pty(7). The engine gives a container a devpts of its
 // own.
-func (f *files) openTerminal(size wire.Size) error {
+func (f *stdio) openTerminal(size wire.Size) error {
 	master, err := syscall.Open("/dev/ptmx", syscall.O_RDWR|syscall.O_NOCTTY|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return err

@@ -10,12 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
@@ -168,40 +165,4 @@ func linesOf(text, part []byte) string {
 func hash(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
-}
-
-func (c *call) realPath(m *wire.Path) (any, error) {
-	path, err := resolve(c.s.abs(string(m.Path)), 0)
-	if err != nil {
-		return nil, err
-	}
-	return &wire.Path{Path: []byte(path)}, nil
-}
-
-// resolve is filepath.EvalSymlinks for paths whose end need not exist: it says where a file
-// would be made.
-func resolve(path string, links int) (string, error) {
-	const maxLinks = 40 // as the kernel: path_resolution(7)
-	if links > maxLinks {
-		return "", &fs.PathError{Op: "resolve", Path: path, Err: syscall.ELOOP}
-	}
-	real, err := evalSymlinks(path)
-	if !errors.Is(err, fs.ErrNotExist) || path == "/" {
-		return real, err
-	}
-	// Not cleaned: only the kernel knows where a/.. leads.
-	path = strings.TrimRight(path, "/")
-	cut := strings.LastIndexByte(path, '/')
-	dir, err := resolve(path[:max(cut, 1)], links)
-	if err != nil {
-		return "", err
-	}
-	target, err := os.Readlink(path)
-	switch {
-	case err != nil:
-		return filepath.Join(dir, path[cut+1:]), nil
-	case filepath.IsAbs(target):
-		return resolve(target, links+1)
-	}
-	return resolve(filepath.Join(dir, target), links+1)
 }

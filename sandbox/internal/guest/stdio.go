@@ -9,17 +9,17 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// files are the standard files of a command and its control socket: the child's ends and
+// stdio is the standard files of a command and its control socket: the child's ends and
 // ours.
-type files struct {
+type stdio struct {
 	child                          []uintptr
 	opened                         []int // the child's ends that are open here
 	stdin, stdout, stderr, control *os.File
 	terminal                       *os.File // nil for a command without one; else stdin and stdout, too
 }
 
-func openFiles(m *wire.Exec) (_ *files, err error) {
-	f := &files{child: make([]uintptr, 3, 5)}
+func openStdio(m *wire.Exec) (_ *stdio, err error) {
+	f := &stdio{child: make([]uintptr, 3, 5)}
 	defer func() {
 		if err != nil {
 			f.closeChild()
@@ -38,7 +38,7 @@ func openFiles(m *wire.Exec) (_ *files, err error) {
 	return f, err
 }
 
-func (f *files) openPipes(m *wire.Exec) (err error) {
+func (f *stdio) openPipes(m *wire.Exec) (err error) {
 	if m.Stdin {
 		f.stdin, f.child[0], err = f.pipe(true)
 	} else {
@@ -66,7 +66,7 @@ func (f *files) openPipes(m *wire.Exec) (err error) {
 
 // pipe makes a pipe. One end is the child's. Ours does not block: a blocked thread for each
 // pipe would run into the pids limit.
-func (f *files) pipe(childReads bool) (ours *os.File, child uintptr, err error) {
+func (f *stdio) pipe(childReads bool) (ours *os.File, child uintptr, err error) {
 	var fds [2]int
 	if err := syscall.Pipe2(fds[:], syscall.O_CLOEXEC); err != nil {
 		return nil, 0, err
@@ -97,7 +97,7 @@ func widen(fd int) int {
 	return int(size)
 }
 
-func (f *files) openControl() error {
+func (f *stdio) openControl() error {
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (f *files) openControl() error {
 	return nil
 }
 
-func (f *files) closeChild() {
+func (f *stdio) closeChild() {
 	for _, fd := range f.opened {
 		syscall.Close(fd)
 	}
@@ -121,7 +121,7 @@ func (f *files) closeChild() {
 
 // closeOurs closes our ends if the command did not start. Otherwise the goroutines that read
 // and write them do.
-func (f *files) closeOurs() {
+func (f *stdio) closeOurs() {
 	for _, file := range []*os.File{f.stdin, f.stdout, f.stderr, f.control} {
 		if file != nil {
 			file.Close() // stdin and stdout may be one terminal, which is closed once
