@@ -80,7 +80,7 @@ const (
 type work struct {
 	o      *Options
 	total  Total
-	seen   Total // with what was left out
+	seen   Total // with the entries that were left out
 	buf    []byte
 	writes bool // entries become files here, so their names must be legal on this system
 }

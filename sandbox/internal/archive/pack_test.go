@@ -183,7 +183,7 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// Two trees in one archive, as a snapshot has them, with what would be refused elsewhere.
+// Two trees in one archive, as in a snapshot, with entries that would be refused elsewhere.
 func TestInside(t *testing.T) {
 	is := is.New(t)
 	work, home, root := t.TempDir(), t.TempDir(), t.TempDir()

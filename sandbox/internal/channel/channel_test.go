@@ -33,7 +33,7 @@ func (p *peer) read() (wire.Header, []byte, error) {
 	return h, payload, err
 }
 
-// send ends quietly where the host is gone.
+// send ends quietly if the host is gone.
 func (p *peer) send(kind wire.Kind, stream uint32, payload string) {
 	_, _ = p.w.Write(wire.AppendFrame(nil, kind, stream, []byte(payload)))
 }

@@ -94,7 +94,7 @@ func (j *backgroundJob) hasEnded() bool {
 	}
 }
 
-// closeStdin is the end of what a job can read. A terminal is its output, too, and stays.
+// closeStdin ends the job's input. A terminal stays open: it is the job's output, too.
 func (j *backgroundJob) closeStdin() {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -43,7 +43,7 @@ func (s *session) put(is *is.I, name string, data []byte, mode fs.FileMode) {
 	is.NoErr(os.Chmod(s.path(name), mode))
 }
 
-// get is what a file holds, as the test sees it.
+// get reads a file without the guest.
 func (s *session) get(is *is.I, name string) string {
 	is.Helper()
 	b, err := os.ReadFile(s.path(name))

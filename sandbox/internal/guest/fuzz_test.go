@@ -19,8 +19,8 @@ import (
 	"github.com/matryer/is"
 )
 
-// fuzzed is a guest in this very process, so that the fuzzer sees what it covers. It starts
-// processes, but is nobody's reaper but theirs.
+// fuzzed is a guest in the test's own process, so that the fuzzer sees the code that it covers.
+// It starts processes and reaps those alone.
 type fuzzed struct {
 	*guest
 	stop chan struct{}
@@ -91,7 +91,7 @@ func (p pause) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// harmless reports whether whoever runs the fuzzer can let a host ask for that: it names
+// harmless reports whether a call does no harm to the machine that runs the fuzzer: it names
 // files below the directory alone, and starts one of two programs.
 func harmless(h wire.Header, payload []byte) bool {
 	if h.Kind != wire.KindCall || len(payload) == 0 {
@@ -159,8 +159,8 @@ func harmless(h wire.Header, payload []byte) bool {
 	return true
 }
 
-// FuzzServe gives the guest whatever a host can send. It ends with the host, with a reason
-// and with all that it began; what it answers is well formed.
+// FuzzServe gives the guest any bytes that a host can send. It ends with the host, with a reason
+// and with all that it began. Its answers are well formed.
 func FuzzServe(f *testing.F) {
 	call := func(b []byte, id uint32, op wire.Op, args any) []byte {
 		payload, err := json.Marshal(args)

@@ -19,7 +19,7 @@ import (
 // idle is a call that nobody gives up.
 func idle() *call { return &call{quit: make(chan struct{})} }
 
-// reference is what grep is to answer for a text, in the slowest way there is.
+// reference returns the right answer of grep for a text, in the slowest way there is.
 func reference(re *regexp.Regexp, m *wire.Grep, text string) (out []string) {
 	lines := strings.SplitAfter(text, "\n")
 	if lines[len(lines)-1] == "" {
@@ -46,8 +46,7 @@ func reference(re *regexp.Regexp, m *wire.Grep, text string) (out []string) {
 	return out
 }
 
-// Where a window of the file ends makes no difference: neither to what is found nor to
-// numbers and context.
+// The ends of the windows of a file make no difference to matches, numbers and context.
 func TestWindows(t *testing.T) {
 	is := is.New(t)
 	rnd := rand.New(rand.NewPCG(7, 8))

@@ -48,7 +48,7 @@ type watcher struct {
 
 	dirs    map[int32]*watchedDir          // by the number of the watch
 	numbers map[string]int32               // by path
-	below   map[string]map[string]struct{} // names of those in each, by path
+	below   map[string]map[string]struct{} // names of watched directories in each, by path
 
 	mu      sync.Mutex
 	changes map[string]wire.Change // by path

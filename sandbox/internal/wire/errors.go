@@ -60,8 +60,7 @@ const (
 	CodeIO          Code = "io"
 )
 
-// codes are the codes of what a kernel says. Its numbers differ between systems, their names
-// do not.
+// codes maps the errors of a kernel. Their numbers differ between systems, their names do not.
 var codes = map[syscall.Errno]Code{
 	syscall.ENOENT:       CodeNotExist,
 	syscall.EEXIST:       CodeExist,
@@ -87,8 +86,8 @@ var codes = map[syscall.Errno]Code{
 	syscall.ECONNRESET:   CodeReset,
 }
 
-// CodeOf returns the code of any error: that of an Error in its chain, or of what a file
-// system or the network said, or CodeIO.
+// CodeOf returns the code of any error: that of an Error in its chain, or of an error of the
+// operating system, or CodeIO.
 func CodeOf(err error) Code {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code

@@ -54,7 +54,7 @@ func pair(pipe func() (io.ReadCloser, io.WriteCloser)) (a, b *Mux, end func() [2
 
 func memory() (io.ReadCloser, io.WriteCloser) { return io.Pipe() }
 
-// osPipe is a pipe of the kernel, which holds 64 KiB.
+// osPipe makes a pipe of the kernel, which holds 64 KiB.
 func osPipe(is *is.I) func() (io.ReadCloser, io.WriteCloser) {
 	return func() (io.ReadCloser, io.WriteCloser) {
 		r, w, err := os.Pipe()
@@ -80,7 +80,7 @@ func deliver(m *Mux, frames []byte) error {
 	}
 }
 
-// held is the memory of what s has received.
+// held returns how many bytes of memory s takes for what it has received.
 func (s *Stream) held() (n int) {
 	for _, c := range s.chunks {
 		n += len(c.b)

@@ -50,7 +50,7 @@ func oddExpression(rnd *rand.Rand, depth int) string {
 	return sub()
 }
 
-// Whatever speeds a search up finds the lines that package regexp finds in each by itself.
+// Every way to speed a search up finds the lines that package regexp finds in each alone.
 func TestLinesFound(t *testing.T) {
 	is := is.New(t)
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -93,8 +93,8 @@ func TestLinesFound(t *testing.T) {
 	}
 }
 
-// Matches over several lines are those of FindAll, also where the text is too long to be
-// searched in one go.
+// Matches over several lines are those of FindAll, also if the text is too long to be searched
+// in one go.
 func TestSpansFound(t *testing.T) {
 	is := is.New(t)
 	rnd := rand.New(rand.NewPCG(3, 4))
@@ -191,7 +191,7 @@ func TestRequiredTexts(t *testing.T) {
 	}
 }
 
-// An automaton whose states come and go is given up, and what it said until then holds.
+// An automaton whose states come and go is given up. Its results until then are right.
 func TestAutomatonGivesUp(t *testing.T) {
 	is := is.New(t)
 	// What it has to remember doubles with each character.

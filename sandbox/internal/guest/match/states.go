@@ -36,7 +36,7 @@ func (g *Glob) States() States {
 	return s.closure()
 }
 
-// Enter returns the states inside a directory, of which a Step returned s.
+// Enter returns the states inside a directory, if s is the Next of the Step to it.
 func (s States) Enter() States { return slices.Clone(s).closure() }
 
 // closure adds the states in which a ** stands for no directory, and leaves one of each state:
