@@ -296,7 +296,7 @@ func (p *Packer) rest(f io.Reader, name string, remaining int64) error {
 		changed = true
 	}
 	if changed && p.o.Changed != nil {
-		p.o.Changed(name)
+		p.o.Changed(string(clip(name)))
 	}
 	return nil
 }

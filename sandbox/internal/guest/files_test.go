@@ -51,6 +51,17 @@ func (s *session) get(is *is.I, name string) string {
 	return string(b)
 }
 
+// An error names the path of the call, which may be longer in a reply than it was in the call.
+func TestLongPathInError(t *testing.T) {
+	is := is.New(t)
+	s := serve(t, is, sessionOptions{})
+	long := bytes.Repeat([]byte{1}, 1<<20)
+	_, err := s.read(wire.Read{Path: long, Limit: -1, Max: 1})
+	is.Equal(codeOf(err), wire.CodeNameTooLong)
+	is.True(len(err.Error()) <= maxErrorText)
+	is.NoErr(s.do(wire.OpStat, &wire.Path{Path: []byte(".")}, nil)) // the channel is still there
+}
+
 func TestRead(t *testing.T) {
 	is := is.New(t)
 	s := serve(t, is, sessionOptions{})

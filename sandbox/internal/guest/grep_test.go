@@ -87,7 +87,7 @@ func TestWindows(t *testing.T) {
 			is.NoErr(err)
 			count = l.Count
 		}
-		is.Equal(count, strings.Count("|"+strings.Join(reference(re, &wire.Grep{}, text.String()), "|"), "|")-map[bool]int{true: 1}[len(reference(re, &wire.Grep{}, text.String())) == 0])
+		is.Equal(count, len(reference(re, &wire.Grep{}, text.String())))
 	}
 }
 

@@ -39,8 +39,8 @@ func (c *call) stats(*struct{}) (any, error) {
 	return s, nil
 }
 
-// withoutCache subtracts the cache that the kernel can drop from the memory in use, as docker stats
-// does.
+// withoutCache subtracts the cache that the kernel can drop from the memory in use, as docker
+// stats does.
 func withoutCache(used, cache int64) int64 {
 	if used > cache && cache > 0 {
 		return used - cache

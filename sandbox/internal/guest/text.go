@@ -129,7 +129,8 @@ func replaceText(e *wire.Replace, path string, text []byte, maxSize int64) (n, l
 	case n == 0:
 		return 0, 0, nil, wire.Errorf(wire.CodeNoMatch, "the text to replace is not in %s", path)
 	case n > 1 && !e.All:
-		return 0, 0, nil, wire.Errorf(wire.CodeManyMatches, "the text to replace is %d times in %s (line %s): give more of the text around the one that is meant, or replace all", n, path, linesOf(text, e.Old))
+		return 0, 0, nil, wire.Errorf(wire.CodeManyMatches, "the text to replace is %d times in %s (line %s): "+
+			"give more of the text around the one that is meant, or replace all", n, path, linesOf(text, e.Old))
 	}
 	// Check before it is made: to replace a short text that occurs often can take any memory.
 	if size := int64(len(text)) + int64(n)*int64(len(e.New)-len(e.Old)); size > maxSize {
