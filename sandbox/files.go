@@ -48,7 +48,7 @@ func (sb *Sandbox) ReadFile(ctx context.Context, name string, opts *ReadOptions)
 		}
 	}
 	limit := max(m.Limit, MaxRead)
-	data, err := sb.collect(ctx, wire.OpRead, m, limit, &wire.FileRead{})
+	data, err := sb.collect(ctx, wire.OpRead, m, limit, nil)
 	if err != nil {
 		err = sb.failure("read", name, err)
 		if e, ok := err.(*Error); ok && e.Code == CodeTooLarge {

@@ -22,7 +22,7 @@ const DefaultKeep = 256 << 10
 
 // JobOptions say how a command runs in the background; nil is all defaults.
 type JobOptions struct {
-	// Name is for people, and need not be unique. Default: none.
+	// Name is for people, at most 4 KiB long, and need not be unique. Default: none.
 	Name string
 	// Keep is how many bytes of output are kept inside the sandbox, at most 16 MiB. They
 	// count against its memory. Default: DefaultKeep.
@@ -39,8 +39,10 @@ type Job struct {
 
 // JobInfo describes a background job.
 type JobInfo struct {
-	ID       int
-	Name     string
+	ID   int
+	Name string
+	// Args are the command's; nil if it ended so long ago that later jobs with 4 MiB of
+	// arguments have ended since.
 	Args     []string
 	PID      int // inside the sandbox
 	Started  time.Time
@@ -93,15 +95,12 @@ func (c *Command) background(ctx context.Context, o *JobOptions) (*Job, error) {
 // Job returns the background job of a number. Whether there is one shows with its use.
 func (sb *Sandbox) Job(id int) *Job { return &Job{sb: sb, id: id} }
 
-// Jobs returns the background jobs in the order of their start: those that run, and the
-// 100 that ended last, or fewer where their output takes more than 4 MiB. The one that ended
-// last is always there, and one that somebody waits for or reads for that long.
+// Jobs returns the background jobs in the order of their start: those that run, and the 100
+// that ended last. The results of the last 10,000 stay: Job.Wait and Job.Info have them. Of
+// their output 4 MiB are kept in all; the job that ended longest ago loses its own first, and
+// none does while somebody waits for it or reads it.
 func (sb *Sandbox) Jobs(ctx context.Context) ([]JobInfo, error) {
-	var data []byte
-	call, err := sb.ch.Start(&channel.Request{Op: wire.OpJobs, Args: struct{}{}, Stdout: func(p []byte) { data = append(data, p...) }})
-	if err == nil {
-		err = call.Result(ctx, nil)
-	}
+	data, err := sb.collect(ctx, wire.OpJobs, struct{}{}, maxListing, nil)
 	var jobs []JobInfo
 	for line := range bytes.Lines(data) {
 		var m wire.Job
@@ -251,8 +250,8 @@ func (j *Job) Output(ctx context.Context) (output []byte, dropped int64, err err
 }
 
 // Wait waits until the job has ended and returns its result, with the output that is kept
-// as Stdout. Where nothing of it is kept any more, since many other jobs have ended by then,
-// StdoutDropped is all that the job wrote.
+// as Stdout. StdoutDropped counts the bytes before it that are no longer kept: all of them if
+// other jobs have ended since with more output than Jobs says is kept.
 func (j *Job) Wait(ctx context.Context) (*Result, error) {
 	var m wire.JobWaited
 	if err := j.sb.do(ctx, wire.OpJobWait, &wire.JobWait{ID: j.id}, &m); err != nil {

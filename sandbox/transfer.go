@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock/sandbox/internal/archive"
+	"github.com/drydock-go/drydock/sandbox/internal/guest/match"
 	"github.com/drydock-go/drydock/sandbox/internal/printable"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
@@ -24,10 +25,10 @@ type TransferOptions struct {
 	// MaxPath is how many bytes such a path, or the target of a symlink, may have. Default:
 	// 1024.
 	MaxPath int
-	// Exclude leaves out what one of these patterns fits, with all that is below it: * and ?
-	// stop at "/", [a-z] is a class. A pattern without "/" is for the last name of a path
-	// ("node_modules"), one with it for the whole path in the tree ("build/*.o"). What is
-	// read from an archive is not looked at.
+	// Exclude leaves out the entries that one of these globs matches, with all below them:
+	// *, ?, [a-z] and {a,b} stop at "/", ** does not. A glob without "/" matches the last name
+	// of a path ("node_modules"), one with it the whole path in the tree ("build/**/*.o").
+	// The entries of an archive are never left out.
 	Exclude []string
 	// Skip leaves out what is refused or cannot be read, and goes on: TransferResult.Skipped
 	// tells. Default: it is the error.
@@ -65,6 +66,7 @@ type transfer struct {
 	op            string
 	local, remote string // names of the two ends, for errors
 	opts          TransferOptions
+	exclude       match.Filter
 	result        TransferResult
 	at            TransferProgress
 	shown         time.Time
@@ -82,8 +84,9 @@ func (sb *Sandbox) transfer(ctx context.Context, op, local, remote string, opts 
 	if o.MaxBytes < 0 || o.MaxEntries < 0 || o.MaxDepth < 0 || o.MaxPath < 0 {
 		return nil, t.localError(invalid("a limit is negative"))
 	}
-	if err := archive.CheckPatterns(o.Exclude); err != nil {
-		return nil, t.localError(err)
+	var err error
+	if t.exclude, err = match.CompileFilter(o.Exclude...); err != nil {
+		return nil, t.localError(invalid("exclude: %v", err))
 	}
 	o.MaxBytes = cmp.Or(o.MaxBytes, 4<<30)
 	o.MaxEntries = cmp.Or(o.MaxEntries, 250_000)
@@ -96,7 +99,7 @@ func (sb *Sandbox) transfer(ctx context.Context, op, local, remote string, opts 
 func (t *transfer) archiveOptions(ctx context.Context) *archive.Options {
 	o := &archive.Options{
 		Limits:  archive.Limits{Bytes: t.opts.MaxBytes, Entries: t.opts.MaxEntries, Depth: t.opts.MaxDepth, Path: t.opts.MaxPath},
-		Exclude: t.opts.Exclude,
+		Exclude: t.exclude,
 		Changed: t.changed,
 		Step: func(name string, total archive.Total) error {
 			t.at = TransferProgress{Bytes: total.Bytes, Entries: total.Entries, Name: name}
