@@ -194,8 +194,9 @@ func (j *Job) attach(ctx context.Context, w io.Writer, o *AttachOptions) (int64,
 			switch {
 			case stream.err != nil:
 			case err != nil:
-				call.Cancel(true)
+				// In this order: the reply to the cancel would end the stream without a reason.
 				call.Stream.Abort(j.own(fmt.Errorf("stdin: %w", err)))
+				call.Cancel(true)
 			default:
 				_ = call.Stream.CloseWrite()
 			}
