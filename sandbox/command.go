@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,6 +84,11 @@ type Command struct {
 	release []func() // what to let go of at the end
 }
 
+var (
+	errNotStarted = invalid("the command was not started: call Start first")
+	errStarted    = invalid("the command was started before: make another")
+)
+
 // Command returns the command for a program and its arguments.
 func (sb *Sandbox) Command(name string, args ...string) *Command {
 	return &Command{sb: sb, Args: append([]string{name}, args...)}
@@ -119,23 +125,20 @@ func (c *Command) start(ctx context.Context) error {
 		return err
 	}
 	if c.call != nil {
-		return errors.New("the command was started before: make another")
+		return errStarted
 	}
 	x, err := c.request()
 	if err != nil {
 		return invalid("%w", err)
 	}
 	r := &channel.Request{Op: wire.OpExec, Args: x}
-	limit := c.Capture
-	if limit == 0 {
-		limit = DefaultCapture
-	}
+	size := cmp.Or(c.Capture, DefaultCapture)
 	if c.Stdout == nil && c.pipes[1] == nil {
-		c.out = newCapture(limit)
+		c.out = newCapture(size)
 		r.Stdout = c.out.write
 	}
 	if c.Stderr == nil && c.pipes[2] == nil {
-		c.err = newCapture(limit)
+		c.err = newCapture(size)
 		r.Stderr = c.err.write
 	}
 	ch, err := c.sb.channelOf(ctx, c.User)
@@ -219,13 +222,7 @@ func (c *Command) request() (*wire.Exec, error) {
 }
 
 func (c *Command) grace() time.Duration {
-	switch {
-	case c.Grace == 0:
-		return DefaultGrace
-	case c.Grace < 0:
-		return 0
-	}
-	return c.Grace
+	return max(cmp.Or(c.Grace, DefaultGrace), 0)
 }
 
 // name is the command for messages.
@@ -310,8 +307,8 @@ func (c *Command) atEnd(f func()) {
 // Signal sends a signal to the command's process group, which is itself and the children
 // that have not left it. A command that has ended gets none, which is no error.
 func (c *Command) Signal(s Signal) error {
-	if s <= 0 || s > 64 {
-		return failure("signal", c.name(), invalid("there is no signal %d: write 1 to 64", int(s)))
+	if err := s.check(); err != nil {
+		return failure("signal", c.name(), err)
 	}
 	return c.tell("signal", wire.Signal{Number: int(s)})
 }
@@ -319,7 +316,7 @@ func (c *Command) Signal(s Signal) error {
 // tell sends a message to a command that has been started.
 func (c *Command) tell(op string, m wire.Signal) error {
 	if c.call == nil {
-		return &Error{Op: op, Name: c.name(), Err: errors.New("the command was not started")}
+		return failure(op, c.name(), errNotStarted)
 	}
 	return c.sb.failure(op, c.name(), c.call.Signal(m))
 }
@@ -328,7 +325,7 @@ func (c *Command) tell(op string, m wire.Signal) error {
 // returns Canceled.
 func (c *Command) Kill() error {
 	if c.call == nil {
-		return &Error{Op: "kill", Name: c.name(), Err: errors.New("the command was not started")}
+		return failure("kill", c.name(), errNotStarted)
 	}
 	c.cancel(true)
 	return nil
@@ -345,7 +342,7 @@ func (c *Command) Kill() error {
 // There is no result where the command could not be started.
 func (c *Command) Wait() (*Result, error) {
 	if c.wait == nil {
-		return nil, &Error{Op: "wait", Name: c.name(), Err: errors.New("the command was not started")}
+		return nil, failure("wait", c.name(), errNotStarted)
 	}
 	return c.wait()
 }
@@ -360,8 +357,7 @@ func (c *Command) waitOnce() (*Result, error) {
 	for _, f := range release {
 		f()
 	}
-	var refused *wire.Error
-	if errors.As(err, &refused) {
+	if _, refused := errors.AsType[*wire.Error](err); refused {
 		if cause := context.Cause(c.ctx); cause != nil {
 			err = cause
 		}

@@ -204,7 +204,7 @@ func (sb *Sandbox) dial(ctx context.Context, t *target) (*dialed, error) {
 			err = &wire.ProtocolError{Reason: "no connection, and no error"}
 		}
 	}
-	if violation := (*wire.ProtocolError)(nil); errors.As(err, &violation) {
+	if _, violation := errors.AsType[*wire.ProtocolError](err); violation {
 		sb.ch.Fail(err)
 	}
 	if err != nil {
@@ -315,14 +315,14 @@ func (c *dialed) failure(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var remote *wire.Error
+	remote, refused := errors.AsType[*wire.Error](err)
 	ended := c.sb.ch.Err()
 	switch {
 	case c.closed.Load():
 		err = net.ErrClosed
-	case errors.As(err, &remote) && remote.Code == wire.CodeReset:
+	case refused && remote.Code == wire.CodeReset:
 		err = syscall.ECONNRESET
-	case errors.As(err, &remote):
+	case refused:
 		err = errors.New(printable.Text(remote.Text))
 	case err == wire.ErrReset, err == io.ErrClosedPipe:
 		err = syscall.EPIPE

@@ -199,8 +199,8 @@ func TestDial(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		is := is.New(t)
 		_, err := sb.Dial(ctx, "tcp", fmt.Sprint("localhost:", portNone))
-		var e *sandbox.Error
-		is.True(errors.As(err, &e))
+		e, ok := errors.AsType[*sandbox.Error](err)
+		is.True(ok)
 		is.Equal([]string{e.Op, e.Name, string(e.Code)}, []string{"dial", "localhost:8007", "refused"})
 		is.True(errors.Is(err, syscall.ECONNREFUSED))
 		_, err = sb.Dial(ctx, "unix", "nothing.sock")
@@ -208,7 +208,7 @@ func TestDial(t *testing.T) {
 		_, err = sb.Dial(ctx, "unix", "@drydock")
 		is.True(errors.Is(err, fs.ErrPermission)) // the guest would take itself for a host
 		_, err = sb.Dial(ctx, "unix", strings.Repeat("x", 200))
-		is.True(errors.As(err, &e) && e.Code == "name_too_long")
+		is.Equal(codeOf(err), sandbox.CodeNameTooLong)
 	})
 	t.Run("elsewhere", func(t *testing.T) {
 		is := is.New(t)
@@ -232,8 +232,8 @@ func TestDial(t *testing.T) {
 		late, cancel2 := context.WithTimeout(context.Background(), -1)
 		defer cancel2()
 		_, err = sb.Dial(late, "tcp", "localhost:8001")
-		var ne net.Error
-		is.True(errors.As(err, &ne) && ne.Timeout())
+		ne, ok := errors.AsType[net.Error](err)
+		is.True(ok && ne.Timeout())
 	})
 }
 
@@ -353,8 +353,8 @@ func TestConnectionDeadlines(t *testing.T) {
 	is.NoErr(c.SetReadDeadline(time.Now().Add(30 * time.Millisecond)))
 	_, err := c.Read(buf)
 	is.True(errors.Is(err, os.ErrDeadlineExceeded))
-	var ne net.Error
-	is.True(errors.As(err, &ne) && ne.Timeout())
+	ne, ok := errors.AsType[net.Error](err)
+	is.True(ok && ne.Timeout())
 	is.NoErr(c.SetDeadline(time.Time{}))
 	_, err = c.Write([]byte("hello"))
 	is.NoErr(err)

@@ -105,11 +105,17 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Timeout reports whether a deadline was the reason; it makes an Error a net.Error.
 func (e *Error) Timeout() bool {
-	var t interface{ Timeout() bool }
-	return errors.As(e.Err, &t) && t.Timeout()
+	type timeout interface {
+		error
+		Timeout() bool
+	}
+	t, ok := errors.AsType[timeout](e.Err)
+	return ok && t.Timeout()
 }
 
-// Temporary is Timeout, for net.Error.
+// Temporary is Timeout. It is there for net.Error alone.
+//
+// Deprecated: use Timeout, as with any net.Error.
 func (e *Error) Temporary() bool { return e.Timeout() }
 
 var codeErrors = map[Code]error{

@@ -60,10 +60,7 @@ func (sb *Sandbox) Expose(ctx context.Context, port int, opts *ExposeOptions) (*
 }
 
 func (sb *Sandbox) expose(ctx context.Context, port int, opts *ExposeOptions) (*Exposed, error) {
-	var o ExposeOptions
-	if opts != nil {
-		o = *opts
-	}
+	o := orZero(opts)
 	t, err := parseTarget("tcp", "localhost:"+strconv.Itoa(port))
 	if err != nil {
 		return nil, invalid("%w", err)

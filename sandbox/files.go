@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -37,21 +38,15 @@ type ReadOptions struct {
 // ReadFile returns the bytes of a regular file. A directory, a device or a FIFO is an
 // error and never blocks.
 func (sb *Sandbox) ReadFile(ctx context.Context, name string, opts *ReadOptions) ([]byte, error) {
-	m := &wire.Read{Path: []byte(name), Limit: -1, Max: MaxRead}
-	if opts != nil {
-		m.Offset = opts.Offset
-		if opts.Limit != 0 {
-			m.Limit = opts.Limit
-		}
-		if opts.Offset < 0 || opts.Limit < 0 {
-			return nil, failure("read", name, invalid("offset %d and limit %d must not be negative", opts.Offset, opts.Limit))
-		}
+	o := orZero(opts)
+	if o.Offset < 0 || o.Limit < 0 {
+		return nil, failure("read", name, invalid("offset %d and limit %d must not be negative", o.Offset, o.Limit))
 	}
-	limit := max(m.Limit, MaxRead)
-	data, err := sb.collect(ctx, wire.OpRead, m, limit, &wire.FileRead{})
+	m := &wire.Read{Path: []byte(name), Offset: o.Offset, Limit: cmp.Or(o.Limit, -1), Max: MaxRead}
+	data, err := sb.collect(ctx, wire.OpRead, m, max(m.Limit, MaxRead), &wire.FileRead{})
 	if err != nil {
 		err = sb.failure("read", name, err)
-		if e, ok := err.(*Error); ok && e.Code == CodeTooLarge {
+		if e, ok := errors.AsType[*Error](err); ok && e.Code == CodeTooLarge {
 			e.Err = fmt.Errorf("%w: read it in pieces with ReadOptions.Offset and Limit", e.Err)
 		}
 		return nil, err
@@ -59,14 +54,15 @@ func (sb *Sandbox) ReadFile(ctx context.Context, name string, opts *ReadOptions)
 	return data, nil
 }
 
-// collect makes a call and gathers the bytes it brings, at most limit.
-func (sb *Sandbox) collect(ctx context.Context, op wire.Op, args any, limit int64, v any) ([]byte, error) {
+// collect makes a call and gathers its bytes, at most maxBytes. More are CodeTooLarge. The
+// reply goes into v.
+func (sb *Sandbox) collect(ctx context.Context, op wire.Op, args any, maxBytes int64, v any) ([]byte, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	data, over := []byte{}, false
+	data, tooLarge := []byte{}, false
 	call, err := sb.ch.Start(&channel.Request{Op: op, Args: args, Stdout: func(p []byte) {
-		if over = over || int64(len(data)+len(p)) > limit; !over {
+		if tooLarge = tooLarge || int64(len(data)+len(p)) > maxBytes; !tooLarge {
 			data = append(data, p...)
 		}
 	}})
@@ -76,8 +72,8 @@ func (sb *Sandbox) collect(ctx context.Context, op wire.Op, args any, limit int6
 	if err := call.Result(ctx, v); err != nil {
 		return nil, err
 	}
-	if over {
-		return nil, &wire.Error{Code: wire.CodeTooLarge, Text: fmt.Sprintf("more than %d bytes", limit)}
+	if tooLarge {
+		return nil, &Error{Code: CodeTooLarge, Err: fmt.Errorf("more than %d bytes", maxBytes)}
 	}
 	return data, nil
 }
@@ -140,10 +136,7 @@ func (sb *Sandbox) WriteFrom(ctx context.Context, name string, r io.Reader, opts
 }
 
 func (o *WriteOptions) request(name string) *wire.Write {
-	mode := fs.FileMode(0o644)
-	if o != nil && o.Mode != 0 {
-		mode = o.Mode
-	}
+	mode := cmp.Or(orZero(o).Mode, 0o644)
 	return &wire.Write{Path: []byte(name), Mode: uint32(mode.Perm())}
 }
 

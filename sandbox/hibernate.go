@@ -34,10 +34,7 @@ func Wake(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
 }
 
 func wake(ctx context.Context, name string, opts *Options) (_ *Sandbox, err error) {
-	o := Options{}
-	if opts != nil {
-		o = *opts
-	}
+	o := orZero(opts)
 	o.Snapshot = name
 	c, err := o.resolve()
 	if err != nil {

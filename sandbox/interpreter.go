@@ -124,10 +124,7 @@ type Frame struct {
 // or that of the process that started it. It returns when code can run. One that the image
 // does not have is an error that is fs.ErrNotExist.
 func (sb *Sandbox) Interpreter(ctx context.Context, lang Language, opts *InterpreterOptions) (*Interpreter, error) {
-	in := &Interpreter{sb: sb, lang: lang, turn: make(chan struct{}, 1)}
-	if opts != nil {
-		in.o = *opts
-	}
+	in := &Interpreter{sb: sb, lang: lang, o: orZero(opts), turn: make(chan struct{}, 1)}
 	if interpreter.Languages[string(lang)] == nil {
 		return nil, in.failure("start interpreter", invalid("there is no such language: write Python, Node or Shell"))
 	}
@@ -182,10 +179,7 @@ func (in *Interpreter) Version() string {
 // What threads and children write after the end of the code that started them comes with
 // the next Run.
 func (in *Interpreter) Run(ctx context.Context, code string, opts *ExecutionOptions) (*Execution, error) {
-	var o ExecutionOptions
-	if opts != nil {
-		o = *opts
-	}
+	o := orZero(opts)
 	x, err := in.run(ctx, code, &o)
 	return x, in.failure("run code", err)
 }
@@ -198,7 +192,7 @@ func (in *Interpreter) run(ctx context.Context, code string, o *ExecutionOptions
 	case o.Timeout < 0 || o.Capture < 0:
 		return nil, invalid("timeout %v or capture limit %d is negative", o.Timeout, o.Capture)
 	case len(code) > wire.MaxControl:
-		return nil, &wire.Error{Code: wire.CodeTooLong, Text: fmt.Sprintf("code of %d bytes, at most %d: write it to a file and run that", len(code), wire.MaxControl)}
+		return nil, &Error{Code: CodeTooLong, Err: fmt.Errorf("code of %d bytes, at most %d: write it to a file and run that", len(code), wire.MaxControl)}
 	case strings.Contains(code, "\x00") || !utf8.ValidString(code):
 		return nil, invalid("a NUL byte in the code, or bytes that are no UTF-8")
 	}
@@ -269,9 +263,5 @@ func (in *Interpreter) Close() error {
 }
 
 func (in *Interpreter) failure(op string, err error) error {
-	var done *Error
-	if errors.As(err, &done) {
-		return err
-	}
 	return in.sb.failure(op, string(in.lang), err)
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,10 +46,7 @@ func (sb *Sandbox) startInterpreter(ctx context.Context, lang Language, o *Inter
 		lang: interpreter.Languages[string(lang)], mark: interpreter.NewMark(),
 		ready: make(chan struct{}), interrupts: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
-	program := p.lang.Program
-	if o.Path != "" {
-		program = o.Path
-	}
+	program := cmp.Or(o.Path, p.lang.Program)
 	p.cmd = sb.Command(program, p.lang.Args...)
 	p.cmd.Env, p.cmd.Dir = append(p.lang.Env[:len(p.lang.Env):len(p.lang.Env)], o.Env...), o.Dir
 	p.cmd.control, p.cmd.label = true, program // the arguments are ours

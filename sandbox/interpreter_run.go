@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -116,11 +117,8 @@ func (p *interpreterProcess) run(ctx context.Context, code string, o *ExecutionO
 	p.current = r
 	p.mu.Unlock()
 	p.cmd.call.Quiet(false)
-	limit := o.Capture
-	if limit == 0 {
-		limit = DefaultCapture
-	}
-	kept := [2]*capture{newCapture(limit), newCapture(limit)}
+	size := cmp.Or(o.Capture, DefaultCapture)
+	kept := [2]*capture{newCapture(size), newCapture(size)}
 	p.out.begin(o.Stdout, kept[0])
 	p.err.begin(o.Stderr, kept[1])
 	start := time.Now()

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -58,13 +59,8 @@ type JobInfo struct {
 // is not nil only says that the job has one, which Job.Attach writes to. The fields Stdout,
 // Stderr, Capture and User are not for jobs.
 func (c *Command) Background(ctx context.Context, opts *JobOptions) (*Job, error) {
-	var o JobOptions
-	if opts != nil {
-		o = *opts
-	}
-	if o.Keep == 0 {
-		o.Keep = DefaultKeep
-	}
+	o := orZero(opts)
+	o.Keep = cmp.Or(o.Keep, DefaultKeep)
 	j, err := c.background(ctx, &o)
 	if err != nil {
 		return nil, c.sb.failure("start job", c.name(), err)
@@ -74,7 +70,7 @@ func (c *Command) Background(ctx context.Context, opts *JobOptions) (*Job, error
 
 func (c *Command) background(ctx context.Context, o *JobOptions) (*Job, error) {
 	if c.call != nil {
-		return nil, invalid("the command was started before: make another")
+		return nil, errStarted
 	}
 	if c.Stdout != nil || c.Stderr != nil || c.User != "" || c.pipes != [3]*pipe{} {
 		return nil, invalid("a background job has no Stdout, Stderr, pipes or User: read its output with Job.Attach")
@@ -164,10 +160,7 @@ type AttachOptions struct {
 // got, so that nothing is missed from there on; where bytes were no longer kept some of it
 // comes again.
 func (j *Job) Attach(ctx context.Context, w io.Writer, opts *AttachOptions) (next int64, err error) {
-	var o AttachOptions
-	if opts != nil {
-		o = *opts
-	}
+	o := orZero(opts)
 	next, err = j.attach(ctx, w, &o)
 	return next, j.failure("attach to job", err)
 }
@@ -285,13 +278,11 @@ type JobLine struct {
 // that a prompt can be waited for. When the job ends without such a line, the error is
 // ErrNoMatch.
 func (j *Job) WaitLine(ctx context.Context, pattern string, from int64) (JobLine, error) {
+	pattern = cmp.Or(pattern, "^")
 	var m wire.JobWaited
-	if pattern == "" {
-		pattern = "^"
-	}
 	err := j.sb.do(ctx, wire.OpJobWait, &wire.JobWait{ID: j.id, Pattern: []byte(pattern), From: from}, &m)
 	if err == nil && !m.Found {
-		err = &wire.Error{Code: wire.CodeNoMatch, Text: fmt.Sprintf("the job ended without a line that matches %q", pattern)}
+		err = &Error{Code: CodeNoMatch, Err: fmt.Errorf("the job ended without a line that matches %q", pattern)}
 	}
 	return JobLine{string(m.Line), m.Next}, j.failure("wait for job", err)
 }
@@ -299,8 +290,8 @@ func (j *Job) WaitLine(ctx context.Context, pattern string, from int64) (JobLine
 // Signal sends a signal to the job's process group. For a job that has ended it is
 // ErrNoJob.
 func (j *Job) Signal(ctx context.Context, s Signal) error {
-	if s <= 0 || s > 64 {
-		return j.failure("signal job", invalid("there is no such signal"))
+	if err := s.check(); err != nil {
+		return j.failure("signal job", err)
 	}
 	return j.signal(ctx, "signal job", wire.Signal{Number: int(s)})
 }
@@ -327,9 +318,5 @@ func (j *Job) Stop(ctx context.Context, grace time.Duration) (*Result, error) {
 }
 
 func (j *Job) failure(op string, err error) error {
-	var done *Error
-	if errors.As(err, &done) {
-		return err
-	}
 	return j.sb.failure(op, strconv.Itoa(j.id), err)
 }

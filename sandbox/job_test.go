@@ -292,10 +292,8 @@ func TestJob(t *testing.T) {
 		_, err = j.WaitLine(ctx, "got 2", 0)
 		is.NoErr(err)
 		_, err = j.Attach(ctx, io.Discard, &sandbox.AttachOptions{Stdin: strings.NewReader("")})
-		var e *sandbox.Error
-		is.True(errors.As(err, &e))
-		is.Equal(e.Code, sandbox.CodeBusy) // one at a time
-		is.NoErr(w.Close())                // closes the job's
+		is.Equal(codeOf(err), sandbox.CodeBusy) // one at a time
+		is.NoErr(w.Close())                     // closes the job's
 		is.NoErr(<-done)
 		is.Equal(out.String(), "got 1\ngot 2\nend\n")
 		_, err = j.Attach(ctx, io.Discard, &sandbox.AttachOptions{Stdin: strings.NewReader("")})
@@ -311,12 +309,12 @@ func TestJob(t *testing.T) {
 				is.NoErr(err)
 				_, err = j.Attach(ctx, io.Discard, &sandbox.AttachOptions{Follow: follow, Stdin: iotest.ErrReader(why)})
 				is.True(errors.Is(err, why))
-				var e *sandbox.Error
-				is.True(errors.As(err, &e))
+				_, ok := errors.AsType[*sandbox.Error](err)
+				is.True(ok)
 				// Its stdin is open, and free as soon as the guest has heard of that.
 				is.NoErr(waitFor(func() bool {
 					_, err = j.Attach(ctx, io.Discard, &sandbox.AttachOptions{Stdin: strings.NewReader("1\n2\n")})
-					return !errors.As(err, &e) || e.Code != sandbox.CodeBusy
+					return codeOf(err) != sandbox.CodeBusy
 				}))
 				is.NoErr(err)
 				r, err := j.Wait(ctx) // all of Stdin was sent, and its end

@@ -29,10 +29,7 @@ type NetworkOptions struct {
 // CreateNetwork makes a network. Close removes it; if this process ends without that, a later
 // Sweep does, which the Open of any other process includes.
 func CreateNetwork(ctx context.Context, opts *NetworkOptions) (*Network, error) {
-	var o NetworkOptions
-	if opts != nil {
-		o = *opts
-	}
+	o := orZero(opts)
 	n, err := createNetwork(ctx, cmp.Or(o.Name, randomName()), orDefault(o.Engine))
 	return n, failure("create network", o.Name, err)
 }

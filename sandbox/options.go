@@ -107,14 +107,8 @@ type config struct {
 }
 
 func (o *Options) resolve() (*config, error) {
-	c := &config{}
-	if o != nil {
-		c.Options = *o
-	}
-	images := image.Builder{}
-	if c.Images != nil {
-		images = *c.Images
-	}
+	c := &config{Options: orZero(o)}
+	images := orZero(c.Images)
 	images.Engine = cmp.Or(c.Engine, images.Engine)
 	var err error
 	if c.Images, err = images.Resolve(); err != nil {
@@ -272,6 +266,14 @@ func checkEnv(key, value string) error {
 		return fmt.Errorf("environment variable %q: a name has no '=', and neither name nor value a NUL byte", key)
 	}
 	return nil
+}
+
+// orZero returns the options, or all defaults if there are none.
+func orZero[T any](opts *T) T {
+	if opts == nil {
+		return *new(T)
+	}
+	return *opts
 }
 
 // within returns which of dirs is dir or holds it, or "".

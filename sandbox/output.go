@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -52,9 +53,7 @@ func (c *Command) CombinedOutput(ctx context.Context) ([]byte, error) {
 }
 
 func (c *Command) output(ctx context.Context) ([]byte, error) {
-	if c.Capture == 0 {
-		c.Capture = DefaultOutput
-	}
+	c.Capture = cmp.Or(c.Capture, DefaultOutput)
 	r, err := c.Run(ctx)
 	switch {
 	case r == nil:

@@ -154,7 +154,7 @@ var listers = map[drydock.Manager]lister{
 		return strings.Fields(string(output)), nil
 	}},
 	drydock.Apk: {[]string{"apk", "info", "-v"}, func(output []byte) (all []string, err error) {
-		for _, line := range strings.Fields(string(output)) {
+		for line := range strings.FieldsSeq(string(output)) {
 			if m := apkLine.FindStringSubmatch(line); m != nil {
 				all = append(all, m[1]+"="+m[2])
 			}
@@ -209,7 +209,7 @@ func versions(ctx context.Context, sb *Sandbox, base func() (*Sandbox, error), m
 		for _, p := range old {
 			before[p] = true
 		}
-	} else if e := (*commandFailed)(nil); !errors.As(err, &e) {
+	} else if _, failed := errors.AsType[*commandFailed](err); !failed {
 		return nil, err
 	}
 	out := slices.DeleteFunc(there, func(p string) bool { return before[p] })
@@ -229,9 +229,9 @@ func (l *lister) list(ctx context.Context, sb *Sandbox) ([]string, error) {
 	cmd := sb.Command(l.args[0], l.args[1:]...)
 	cmd.Capture = 16 << 20
 	r, err := cmd.Run(ctx)
-	var e *Error
+	e, ok := errors.AsType[*Error](err)
 	switch {
-	case errors.As(err, &e) && e.Code == CodeCommandNotFound:
+	case ok && e.Code == CodeCommandNotFound:
 		return nil, &commandFailed{err.Error()}
 	case err != nil:
 		return nil, err

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"errors"
 	"io"
 	"sync"
 
@@ -11,7 +10,8 @@ import (
 // pipe is a standard file of a command that its caller reads or writes: the stream
 // itself, with nothing copied in between.
 type pipe struct {
-	out bool
+	name string
+	out  bool
 
 	mu sync.Mutex
 	s  *wire.Stream
@@ -23,17 +23,17 @@ func (p *pipe) open(s *wire.Stream) {
 	p.s = s
 }
 
-func (p *pipe) stream() (*wire.Stream, error) {
+func (p *pipe) stream(op string) (*wire.Stream, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.s == nil {
-		return nil, errors.New("the command was not started")
+		return nil, failure(op, p.name, errNotStarted)
 	}
 	return p.s, nil
 }
 
 func (p *pipe) Read(b []byte) (int, error) {
-	s, err := p.stream()
+	s, err := p.stream("read")
 	if err != nil {
 		return 0, err
 	}
@@ -41,7 +41,7 @@ func (p *pipe) Read(b []byte) (int, error) {
 }
 
 func (p *pipe) WriteTo(w io.Writer) (int64, error) {
-	s, err := p.stream()
+	s, err := p.stream("read")
 	if err != nil {
 		return 0, err
 	}
@@ -49,7 +49,7 @@ func (p *pipe) WriteTo(w io.Writer) (int64, error) {
 }
 
 func (p *pipe) Write(b []byte) (int, error) {
-	s, err := p.stream()
+	s, err := p.stream("write")
 	if err != nil {
 		return 0, err
 	}
@@ -57,7 +57,7 @@ func (p *pipe) Write(b []byte) (int, error) {
 }
 
 func (p *pipe) Close() error {
-	s, err := p.stream()
+	s, err := p.stream("close")
 	switch {
 	case err != nil:
 		return err
@@ -101,6 +101,6 @@ func (c *Command) openPipe(i int, name string) (*pipe, error) {
 	if c.call != nil || c.pipes[i] != nil {
 		return nil, failure("pipe", name, invalid("the command was started, or the pipe was asked for, before"))
 	}
-	c.pipes[i] = &pipe{out: i > 0}
+	c.pipes[i] = &pipe{name: name, out: i > 0}
 	return c.pipes[i], nil
 }

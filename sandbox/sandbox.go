@@ -299,13 +299,10 @@ func startError(conn engine.Conn, err error) error {
 	const patience = 5 * time.Second // the process may say hello to nobody and live on
 	select {
 	case <-conn.Done():
-		e := conn.Wait()
-		var violation *wire.ProtocolError
-		switch {
-		case e == nil:
-		case errors.As(err, &violation):
-			return fmt.Errorf("%w: %v", e, err)
-		default:
+		if e := conn.Wait(); e != nil {
+			if _, violation := errors.AsType[*wire.ProtocolError](err); violation {
+				return fmt.Errorf("%w: %v", e, err)
+			}
 			return e
 		}
 	case <-time.After(patience):

@@ -59,7 +59,7 @@ type bounded struct {
 
 func (b *bounded) Write(p []byte) (int, error) {
 	if b.left -= int64(len(p)); b.left < 0 {
-		return 0, &wire.Error{Code: wire.CodeTooLarge, Text: "the files, with holes in them as zeros, are too many or too long"}
+		return 0, &Error{Code: CodeTooLarge, Err: errors.New("the files, with holes in them as zeros, are too many or too long")}
 	}
 	return b.w.Write(p)
 }
@@ -105,8 +105,7 @@ func (sb *Sandbox) packTo(ctx context.Context, dir string, w io.Writer) error {
 		return err
 	}
 	err = call.Result(ctx, &wire.Packed{})
-	var remote *wire.Error
-	if errors.As(err, &remote) && len(remote.Name) > 0 {
+	if remote, ok := errors.AsType[*wire.Error](err); ok && len(remote.Name) > 0 {
 		err = &wire.Error{Code: remote.Code, Text: fmt.Sprintf("%q: %s", path.Join(dir, string(remote.Name)), remote.Text)}
 	}
 	return err

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
@@ -47,13 +48,9 @@ type GlobResult struct {
 // ends in "/" finds directories alone.
 // Directories that symlinks lead to are entered only where the pattern names them.
 func (sb *Sandbox) Glob(ctx context.Context, pattern string, opts *GlobOptions) (*GlobResult, error) {
-	m := &wire.Glob{Pattern: []byte(pattern), Limit: DefaultMatches}
-	if opts != nil {
-		m.Dir, m.Hidden, m.GitIgnore, m.Newest = []byte(opts.Dir), opts.Hidden, opts.GitIgnore, opts.Newest
-		if opts.Limit > 0 {
-			m.Limit = opts.Limit
-		}
-	}
+	o := orZero(opts)
+	m := &wire.Glob{Pattern: []byte(pattern), Dir: []byte(o.Dir), Hidden: o.Hidden, GitIgnore: o.GitIgnore,
+		Newest: o.Newest, Limit: cmp.Or(max(o.Limit, 0), DefaultMatches)}
 	var r wire.Searched
 	data, err := sb.collect(ctx, wire.OpGlob, m, maxListing, &r)
 	if err != nil {
@@ -137,17 +134,14 @@ type GrepResult struct {
 // left out; directories and files that symlinks lead to are not searched. Lines of more than
 // 4 MiB, or of a 64th of the sandbox's memory where that is less, are searched in pieces.
 func (sb *Sandbox) Grep(ctx context.Context, pattern string, opts *GrepOptions) (*GrepResult, error) {
-	m := &wire.Grep{Pattern: []byte(pattern), Limit: DefaultMatches}
-	if opts != nil {
-		m.Path, m.IgnoreCase, m.Multiline, m.Hidden = []byte(opts.Path), opts.IgnoreCase, opts.Multiline, opts.Hidden
-		m.Before, m.After = min(max(opts.Before, 0), 1000), min(max(opts.After, 0), 1000)
-		m.GitIgnore, m.FilesOnly, m.Count = opts.GitIgnore, opts.FilesOnly, opts.Count
-		if opts.Limit > 0 {
-			m.Limit = opts.Limit
-		}
-		for _, g := range opts.Include {
-			m.Include = append(m.Include, []byte(g))
-		}
+	const maxContext = 1000
+	o := orZero(opts)
+	m := &wire.Grep{Pattern: []byte(pattern), Path: []byte(o.Path), IgnoreCase: o.IgnoreCase, Multiline: o.Multiline,
+		Before: min(max(o.Before, 0), maxContext), After: min(max(o.After, 0), maxContext),
+		Hidden: o.Hidden, GitIgnore: o.GitIgnore, FilesOnly: o.FilesOnly, Count: o.Count,
+		Limit: cmp.Or(max(o.Limit, 0), DefaultMatches)}
+	for _, glob := range o.Include {
+		m.Include = append(m.Include, []byte(glob))
 	}
 	var r wire.Searched
 	data, err := sb.collect(ctx, wire.OpGrep, m, maxListing, &r)

@@ -24,6 +24,14 @@ var signalNames = [...]string{1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL
 	19: "SIGSTOP", 20: "SIGTSTP", 21: "SIGTTIN", 22: "SIGTTOU", 23: "SIGURG", 24: "SIGXCPU",
 	25: "SIGXFSZ", 26: "SIGVTALRM", 27: "SIGPROF", 28: "SIGWINCH", 29: "SIGIO", 30: "SIGPWR", 31: "SIGSYS"}
 
+// check refuses a number that no signal has.
+func (s Signal) check() error {
+	if s <= 0 || s > 64 {
+		return invalid("there is no signal %d: write 1 to 64", int(s))
+	}
+	return nil
+}
+
 // String returns the name, such as "SIGTERM".
 func (s Signal) String() string {
 	if s > 0 && int(s) < len(signalNames) {

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -47,17 +48,11 @@ type Lines struct {
 // ReadLines returns lines of a file by number. A file longer than MaxRead is read as
 // well: only what is returned is bounded.
 func (sb *Sandbox) ReadLines(ctx context.Context, name string, opts *LineOptions) (*Lines, error) {
-	o := LineOptions{}
-	if opts != nil {
-		o = *opts
-	}
+	o := orZero(opts)
 	if o.First < 0 || o.Count < 0 || o.MaxBytes < 0 {
 		return nil, failure("read", name, invalid("first %d, count %d and max bytes %d must not be negative", o.First, o.Count, o.MaxBytes))
 	}
-	m := &wire.ReadLines{Path: []byte(name), First: max(o.First, 1), Count: o.Count, Max: o.MaxBytes}
-	if m.Max == 0 {
-		m.Max = MaxRead
-	}
+	m := &wire.ReadLines{Path: []byte(name), First: max(o.First, 1), Count: o.Count, Max: cmp.Or(o.MaxBytes, MaxRead)}
 	var r wire.LinesRead
 	text, err := sb.collect(ctx, wire.OpReadLines, m, int64(m.Max), &r)
 	if err != nil {
@@ -87,10 +82,8 @@ type EditResult struct {
 // sandbox never undo each other. ErrNoMatch, ErrManyMatches and ErrChanged leave the file
 // as it was. The file must not be longer than MaxRead, before or after.
 func (sb *Sandbox) Edit(ctx context.Context, name, old, new string, opts *EditOptions) (*EditResult, error) {
-	m := &wire.Edit{Path: []byte(name), Old: []byte(old), New: []byte(new), Max: MaxRead}
-	if opts != nil {
-		m.All, m.IfHash = opts.All, opts.IfHash
-	}
+	o := orZero(opts)
+	m := &wire.Edit{Path: []byte(name), Old: []byte(old), New: []byte(new), All: o.All, IfHash: o.IfHash, Max: MaxRead}
 	if old == "" {
 		return nil, failure("edit", name, invalid("the text to replace is empty"))
 	}
@@ -113,15 +106,13 @@ type Replacement struct {
 // and the file stays as it was. EditOptions.All goes for all of them. The result's Line is
 // that of the first edit.
 func (sb *Sandbox) MultiEdit(ctx context.Context, name string, edits []Replacement, opts *EditOptions) (*EditResult, error) {
-	m := &wire.MultiEdit{Path: []byte(name), Max: MaxRead}
-	if opts != nil {
-		m.IfHash = opts.IfHash
-	}
+	o := orZero(opts)
+	m := &wire.MultiEdit{Path: []byte(name), IfHash: o.IfHash, Max: MaxRead}
 	for i, e := range edits {
 		if e.Old == "" {
 			return nil, failure("edit", name, invalid("the text to replace in edit %d of %d is empty", i+1, len(edits)))
 		}
-		m.Edits = append(m.Edits, wire.Replace{Old: []byte(e.Old), New: []byte(e.New), All: e.All || opts != nil && opts.All})
+		m.Edits = append(m.Edits, wire.Replace{Old: []byte(e.Old), New: []byte(e.New), All: e.All || o.All})
 	}
 	if len(edits) == 0 {
 		return nil, failure("edit", name, invalid("no edits"))

@@ -71,10 +71,7 @@ type transfer struct {
 }
 
 func (sb *Sandbox) transfer(ctx context.Context, op, local, remote string, opts *TransferOptions) (*transfer, error) {
-	t := &transfer{sb: sb, op: op, local: local, remote: remote}
-	if opts != nil {
-		t.opts = *opts
-	}
+	t := &transfer{sb: sb, op: op, local: local, remote: remote, opts: orZero(opts)}
 	o := &t.opts
 	if err := context.Cause(ctx); err != nil {
 		return nil, t.localError(err)
@@ -163,7 +160,7 @@ func (t *transfer) localError(err error) error { return t.error(t.local, err) }
 
 // remoteError is what the sandbox says, or went wrong with it.
 func (t *transfer) remoteError(err error) error {
-	if known := (*wire.Error)(nil); errors.As(err, &known) {
+	if _, known := errors.AsType[*wire.Error](err); known {
 		return t.error(t.remote, err)
 	}
 	return t.sb.failure(t.op, t.remote, err)

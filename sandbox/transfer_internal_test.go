@@ -212,8 +212,8 @@ func TestDownloadFromAnyGuest(t *testing.T) {
 				is.True(r.SkippedCount >= 0 && len(r.Skipped) <= 100 && len(r.Changed) <= 100)
 				return
 			}
-			var e *Error
-			is.True(errors.As(err, &e))
+			e, ok := errors.AsType[*Error](err)
+			is.True(ok)
 			is.Equal(e.Op, "download")
 			is.True(errors.Is(err, test.err))
 			is.True(strings.Contains(err.Error(), test.text))

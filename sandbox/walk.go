@@ -23,10 +23,7 @@ type WalkOptions struct {
 // A directory that cannot be read comes a second time, with the error, and the walk goes on.
 // What ends it, such as a root that does not exist, is an error of a Match without a Path.
 func (sb *Sandbox) Walk(ctx context.Context, root string, opts *WalkOptions) iter.Seq2[Match, error] {
-	m := &wire.Walk{Path: []byte(root)}
-	if opts != nil {
-		m.Depth = max(opts.MaxDepth, 0)
-	}
+	m := &wire.Walk{Path: []byte(root), Depth: max(orZero(opts).MaxDepth, 0)}
 	return func(yield func(Match, error) bool) {
 		l, err := startLines[wire.WalkEntry](ctx, sb, wire.OpWalk, m)
 		if err != nil {

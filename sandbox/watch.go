@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -58,17 +59,13 @@ type Watcher struct {
 // number; too many are an error with the Code no_space. A watch keeps no session busy. It
 // ends with ctx, or by Close.
 func (sb *Sandbox) Watch(ctx context.Context, dir string, opts *WatchOptions) (*Watcher, error) {
-	m := &wire.Watch{Path: []byte(dir), Delay: int64(50 * time.Millisecond)}
-	if opts != nil {
-		for _, glob := range opts.Exclude {
-			m.Exclude = append(m.Exclude, []byte(glob))
-		}
-		if opts.Delay < 0 {
-			return nil, failure("watch", dir, invalid("delay %v is negative", opts.Delay))
-		}
-		if opts.Delay > 0 {
-			m.Delay = int64(opts.Delay)
-		}
+	o := orZero(opts)
+	if o.Delay < 0 {
+		return nil, failure("watch", dir, invalid("delay %v is negative", o.Delay))
+	}
+	m := &wire.Watch{Path: []byte(dir), Delay: int64(cmp.Or(o.Delay, 50*time.Millisecond))}
+	for _, glob := range o.Exclude {
+		m.Exclude = append(m.Exclude, []byte(glob))
 	}
 	l, err := startLines[wire.Change](ctx, sb, wire.OpWatch, m)
 	if err != nil {

@@ -35,10 +35,7 @@ type Options struct {
 // New opens a sandbox that ends with the test. If that is not possible the test fails.
 func New(t testing.TB, opts *Options) *sandbox.Sandbox {
 	t.Helper()
-	var o Options
-	if opts != nil {
-		o = *opts
-	}
+	o := orZero(opts)
 	return open(t, o.Options, find(t, &o.Options, o.Require))
 }
 
@@ -73,10 +70,7 @@ func open(t testing.TB, o sandbox.Options, e engine.Engine) *sandbox.Sandbox {
 // Images.Engine, Name and Require count.
 func NewNetwork(t testing.TB, opts *Options) string {
 	t.Helper()
-	var o Options
-	if opts != nil {
-		o = *opts
-	}
+	o := orZero(opts)
 	n, err := sandbox.CreateNetwork(t.Context(), &sandbox.NetworkOptions{
 		Name: cmp.Or(o.Name, nameFor(t)), Engine: find(t, &o.Options, o.Require)})
 	if err != nil {
@@ -88,6 +82,14 @@ func NewNetwork(t testing.TB, opts *Options) string {
 		}
 	})
 	return n.Name()
+}
+
+// orZero returns the options, or all defaults if there are none.
+func orZero[T any](opts *T) T {
+	if opts == nil {
+		return *new(T)
+	}
+	return *opts
 }
 
 // fromEnv is one engine for the whole process, so that it is probed once.

@@ -18,7 +18,6 @@ import (
 	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/sandbox"
 	"github.com/drydock-go/drydock/sandbox/engine"
-	"github.com/drydock-go/drydock/sandbox/image"
 )
 
 // DefaultWaitTimeout is how long a service may take to be ready.
@@ -61,10 +60,7 @@ type Service struct {
 // unless ServiceOptions.Wait says how.
 func Run(t testing.TB, ref string, opts *ServiceOptions) *Service {
 	t.Helper()
-	var o ServiceOptions
-	if opts != nil {
-		o = *opts
-	}
+	o := orZero(opts)
 	if o.Runtime != "" || o.Image != "" || o.Snapshot != "" {
 		t.Fatalf("service %s: Options has a Runtime, Image or Snapshot as well: a service is of the image that Run is given", ref)
 	}
@@ -108,10 +104,7 @@ func Run(t testing.TB, ref string, opts *ServiceOptions) *Service {
 // choose changes o to the options of a sandbox on an image, which it pulls if it has to, and
 // describes that image.
 func choose(ctx context.Context, e engine.Engine, ref string, o *sandbox.Options) (im engine.Image, err error) {
-	images := image.Builder{}
-	if o.Images != nil {
-		images = *o.Images
-	}
+	images := orZero(o.Images)
 	images.Engine = e
 	full, err := images.Resolve()
 	if err != nil {
