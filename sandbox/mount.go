@@ -75,3 +75,13 @@ func resolveMount(m Mount) (Mount, error) {
 	m.Source = real
 	return m, nil
 }
+
+// within returns which of dirs is dir or holds it, or "".
+func within(dir string, dirs []string) string {
+	for _, d := range dirs {
+		if dir == d || strings.HasPrefix(dir, strings.TrimSuffix(d, "/")+"/") {
+			return d
+		}
+	}
+	return ""
+}
