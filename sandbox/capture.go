@@ -11,7 +11,7 @@ const DefaultCapture = 100_000
 
 // capture keeps the head and the tail of a stream.
 type capture struct {
-	limit int
+	maxBytes int
 
 	mu    sync.Mutex
 	head  []byte // the first half of limit
@@ -20,18 +20,18 @@ type capture struct {
 	total int64
 }
 
-func newCapture(limit int) *capture { return &capture{limit: limit} }
+func newCapture(maxBytes int) *capture { return &capture{maxBytes: maxBytes} }
 
 // write never blocks: it is called by the channel's read loop.
 func (c *capture) write(p []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.total += int64(len(p))
-	if n := min(len(p), c.limit/2-len(c.head)); n > 0 {
+	if n := min(len(p), c.maxBytes/2-len(c.head)); n > 0 {
 		c.head = append(c.head, p[:n]...)
 		p = p[n:]
 	}
-	size := c.limit - c.limit/2
+	size := c.maxBytes - c.maxBytes/2
 	if len(p) >= size {
 		// Only its end can stay.
 		c.tail = append(c.tail[:0], p[len(p)-size:]...)

@@ -21,9 +21,9 @@ import (
 // DefaultGrace is how long a command has between SIGTERM and SIGKILL.
 const DefaultGrace = 2 * time.Second
 
-// overdue is how long after the ladder's end the guest may take to say how it went,
+// answerTimeout is how long after the ladder's end the guest may take to say how it went,
 // before the sandbox itself is ended.
-const overdue = 10 * time.Second
+const answerTimeout = 10 * time.Second
 
 // Command is a program to run in a sandbox, in the shape of exec.Cmd. Set its fields,
 // then call Run, or Start and Wait. It is used once.
@@ -66,17 +66,17 @@ type Command struct {
 	// Default: DefaultGrace.
 	Grace time.Duration
 
-	label    string // in messages, in place of Args
-	control  bool   // it has a control socket as descriptor 3, see call.Control
-	join     bool   // stderr goes where stdout goes
-	pipes    [3]*pipe
-	sb       *Sandbox
-	ctx      context.Context // of Start, for the cause when it ends
-	call     *channel.Call
-	out, err *capture
-	copies   sync.WaitGroup
-	gaveUp   atomic.Bool // the guest did not end it in time
-	wait     func() (*Result, error)
+	label          string // in messages, in place of Args
+	control        bool   // it has a control socket as descriptor 3, see call.Control
+	join           bool   // stderr goes where stdout goes
+	pipes          [3]*pipe
+	sb             *Sandbox
+	ctx            context.Context // of Start, for the cause when it ends
+	call           *channel.Call
+	stdout, stderr *capture
+	copies         sync.WaitGroup
+	gaveUp         atomic.Bool // the guest did not end it in time
+	wait           func() (*Result, error)
 
 	mu      sync.Mutex
 	copyErr error    // of the first writer that failed
@@ -134,12 +134,12 @@ func (c *Command) start(ctx context.Context) error {
 	r := &channel.Request{Op: wire.OpExec, Args: x}
 	size := cmp.Or(c.Capture, DefaultCapture)
 	if c.Stdout == nil && c.pipes[1] == nil {
-		c.out = newCapture(size)
-		r.Stdout = c.out.write
+		c.stdout = newCapture(size)
+		r.Stdout = c.stdout.write
 	}
 	if c.Stderr == nil && c.pipes[2] == nil {
-		c.err = newCapture(size)
-		r.Stderr = c.err.write
+		c.stderr = newCapture(size)
+		r.Stderr = c.stderr.write
 	}
 	ch, err := c.sb.channelOf(ctx, c.User)
 	if err != nil {
@@ -169,7 +169,7 @@ func (c *Command) start(ctx context.Context) error {
 		c.atEnd(func() { stop() })
 	}
 	if c.Timeout > 0 {
-		c.expect(c.Timeout)
+		c.startWatchdog(c.Timeout)
 	}
 	return nil
 }
@@ -227,13 +227,13 @@ func (c *Command) grace() time.Duration {
 
 // name is the command for messages.
 func (c *Command) name() string {
-	const longest = 200
+	const maxName = 200
 	if c.label != "" {
 		return c.label
 	}
 	text := fmt.Sprintf("%q", c.Args)
-	if len(text) > longest {
-		text = text[:longest] + "..."
+	if len(text) > maxName {
+		text = text[:maxName] + "..."
 	}
 	return text
 }
@@ -272,24 +272,24 @@ func (c *Command) copy(w io.Writer, s *wire.Stream) {
 // cancel climbs the ladder, or ends the command at once.
 func (c *Command) cancel(now bool) {
 	c.call.Cancel(now)
-	c.expect(0)
+	c.startWatchdog(0)
 }
 
-// expect ends the sandbox when the command is not over within d, its grace and the
+// startWatchdog ends the sandbox when the command is not over within d, its grace and the
 // guest's own time to answer.
-func (c *Command) expect(d time.Duration) {
-	patience := d + c.grace() + overdue
-	if patience < d {
+func (c *Command) startWatchdog(d time.Duration) {
+	total := d + c.grace() + answerTimeout
+	if total < d {
 		return // longer than time goes on
 	}
-	t := time.AfterFunc(patience, func() {
+	t := time.AfterFunc(total, func() {
 		select {
 		case <-c.call.Done():
 			return
 		default:
 		}
-		if c.sb.frozen(c.grace() + overdue) {
-			c.expect(0) // it had no time to end it
+		if c.sb.frozen(c.grace() + answerTimeout) {
+			c.startWatchdog(0) // it had no time to end it
 			return
 		}
 		c.gaveUp.Store(true)
@@ -310,11 +310,11 @@ func (c *Command) Signal(s Signal) error {
 	if err := s.check(); err != nil {
 		return failure("signal", c.name(), err)
 	}
-	return c.tell("signal", wire.Signal{Number: int(s)})
+	return c.sendSignal("signal", wire.Signal{Number: int(s)})
 }
 
-// tell sends a message to a command that has been started.
-func (c *Command) tell(op string, m wire.Signal) error {
+// sendSignal sends a message to a command that has been started.
+func (c *Command) sendSignal(op string, m wire.Signal) error {
 	if c.call == nil {
 		return failure(op, c.name(), errNotStarted)
 	}
@@ -364,11 +364,11 @@ func (c *Command) waitOnce() (*Result, error) {
 		return nil, c.sb.failure("exec", c.name(), err)
 	}
 	r := &Result{}
-	if c.out != nil {
-		r.Stdout, r.StdoutDropped = c.out.bytes()
+	if c.stdout != nil {
+		r.Stdout, r.StdoutDropped = c.stdout.bytes()
 	}
-	if c.err != nil {
-		r.Stderr, r.StderrDropped = c.err.bytes()
+	if c.stderr != nil {
+		r.Stderr, r.StderrDropped = c.stderr.bytes()
 	}
 	if err != nil {
 		r.Outcome, r.ExitCode, r.Rung = Lost, -1, RungNone

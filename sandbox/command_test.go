@@ -392,7 +392,7 @@ func TestBackPressure(t *testing.T) {
 		return info.Size() / 2 << 16
 	}
 	// still waits until no more is written, and returns how much was.
-	still := func(most int64) (n int64) {
+	still := func(maxCount int64) (n int64) {
 		for last, same := int64(-1), 0; same < 10; time.Sleep(30 * time.Millisecond) {
 			n = written()
 			if n == last && n > 0 {
@@ -400,7 +400,7 @@ func TestBackPressure(t *testing.T) {
 			} else {
 				last, same = n, 0
 			}
-			is.True(n < most) // it does not go on for ever
+			is.True(n < maxCount) // it does not go on for ever
 		}
 		return n
 	}

@@ -74,10 +74,10 @@ func (c *config) container(ref string, id identity.Identity, info engine.Info) *
 	return spec
 }
 
-// processes bounds the processes and threads of the sandbox's user, or is 0. Nobody else on
+// maxProcesses bounds the maxProcesses and threads of the sandbox's user, or is 0. Nobody else on
 // the host has a uid of its own, so that uid's quota is the sandbox's: jobs get no more than
 // PIDs of it, with those that the guest has.
-func (c *config) processes(id identity.Identity) int64 {
+func (c *config) maxProcesses(id identity.Identity) int64 {
 	if !id.Own {
 		return 0
 	}

@@ -156,8 +156,8 @@ func (t *target) message() *wire.Dial {
 	return m
 }
 
-// ends are the addresses of a connection.
-func (t *target) ends(d wire.Dialed) (local, remote net.Addr, err error) {
+// connAddrs are the addresses of a connection.
+func (t *target) connAddrs(d wire.Dialed) (local, remote net.Addr, err error) {
 	if t.path != "" {
 		return &net.UnixAddr{Net: "unix"}, &net.UnixAddr{Name: t.path, Net: "unix"}, nil
 	}
@@ -174,7 +174,7 @@ func (t *target) ends(d wire.Dialed) (local, remote net.Addr, err error) {
 	return tcp(own, d.Port), tcp(ip, t.port), nil
 }
 
-func (sb *Sandbox) dial(ctx context.Context, t *target) (*dialed, error) {
+func (sb *Sandbox) dial(ctx context.Context, t *target) (*dialedConn, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
@@ -192,10 +192,10 @@ func (sb *Sandbox) dial(ctx context.Context, t *target) (*dialed, error) {
 	if !stop() {
 		return nil, context.Cause(ctx)
 	}
-	c := &dialed{sb: sb, call: call, network: t.network}
+	c := &dialedConn{sb: sb, call: call, network: t.network}
 	switch {
 	case err == nil:
-		c.local, c.remote, err = t.ends(wire.DecodeDialed(first))
+		c.local, c.remote, err = t.connAddrs(wire.DecodeDialed(first))
 	case call.Stream.Ended():
 		err = &wire.ProtocolError{Reason: "a connection that ended before it was there"}
 	case err == io.EOF, err == io.ErrUnexpectedEOF:
@@ -213,8 +213,8 @@ func (sb *Sandbox) dial(ctx context.Context, t *target) (*dialed, error) {
 	return c, nil
 }
 
-// dialed is a connection to a server inside.
-type dialed struct {
+// dialedConn is a connection to a server inside.
+type dialedConn struct {
 	sb            *Sandbox
 	call          *channel.Call
 	network       string
@@ -224,7 +224,7 @@ type dialed struct {
 	closed           atomic.Bool
 }
 
-func (c *dialed) Read(p []byte) (int, error) {
+func (c *dialedConn) Read(p []byte) (int, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
 	n, err := c.call.Stream.Read(p)
@@ -243,7 +243,7 @@ func (c *dialed) Read(p []byte) (int, error) {
 	return n, c.failure("read", err)
 }
 
-func (c *dialed) Write(p []byte) (int, error) {
+func (c *dialedConn) Write(p []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	n, err := c.call.Stream.Write(p)
@@ -251,7 +251,7 @@ func (c *dialed) Write(p []byte) (int, error) {
 }
 
 // CloseWrite tells the server that no more bytes follow; reading goes on.
-func (c *dialed) CloseWrite() error {
+func (c *dialedConn) CloseWrite() error {
 	err := c.call.Stream.CloseWrite()
 	if err == io.ErrClosedPipe && !c.closed.Load() {
 		return nil // it was told before
@@ -260,15 +260,15 @@ func (c *dialed) CloseWrite() error {
 }
 
 // Close ends the connection. The server gets what was written before, and the end.
-func (c *dialed) Close() error {
+func (c *dialedConn) Close() error {
 	c.end(true)
 	return nil
 }
 
 // abort ends the connection with a reset.
-func (c *dialed) abort() { c.end(false) }
+func (c *dialedConn) abort() { c.end(false) }
 
-func (c *dialed) end(graceful bool) {
+func (c *dialedConn) end(graceful bool) {
 	if c.closed.Swap(true) {
 		return
 	}
@@ -287,22 +287,22 @@ func (c *dialed) end(graceful bool) {
 	c.call.Stream.SetWriteDeadline(time.Time{})
 }
 
-func (c *dialed) LocalAddr() net.Addr  { return c.local }
-func (c *dialed) RemoteAddr() net.Addr { return c.remote }
+func (c *dialedConn) LocalAddr() net.Addr  { return c.local }
+func (c *dialedConn) RemoteAddr() net.Addr { return c.remote }
 
-func (c *dialed) SetDeadline(t time.Time) error {
+func (c *dialedConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-func (c *dialed) SetReadDeadline(t time.Time) error {
+func (c *dialedConn) SetReadDeadline(t time.Time) error {
 	return c.setDeadline(c.call.Stream.SetReadDeadline, t)
 }
 
-func (c *dialed) SetWriteDeadline(t time.Time) error {
+func (c *dialedConn) SetWriteDeadline(t time.Time) error {
 	return c.setDeadline(c.call.Stream.SetWriteDeadline, t)
 }
 
-func (c *dialed) setDeadline(set func(time.Time), t time.Time) error {
+func (c *dialedConn) setDeadline(set func(time.Time), t time.Time) error {
 	if c.closed.Load() {
 		return c.failure("set", net.ErrClosed)
 	}
@@ -311,7 +311,7 @@ func (c *dialed) setDeadline(set func(time.Time), t time.Time) error {
 }
 
 // failure makes the error of a stream one of a connection.
-func (c *dialed) failure(op string, err error) error {
+func (c *dialedConn) failure(op string, err error) error {
 	if err == nil {
 		return nil
 	}

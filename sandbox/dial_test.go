@@ -240,8 +240,8 @@ func TestDial(t *testing.T) {
 func TestConnectionEnds(t *testing.T) {
 	sb := serving(t, sandbox.Options{})
 	ctx := context.Background()
-	// told waits for a file that a server writes, and removes it.
-	told := func(is *is.I, sb *sandbox.Sandbox, name string) string {
+	// content waits for a file that a server writes, and removes it.
+	content := func(is *is.I, sb *sandbox.Sandbox, name string) string {
 		is.Helper()
 		var data []byte
 		is.NoErr(waitFor(func() (there bool) {
@@ -262,7 +262,7 @@ func TestConnectionEnds(t *testing.T) {
 		_, err = c.Write(sent)
 		is.NoErr(err)
 		is.NoErr(c.Close()) // what was written still arrives
-		is.Equal(told(is, sb, "half"), string(sent))
+		is.Equal(content(is, sb, "half"), string(sent))
 	})
 	t.Run("reset inside", func(t *testing.T) {
 		is := is.New(t)
@@ -292,7 +292,7 @@ func TestConnectionEnds(t *testing.T) {
 		_, err := c.Write([]byte("x"))
 		is.NoErr(err)
 		is.NoErr(c.Close())
-		is.Equal(told(is, sb, "fate"), "end")
+		is.Equal(content(is, sb, "fate"), "end")
 	})
 	t.Run("reset outside", func(t *testing.T) {
 		is := is.New(t)
@@ -303,7 +303,7 @@ func TestConnectionEnds(t *testing.T) {
 		is.NoErr(waitFor(func() bool { return sb.Idle() == 0 })) // it has got through
 		is.NoErr(client.(*net.TCPConn).SetLinger(0))
 		is.NoErr(client.Close())
-		is.Equal(told(is, sb, "fate"), "reset")
+		is.Equal(content(is, sb, "fate"), "reset")
 	})
 	t.Run("left with a lease", func(t *testing.T) {
 		is := is.New(t)
@@ -316,7 +316,7 @@ func TestConnectionEnds(t *testing.T) {
 		again, err := sandbox.Adopt(ctx, leased.Name(), &sandbox.Options{Engine: e})
 		is.NoErr(err)
 		defer again.Close()
-		is.Equal(told(is, again, "fate"), "reset") // nobody is there to say the rest
+		is.Equal(content(is, again, "fate"), "reset") // nobody is there to say the rest
 	})
 	t.Run("refused behind Expose", func(t *testing.T) {
 		is := is.New(t)

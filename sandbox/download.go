@@ -18,7 +18,7 @@ import (
 // one, and nowhere else. Modes are less the umask of the process, and a directory stays open
 // to its owner.
 func (sb *Sandbox) Download(ctx context.Context, src, dst string, opts *TransferOptions) (*TransferResult, error) {
-	t, err := sb.transfer(ctx, "download", dst, src, opts)
+	t, err := sb.newTransfer(ctx, "download", dst, src, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -53,14 +53,14 @@ func (sb *Sandbox) Download(ctx context.Context, src, dst string, opts *Transfer
 	if err := u.Commit(); err != nil {
 		return nil, t.localError(err)
 	}
-	return t.done(u.Total()), nil
+	return t.finish(u.Total()), nil
 }
 
 // DownloadTar writes what a path of the sandbox names, the tree of a directory or one file,
 // to w as a tar archive. Its entries are checked as those of Download are, and written anew
 // by the host, so it can be handed to others; after an error it has no end.
 func (sb *Sandbox) DownloadTar(ctx context.Context, src string, w io.Writer, opts *TransferOptions) (*TransferResult, error) {
-	t, err := sb.transfer(ctx, "download", src, src, opts)
+	t, err := sb.newTransfer(ctx, "download", src, src, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (sb *Sandbox) DownloadTar(ctx context.Context, src string, w io.Writer, opt
 	if err := p.Close(); err != nil {
 		return nil, t.localError(err)
 	}
-	return t.done(p.Total()), nil
+	return t.finish(p.Total()), nil
 }
 
 // receive has the guest pack what src names, and take unpack it.
@@ -98,7 +98,7 @@ func (t *transfer) receive(ctx context.Context, src string, take func(io.Reader)
 	}
 	if err != nil {
 		call.Cancel(true)
-		if broken := t.broken(ctx); broken != nil {
+		if broken := t.endCause(ctx); broken != nil {
 			return broken
 		}
 		return t.localError(err)
@@ -112,12 +112,12 @@ func (t *transfer) receive(ctx context.Context, src string, take func(io.Reader)
 	}
 	for i, err := range packed.Skipped {
 		if i < maxListed && err != nil {
-			t.skipped(err, 0)
+			t.recordSkipped(err, 0)
 		}
 	}
 	t.result.SkippedCount += max(packed.Left, 0)
 	for _, name := range packed.Changed {
-		t.changed(string(name))
+		t.recordChanged(string(name))
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ var (
 )
 
 // errStuck is the reason of a sandbox whose guest did not end a command.
-var errStuck = fmt.Errorf("the guest did not end a command within %v", overdue)
+var errStuck = fmt.Errorf("the guest did not end a command within %v", answerTimeout)
 
 // Error is what the functions of this package return.
 type Error struct {

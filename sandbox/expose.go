@@ -13,8 +13,8 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/printable"
 )
 
-// DefaultExposedConns is how many connections an Exposed has at once unless told otherwise.
-const DefaultExposedConns = 256
+// defaultExposedConns is how many connections an Exposed has at once unless told otherwise.
+const defaultExposedConns = 256
 
 // ExposeOptions say how Expose listens; nil is all defaults.
 type ExposeOptions struct {
@@ -32,7 +32,7 @@ type Exposed struct {
 	sb       *Sandbox
 	target   *target
 	listener net.Listener
-	room     chan struct{} // one of it for each connection
+	slots    chan struct{} // one of it for each connection
 
 	ctx  context.Context // until Close
 	stop context.CancelFunc
@@ -80,7 +80,7 @@ func (sb *Sandbox) expose(ctx context.Context, port int, opts *ExposeOptions) (*
 		return nil, err
 	}
 	x := &Exposed{sb: sb, target: t, listener: listener,
-		room: make(chan struct{}, cmp.Or(o.MaxConns, DefaultExposedConns))}
+		slots: make(chan struct{}, cmp.Or(o.MaxConns, defaultExposedConns))}
 	x.ctx, x.stop = context.WithCancel(sb.ctx)
 	x.wg.Go(x.accept)
 	context.AfterFunc(x.ctx, func() { listener.Close() })
@@ -120,19 +120,19 @@ func (x *Exposed) Close() error {
 func (x *Exposed) accept() {
 	for {
 		select {
-		case x.room <- struct{}{}:
+		case x.slots <- struct{}{}:
 		case <-x.ctx.Done():
 			return
 		}
 		client, err := x.listener.Accept()
 		if err == nil {
 			x.wg.Go(func() {
-				defer func() { <-x.room }()
+				defer func() { <-x.slots }()
 				x.serve(client.(*net.TCPConn))
 			})
 			continue
 		}
-		<-x.room
+		<-x.slots
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -148,14 +148,14 @@ func (x *Exposed) accept() {
 const (
 	// acceptPause is how long an Exposed waits after it could not accept a connection.
 	acceptPause = 100 * time.Millisecond
-	// exposeLimit is how long a server inside may take to accept one.
-	exposeLimit = 30 * time.Second
+	// exposeTimeout is how long a server inside may take to accept one.
+	exposeTimeout = 30 * time.Second
 )
 
 // serve passes on what comes over one connection, until both directions have ended.
 func (x *Exposed) serve(client *net.TCPConn) {
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(x.ctx, exposeLimit)
+	ctx, cancel := context.WithTimeout(x.ctx, exposeTimeout)
 	server, err := x.sb.dial(ctx, x.target)
 	cancel()
 	if err != nil {

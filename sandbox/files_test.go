@@ -128,9 +128,9 @@ func testWriteFrom(t *testing.T, sb *sandbox.Sandbox) {
 			again, err := sb.Hash(ctx, "from/a")
 			is.NoErr(err)
 			is.Equal(again, hash) // as it was
-			left, err := sb.ReadDir(ctx, "from")
+			entries, err := sb.ReadDir(ctx, "from")
 			is.NoErr(err)
-			is.Equal(len(left), 1) // and nothing beside it
+			is.Equal(len(entries), 1) // and nothing beside it
 		})
 	}
 	slow, cancel := context.WithTimeout(ctx, 50*time.Millisecond)

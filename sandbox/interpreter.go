@@ -45,7 +45,7 @@ type InterpreterOptions struct {
 type Interpreter struct {
 	sb   *Sandbox
 	lang Language
-	o    InterpreterOptions
+	opts InterpreterOptions
 	turn chan struct{} // held by whoever runs code, or restarts
 
 	mu      sync.Mutex
@@ -124,7 +124,7 @@ type Frame struct {
 // or that of the process that started it. It returns when code can run. One that the image
 // does not have is an error that is fs.ErrNotExist.
 func (sb *Sandbox) Interpreter(ctx context.Context, lang Language, opts *InterpreterOptions) (*Interpreter, error) {
-	in := &Interpreter{sb: sb, lang: lang, o: orZero(opts), turn: make(chan struct{}, 1)}
+	in := &Interpreter{sb: sb, lang: lang, opts: orZero(opts), turn: make(chan struct{}, 1)}
 	if interpreter.Languages[string(lang)] == nil {
 		return nil, in.failure("start interpreter", invalid("there is no such language: write Python, Node or Shell"))
 	}
@@ -148,14 +148,14 @@ func (in *Interpreter) process(ctx context.Context) (*interpreterProcess, error)
 		defer in.mu.Unlock()
 		return in.proc, nil
 	}
-	p, err := in.sb.startInterpreter(ctx, in.lang, &in.o)
+	p, err := in.sb.startInterpreter(ctx, in.lang, &in.opts)
 	if err == nil {
 		// From here on Close, Restart and Interrupt find it.
 		in.proc = p
 	}
 	in.mu.Unlock()
 	if err == nil {
-		err = p.await(ctx, in.sb.config.StartTimeout, in.o.SVG)
+		err = p.await(ctx, in.sb.config.StartTimeout, in.opts.SVG)
 	}
 	if err != nil {
 		return nil, err
@@ -196,7 +196,7 @@ func (in *Interpreter) run(ctx context.Context, code string, o *ExecutionOptions
 	case strings.Contains(code, "\x00") || !utf8.ValidString(code):
 		return nil, invalid("a NUL byte in the code, or bytes that are no UTF-8")
 	}
-	if err := in.take(ctx); err != nil {
+	if err := in.takeTurn(ctx); err != nil {
 		return nil, err
 	}
 	defer func() { <-in.turn }()
@@ -208,12 +208,12 @@ func (in *Interpreter) run(ctx context.Context, code string, o *ExecutionOptions
 		return nil, err
 	}
 	x, err := p.run(ctx, code, o)
-	x.Restarted = p != before && !before.endReported()
+	x.Restarted = p != before && !before.isEndKnown()
 	return x, err
 }
 
-// take waits until no other call runs code.
-func (in *Interpreter) take(ctx context.Context) error {
+// takeTurn waits until no other call runs code.
+func (in *Interpreter) takeTurn(ctx context.Context) error {
 	select {
 	case in.turn <- struct{}{}:
 		return nil
@@ -242,7 +242,7 @@ func (in *Interpreter) Restart(ctx context.Context) error {
 	p := in.proc
 	in.mu.Unlock()
 	p.kill()
-	if err := in.take(ctx); err != nil {
+	if err := in.takeTurn(ctx); err != nil {
 		return in.failure("restart interpreter", err)
 	}
 	defer func() { <-in.turn }()

@@ -22,21 +22,21 @@ type interpreterProcess struct {
 	sending sync.Mutex
 	code    io.Writer // where code is sent to
 
-	out, err interpreterStream
-	version  string
+	stdout, stderr interpreterStream
+	version        string
 
 	ready      chan struct{}
 	interrupts chan struct{} // to interrupt the run under way
 	ended      chan struct{} // closed after the next three are set
 	result     *Result
 	cause      error
-	broken     error // what it said that was no message
+	violation  error // what it said that was no message
 
 	mu            sync.Mutex
-	last          uint32     // number of a run
+	lastRun       uint32     // number of a run
 	current       *execution // the one under way
 	killed        bool       // by Close or Restart
-	gone          bool       // a run has told of the end
+	endKnown      bool       // a run has told of the end
 	pendingPrompt [2]bool    // the prompt after a report is still to come, per stream
 }
 
@@ -50,9 +50,9 @@ func (sb *Sandbox) startInterpreter(ctx context.Context, lang Language, o *Inter
 	p.cmd = sb.Command(program, p.lang.Args...)
 	p.cmd.Env, p.cmd.Dir = append(p.lang.Env[:len(p.lang.Env):len(p.lang.Env)], o.Env...), o.Dir
 	p.cmd.control, p.cmd.label = true, program // the arguments are ours
-	p.out.open(p, 0)
-	p.err.open(p, 1)
-	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
+	p.stdout.open(p, 0)
+	p.stderr.open(p, 1)
+	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	var stdin io.WriteCloser
 	if p.lang.Stdin {
 		var err error
@@ -72,7 +72,7 @@ func (sb *Sandbox) startInterpreter(ctx context.Context, lang Language, o *Inter
 	if p.lang.Stdin {
 		p.code = stdin
 	}
-	heard := make(chan error, 1)
+	messagesErr := make(chan error, 1)
 	go func() {
 		err := interpreter.Messages(control, p.message)
 		if err != nil {
@@ -80,24 +80,24 @@ func (sb *Sandbox) startInterpreter(ctx context.Context, lang Language, o *Inter
 			p.cmd.cancel(true)
 			_, _ = io.Copy(io.Discard, control)
 		}
-		heard <- err
+		messagesErr <- err
 	}()
 	go func() {
 		defer close(p.ended)
 		p.result, p.cause = p.cmd.Wait()
-		p.broken = <-heard
-		p.out.flush()
-		p.err.flush()
+		p.violation = <-messagesErr
+		p.stdout.flush()
+		p.stderr.flush()
 	}()
 	return p, nil
 }
 
 // await sends what makes it ready and waits until it is.
-func (p *interpreterProcess) await(ctx context.Context, patience time.Duration, svg bool) error {
+func (p *interpreterProcess) await(ctx context.Context, timeout time.Duration, svg bool) error {
 	// Of one that does not start the end says more than the write.
 	go func() { _ = p.send(p.lang.Boot(p.mark, svg)) }()
-	late := time.NewTimer(patience)
-	defer late.Stop()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
 	select {
 	case <-p.ready:
 		p.cmd.call.Quiet(true)
@@ -113,18 +113,18 @@ func (p *interpreterProcess) await(ctx context.Context, patience time.Duration, 
 		switch {
 		case p.cause != nil:
 			return p.cause
-		case p.endReported():
+		case p.isEndKnown():
 			return errors.New("the interpreter was closed or restarted while it started")
 		}
-		said, _ := p.err.kept.bytes()
+		said, _ := p.stderr.kept.bytes()
 		return fmt.Errorf("the interpreter ended before it could run code: %w", &ExitError{&Result{
 			Outcome: p.result.Outcome, ExitCode: p.result.ExitCode, Signal: p.result.Signal, Stderr: said}})
 	case <-ctx.Done():
 		p.kill()
 		return context.Cause(ctx)
-	case <-late.C:
+	case <-timer.C:
 		p.kill()
-		return fmt.Errorf("the interpreter did not start within %v", patience)
+		return fmt.Errorf("the interpreter did not start within %v", timeout)
 	}
 }
 
@@ -138,11 +138,11 @@ func (p *interpreterProcess) hasEnded() bool {
 	}
 }
 
-// endReported reports whether somebody knows that the process has ended.
-func (p *interpreterProcess) endReported() bool {
+// isEndKnown reports whether somebody knows that the process has ended.
+func (p *interpreterProcess) isEndKnown() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.gone || p.killed
+	return p.endKnown || p.killed
 }
 
 // kill ends the process and all that came of it, and returns when it is gone.
@@ -161,7 +161,7 @@ func (p *interpreterProcess) kill() {
 func (p *interpreterProcess) requestInterrupt() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.current == nil && p.last > 0 {
+	if p.current == nil && p.lastRun > 0 {
 		return // no code runs, and none waits for the start
 	}
 	select {
@@ -194,7 +194,7 @@ func (p *interpreterProcess) message(m *interpreter.Message) {
 	case m.Done == r.id && !r.reported:
 		r.report(m)
 		// Code that has closed its streams has closed the way of the marks as well.
-		time.AfterFunc(markPatience, func() { p.abandon(r) })
+		time.AfterFunc(markTimeout, func() { p.abandon(r) })
 	case len(m.Display) > 0:
 		r.keep(Display{Data: m.Display, Value: m.Value})
 	}
@@ -206,8 +206,8 @@ func (p *interpreterProcess) abandon(r *execution) {
 	r.end()
 }
 
-// found takes a mark on a stream, 0 being stdout and 1 stderr.
-func (p *interpreterProcess) found(stream int, run uint32) {
+// markFound takes a mark on a stream, 0 being stdout and 1 stderr.
+func (p *interpreterProcess) markFound(stream int, run uint32) {
 	p.mu.Lock()
 	if run != interpreter.Prompt {
 		p.pendingPrompt[stream] = true

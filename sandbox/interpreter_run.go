@@ -16,7 +16,7 @@ type execution struct {
 	x           *Execution
 	size        int           // of the displays
 	shown       int           // how many of them ExecutionOptions.Display knows
-	more        chan struct{} // there are more
+	displayed   chan struct{} // there are more
 	sent        bool          // the code has been sent
 	prompted    bool          // a prompt came before that
 	begun       bool          // the code can be interrupted
@@ -60,7 +60,7 @@ func (r *execution) keep(d Display) {
 	}
 	r.x.Displays = append(r.x.Displays, d)
 	select {
-	case r.more <- struct{}{}:
+	case r.displayed <- struct{}{}:
 	default: // it is known that there are
 	}
 }
@@ -71,11 +71,11 @@ const (
 	maxDisplayCount = 1000
 )
 
-// markPatience is how long the marks may take after the report of a run's end, and
-// promptPatience a prompt after an interrupt.
+// markTimeout is how long the marks may take after the report of a run's end, and
+// promptTimeout a prompt after an interrupt.
 const (
-	markPatience   = time.Second
-	promptPatience = 100 * time.Millisecond
+	markTimeout   = time.Second
+	promptTimeout = 100 * time.Millisecond
 )
 
 // seconds is a time that the interpreter tells, which may be anything.
@@ -104,25 +104,25 @@ func (r *execution) end() {
 // run runs code. There is one at a time.
 func (p *interpreterProcess) run(ctx context.Context, code string, o *ExecutionOptions) (*Execution, error) {
 	r := &execution{x: &Execution{Result: Result{Outcome: Exited, Rung: RungNone}},
-		more: make(chan struct{}, 1), done: make(chan struct{})}
+		displayed: make(chan struct{}, 1), done: make(chan struct{})}
 	p.mu.Lock()
-	if p.last > 0 {
+	if p.lastRun > 0 {
 		select {
 		case <-p.interrupts: // of a run that ended before it was heard
 		default:
 		}
 	}
-	p.last++
-	r.id = p.last
+	p.lastRun++
+	r.id = p.lastRun
 	p.current = r
 	p.mu.Unlock()
 	p.cmd.call.Quiet(false)
 	size := cmp.Or(o.Capture, DefaultCapture)
 	kept := [2]*capture{newCapture(size), newCapture(size)}
-	p.out.begin(o.Stdout, kept[0])
-	p.err.begin(o.Stderr, kept[1])
+	p.stdout.begin(o.Stdout, kept[0])
+	p.stderr.begin(o.Stderr, kept[1])
 	start := time.Now()
-	sent := p.send(p.lang.Run(p.mark, r.id, code))
+	sendErr := p.send(p.lang.Run(p.mark, r.id, code))
 	p.mu.Lock()
 	r.sent = true
 	ask := r.prompted
@@ -137,16 +137,16 @@ func (p *interpreterProcess) run(ctx context.Context, code string, o *ExecutionO
 	p.mu.Lock()
 	p.current = nil
 	p.mu.Unlock()
-	failed := errors.Join(p.out.end(), p.err.end())
+	writeErr := errors.Join(p.stdout.end(), p.stderr.end())
 	p.cmd.call.Quiet(true)
 	x.Stdout, x.StdoutDropped = kept[0].bytes()
 	x.Stderr, x.StderrDropped = kept[1].bytes()
-	if err == nil && failed != nil {
+	if err == nil && writeErr != nil {
 		// These are the caller's, and say nothing of the sandbox.
-		err = &Error{Op: "run code", Name: p.cmd.name(), Err: failed}
+		err = &Error{Op: "run code", Name: p.cmd.name(), Err: writeErr}
 	}
-	if err == nil && sent != nil && !x.StateLost {
-		err = sent
+	if err == nil && sendErr != nil && !x.StateLost {
+		err = sendErr
 	}
 	return x, err
 }
@@ -154,43 +154,43 @@ func (p *interpreterProcess) run(ctx context.Context, code string, o *ExecutionO
 // watch waits for the end of a run, and brings it about where it is time.
 func (p *interpreterProcess) watch(ctx context.Context, r *execution, o *ExecutionOptions) error {
 	grace := (&Command{Grace: o.Grace}).grace()
-	var limit, enough <-chan time.Time
+	var timeout, graceEnd <-chan time.Time
 	if o.Timeout > 0 {
 		t := time.NewTimer(o.Timeout)
 		defer t.Stop()
-		limit = t.C
+		timeout = t.C
 	}
 	canceled, x := ctx.Done(), r.x
 	stop := func(why Outcome) {
 		if x.Outcome == Exited {
 			x.Outcome = why
 		}
-		limit, canceled = nil, nil
-		if enough == nil {
+		timeout, canceled = nil, nil
+		if graceEnd == nil {
 			x.Rung = RungInterrupt
 			p.interrupt(r)
 			t := time.NewTimer(grace)
-			enough = t.C
+			graceEnd = t.C
 		}
 	}
 	for {
 		select {
-		case <-r.more:
+		case <-r.displayed:
 			p.show(r, o)
 		case <-r.done:
 			return p.cancellation(ctx, x)
 		case <-p.ended:
 			return p.lost(ctx, r)
-		case <-limit:
+		case <-timeout:
 			stop(TimedOut)
 		case <-p.interrupts:
 			stop(Canceled)
 		case <-canceled:
 			stop(Canceled)
-		case <-enough:
+		case <-graceEnd:
 			x.Rung = RungKill
 			p.cmd.cancel(true)
-			enough = nil
+			graceEnd = nil
 		}
 	}
 }
@@ -235,7 +235,7 @@ func (p *interpreterProcess) interrupt(r *execution) {
 	}
 	if p.lang.Ask != nil {
 		// Code that has sent the shell's streams elsewhere has taken the prompt with them.
-		time.AfterFunc(promptPatience, func() { p.ask(r) })
+		time.AfterFunc(promptTimeout, func() { p.ask(r) })
 	}
 }
 
@@ -245,26 +245,26 @@ func (p *interpreterProcess) lost(ctx context.Context, r *execution) error {
 	x.StateLost = true
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.gone = true
+	p.endKnown = true
 	if p.result == nil {
 		return p.cause
 	}
-	by, rung := x.Outcome, x.Rung
+	stopOutcome, rung := x.Outcome, x.Rung
 	reported := r.reported
 	exit := x.ExitCode
 	x.Result = *p.result
 	switch {
 	case p.cause != nil:
 		return p.cause
-	case by != Exited: // it was stopped
-		x.Outcome, x.Rung = by, rung
+	case stopOutcome != Exited: // it was stopped
+		x.Outcome, x.Rung = stopOutcome, rung
 		return p.cancellation(ctx, x)
 	case p.killed:
 		x.Outcome = Canceled
-	case p.broken != nil:
+	case p.violation != nil:
 		x.Outcome, x.Rung, x.Signal = Signaled, RungKill, SIGKILL.String()
 		x.Exception = &Exception{Name: "InterpreterError",
-			Value: "the code wrote to the interpreter's own socket: " + printable.Text(p.broken.Error())}
+			Value: "the code wrote to the interpreter's own socket: " + printable.Text(p.violation.Error())}
 		x.Exception.Text = x.Exception.Name + ": " + x.Exception.Value
 	case reported && x.Outcome == Exited:
 		x.ExitCode = exit // it ended after the code did

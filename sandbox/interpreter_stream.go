@@ -19,7 +19,7 @@ type interpreterStream struct {
 
 func (s *interpreterStream) open(p *interpreterProcess, number int) {
 	s.kept = newCapture(DefaultCapture)
-	s.scan = interpreter.Scanner{Mark: p.mark, Write: s.take, Found: func(run uint32) { p.found(number, run) }}
+	s.scan = interpreter.Scanner{Mark: p.mark, Write: s.take, Found: func(run uint32) { p.markFound(number, run) }}
 }
 
 // Write implements io.Writer for the Command.

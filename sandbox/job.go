@@ -136,8 +136,8 @@ func (j *Job) Info(ctx context.Context) (JobInfo, error) {
 	return jobInfo(&m.Job), j.failure("describe job", err)
 }
 
-// AttachOptions say what Attach does; nil is all defaults.
-type AttachOptions struct {
+// JobAttachOptions say what Attach does; nil is all defaults.
+type JobAttachOptions struct {
 	// From is the offset of the first byte wanted. Default: the oldest that is kept.
 	From int64
 	// Follow goes on until the job ends. Default: until what is there now.
@@ -159,13 +159,13 @@ type AttachOptions struct {
 // ends it returns its cause, and the job goes on. With an error next is From and what w has
 // got, so that nothing is missed from there on; where bytes were no longer kept some of it
 // comes again.
-func (j *Job) Attach(ctx context.Context, w io.Writer, opts *AttachOptions) (next int64, err error) {
+func (j *Job) Attach(ctx context.Context, w io.Writer, opts *JobAttachOptions) (next int64, err error) {
 	o := orZero(opts)
 	next, err = j.attach(ctx, w, &o)
 	return next, j.failure("attach to job", err)
 }
 
-func (j *Job) attach(ctx context.Context, w io.Writer, o *AttachOptions) (int64, error) {
+func (j *Job) attach(ctx context.Context, w io.Writer, o *JobAttachOptions) (int64, error) {
 	if err := context.Cause(ctx); err != nil {
 		return o.From, err
 	}

@@ -21,7 +21,7 @@ const maxLine = 64 << 10
 type lineCall[T any] struct {
 	sb   *Sandbox
 	call *channel.Call
-	in   *bufio.Reader
+	r    *bufio.Reader
 	// ctx is the caller's, or ends with abort: the guest may end the stream and never reply.
 	ctx   context.Context
 	abort context.CancelCauseFunc
@@ -36,7 +36,7 @@ func startLines[T any](ctx context.Context, sb *Sandbox, op wire.Op, args any) (
 	if err != nil {
 		return nil, err
 	}
-	l := &lineCall[T]{sb: sb, call: call, in: bufio.NewReaderSize(call.Stream, maxLine)}
+	l := &lineCall[T]{sb: sb, call: call, r: bufio.NewReaderSize(call.Stream, maxLine)}
 	l.ctx, l.abort = context.WithCancelCause(ctx)
 	l.stop = context.AfterFunc(l.ctx, func() { call.Stream.Abort(context.Cause(l.ctx)) })
 	return l, nil
@@ -44,7 +44,7 @@ func startLines[T any](ctx context.Context, sb *Sandbox, op wire.Op, args any) (
 
 // next returns the next value, or io.EOF after the last.
 func (l *lineCall[T]) next() (*T, error) {
-	line, err := l.in.ReadSlice('\n')
+	line, err := l.r.ReadSlice('\n')
 	switch {
 	case err == io.EOF && len(line) == 0:
 		if err := l.call.Result(l.ctx, nil); err != nil {

@@ -55,12 +55,12 @@ func (n *Network) Name() string { return n.name }
 // error after some seconds. It may be called any number of times.
 func (n *Network) Close() error {
 	// An engine may need a moment after the end of a container.
-	const patience, pause = 5 * time.Second, 100 * time.Millisecond
+	const timeout, pause = 5 * time.Second, 100 * time.Millisecond
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	for start := time.Now(); ; time.Sleep(pause) {
 		gone, err := n.engine.RemoveNetwork(ctx, n.name)
-		if err == nil && !gone && time.Since(start) > patience {
+		if err == nil && !gone && time.Since(start) > timeout {
 			err = errors.New("a sandbox still uses it: close that first")
 		}
 		if err != nil {

@@ -84,11 +84,11 @@ func (c *config) open(ctx context.Context, from source) (*Sandbox, error) {
 	}
 	spec := c.container(from.image, id, info)
 	launch := func() (*Sandbox, error) {
-		if err := volumes.make(ctx, c.Engine, from.image, id); err != nil {
+		if err := volumes.create(ctx, c.Engine, from.image, id); err != nil {
 			return nil, err
 		}
 		sb := &Sandbox{config: c, spec: spec, base: cmp.Or(from.base, from.image), workDir: c.WorkDir, leased: c.Lease > 0, claim: claim}
-		return sb, sb.start(ctx, c.processes(id))
+		return sb, sb.start(ctx, c.maxProcesses(id))
 	}
 	var sb *Sandbox
 	if build && c.Images.Pull == image.PullAlways && !c.Images.Offline {
@@ -106,7 +106,7 @@ func (c *config) open(ctx context.Context, from source) (*Sandbox, error) {
 		claim.Release()
 		return nil, err
 	}
-	if sweepDue(c.Engine) {
+	if claimSweep(c.Engine) {
 		sb.goWhileAlive(sb.sweep)
 	}
 	image.MarkUsed(spec.Image)
@@ -177,7 +177,7 @@ func (sb *Sandbox) start(ctx context.Context, processes int64) error {
 		err = sb.greet(ctx, conn, wire.HostHello{Procs: processes})
 	}
 	if err == nil {
-		sb.live()
+		sb.begin()
 	} else if !errors.Is(err, ErrNoImage) {
 		// A start that failed or was cut short can leave a container that never ran.
 		sb.removeContainer()
@@ -197,7 +197,7 @@ func (sb *Sandbox) connect(ctx context.Context) error {
 		return err
 	}
 	sb.workDir, sb.claim = string(sb.hello.Dir), identity.ClaimKnown(sb.hello.UID)
-	sb.live()
+	sb.begin()
 	return nil
 }
 
@@ -242,7 +242,7 @@ func (sb *Sandbox) env() map[string]string {
 // startError is why a container, or a guest in it, ended before it said hello. It quotes the
 // error of the channel and does not wrap it: that is no error of a sandbox that runs.
 func startError(conn engine.Conn, err error) error {
-	const patience = 5 * time.Second // the process may say hello to nobody and live on
+	const timeout = 5 * time.Second // the process may say hello to nobody and live on
 	select {
 	case <-conn.Done():
 		if e := conn.Wait(); e != nil {
@@ -251,7 +251,7 @@ func startError(conn engine.Conn, err error) error {
 			}
 			return e
 		}
-	case <-time.After(patience):
+	case <-time.After(timeout):
 	}
 	return fmt.Errorf("the guest did not answer: %v", err)
 }

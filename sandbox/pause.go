@@ -19,8 +19,8 @@ var ErrPaused = errors.New("sandbox is paused")
 // paused sandbox is no error. ctx counts only before it begins: like Resume it takes 20 s at
 // most.
 func (sb *Sandbox) Pause(ctx context.Context) error {
-	sb.pausing.Lock()
-	defer sb.pausing.Unlock()
+	sb.pauseMu.Lock()
+	defer sb.pauseMu.Unlock()
 	if sb.Paused() {
 		return nil
 	}
@@ -45,8 +45,8 @@ func (sb *Sandbox) Pause(ctx context.Context) error {
 
 // Resume lets a paused sandbox go on. One that is not paused is no error.
 func (sb *Sandbox) Resume(ctx context.Context) error {
-	sb.pausing.Lock()
-	defer sb.pausing.Unlock()
+	sb.pauseMu.Lock()
+	defer sb.pauseMu.Unlock()
 	err := cmp.Or(sb.ch.Err(), context.Cause(ctx))
 	if err == nil && sb.Paused() {
 		ctx, cancel := uninterrupted(ctx)
@@ -86,7 +86,7 @@ func (sb *Sandbox) hold(err error) {
 	if err == nil {
 		sb.mu.Lock()
 		defer sb.mu.Unlock()
-		sb.resumed = time.Now()
+		sb.resumedAt = time.Now()
 	}
 }
 
@@ -94,7 +94,7 @@ func (sb *Sandbox) hold(err error) {
 func (sb *Sandbox) frozen(d time.Duration) bool {
 	sb.mu.Lock()
 	defer sb.mu.Unlock()
-	return sb.Paused() || time.Since(sb.resumed) < d
+	return sb.Paused() || time.Since(sb.resumedAt) < d
 }
 
 // thaw sees to it that a sandbox that may be frozen is not.

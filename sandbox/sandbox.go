@@ -42,13 +42,13 @@ type Sandbox struct {
 
 	users map[string]*userChannel // guarded by mu
 
-	pausing sync.Mutex // held while it is paused or resumed
-	resumed time.Time  // when it last was; guarded by mu
+	pauseMu   sync.Mutex // held while it is paused or resumed
+	resumedAt time.Time  // when it last was; guarded by mu
 }
 
-// live begins the life of a sandbox that is ready. It ends with its channel, whoever ends
+// begin begins the life of a sandbox that is ready. It ends with its channel, whoever ends
 // that.
-func (sb *Sandbox) live() {
+func (sb *Sandbox) begin() {
 	sb.done = make(chan struct{})
 	sb.ctx, sb.cancel = context.WithCancel(context.Background())
 	go func() {

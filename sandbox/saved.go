@@ -16,27 +16,27 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// savedDir is where the archives are in a snapshot's image.
-const savedDir = "/.drydock/snapshot/"
+// archiveDir is where the archives are in a snapshot's image.
+const archiveDir = "/.drydock/snapshot/"
 
-// saved are the names of the archives of a snapshot.
-var saved = []string{"work.tar", "home.tar"}
+// archiveNames are the names of the archives of a snapshot.
+var archiveNames = []string{"work.tar", "home.tar"}
 
 // savedDirs lists the directories archived in saved, in the same order.
 func (sb *Sandbox) savedDirs() []string { return []string{sb.workDir, Home} }
 
-// savedFiles are archives on this host.
-type savedFiles []*os.File
+// savedArchives are archives on this host.
+type savedArchives []*os.File
 
 // save packs the directories of a snapshot.
-func (sb *Sandbox) save(ctx context.Context) (files savedFiles, err error) {
+func (sb *Sandbox) save(ctx context.Context) (files savedArchives, err error) {
 	for _, dir := range sb.savedDirs() {
 		f, err := os.CreateTemp("", "drydock-*.tar")
 		if err == nil {
 			// Where an open file can be removed, none is left however this process ends.
 			_ = os.Remove(f.Name())
 			files = append(files, f)
-			err = sb.packTo(ctx, dir, &bounded{w: f, left: sb.maxSaved()})
+			err = sb.packTo(ctx, dir, &bounded{w: f, remaining: sb.maxArchive()})
 		}
 		if err != nil {
 			files.remove()
@@ -46,25 +46,25 @@ func (sb *Sandbox) save(ctx context.Context) (files savedFiles, err error) {
 	return files, nil
 }
 
-// maxSaved bounds an archive in bytes: a file that is all hole takes no memory in a sandbox,
+// maxArchive bounds an archive in bytes: a file that is all hole takes no memory in a sandbox,
 // and could fill this host's disk. A work dir that comes from a mount may be larger than the
 // memory.
-func (sb *Sandbox) maxSaved() int64 { return max(sb.config.Memory, 4<<30) }
+func (sb *Sandbox) maxArchive() int64 { return max(sb.config.Memory, 4<<30) }
 
 // bounded is a writer that takes no more than left bytes.
 type bounded struct {
-	w    io.Writer
-	left int64
+	w         io.Writer
+	remaining int64
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	if b.left -= int64(len(p)); b.left < 0 {
+	if b.remaining -= int64(len(p)); b.remaining < 0 {
 		return 0, &Error{Code: CodeTooLarge, Err: errors.New("the files, with holes in them as zeros, are too many or too long")}
 	}
 	return b.w.Write(p)
 }
 
-func (s savedFiles) remove() {
+func (s savedArchives) remove() {
 	for _, f := range s {
 		f.Close()
 		// Whoever clears the temporary directory has the rest.
@@ -73,15 +73,15 @@ func (s savedFiles) remove() {
 }
 
 // reader returns the i-th archive from its beginning.
-func (s savedFiles) reader(i int) (*io.SectionReader, error) {
+func (s savedArchives) reader(i int) (*io.SectionReader, error) {
 	size, err := s[i].Seek(0, io.SeekEnd)
 	return io.NewSectionReader(s[i], 0, size), err
 }
 
 // buildContext returns the archives as files of a build context.
-func (s savedFiles) buildContext() ([]image.File, error) {
+func (s savedArchives) buildContext() ([]image.File, error) {
 	var files []image.File
-	for i, name := range saved {
+	for i, name := range archiveNames {
 		r, err := s.reader(i)
 		if err != nil {
 			return nil, err
@@ -137,7 +137,7 @@ func (sb *Sandbox) restoreOwn(ctx context.Context) error {
 		if !slices.Contains(dirs, dir) {
 			continue
 		}
-		m := &wire.Unpack{Path: []byte(dir), From: []byte(savedDir + saved[i]), Inside: true}
+		m := &wire.Unpack{Path: []byte(dir), From: []byte(archiveDir + archiveNames[i]), Inside: true}
 		if err := sb.do(ctx, wire.OpUnpack, m, nil); err != nil {
 			return sb.failure("open snapshot", sb.config.Snapshot, err)
 		}
@@ -189,7 +189,7 @@ func (sb *Sandbox) targets() []string {
 }
 
 // restoreFrom unpacks archives of this host.
-func (sb *Sandbox) restoreFrom(ctx context.Context, files savedFiles) error {
+func (sb *Sandbox) restoreFrom(ctx context.Context, files savedArchives) error {
 	for i, dir := range sb.savedDirs() {
 		r, err := files.reader(i)
 		if err == nil {
@@ -209,15 +209,15 @@ func (sb *Sandbox) restoreCarried(ctx context.Context, from *Sandbox, dirs []str
 			continue
 		}
 		call, err := from.ch.Start(&channel.Request{Op: wire.OpRead,
-			Args: &wire.Read{Path: []byte(savedDir + saved[i]), Limit: math.MaxInt64}})
+			Args: &wire.Read{Path: []byte(archiveDir + archiveNames[i]), Limit: math.MaxInt64}})
 		if err != nil {
-			return from.failure("read", saved[i], err)
+			return from.failure("read", archiveNames[i], err)
 		}
 		if err := sb.unpackTar(ctx, dir, call.Stream); err != nil {
 			return err
 		}
 		if err := call.Result(ctx, &wire.FileRead{}); err != nil {
-			return from.failure("read", saved[i], err)
+			return from.failure("read", archiveNames[i], err)
 		}
 	}
 	return nil

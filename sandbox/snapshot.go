@@ -114,7 +114,7 @@ func (sb *Sandbox) commitRoot(ctx context.Context) (ref string, remove func(), e
 	return ref, func() { _ = images.RemoveImage(context.WithoutCancel(ctx), ref) }, nil
 }
 
-func (sb *Sandbox) snapshotRecipe(ref, from, base string, writable bool, files savedFiles) (*image.Recipe, error) {
+func (sb *Sandbox) snapshotRecipe(ref, from, base string, writable bool, files savedArchives) (*image.Recipe, error) {
 	labels := map[string]string{
 		engine.LabelFormat: engine.Format, engine.LabelKind: engine.KindSnapshot, engine.LabelBase: base,
 		engine.LabelWorkDir: sb.workDir, engine.LabelUser: sb.config.User,
@@ -130,7 +130,7 @@ func (sb *Sandbox) snapshotRecipe(ref, from, base string, writable bool, files s
 		Tag: ref,
 		Steps: []image.Step{
 			{Instruction: "FROM " + from, Text: "base image " + base},
-			{Instruction: "COPY " + strings.Join(saved, " ") + " " + savedDir, Text: "files"},
+			{Instruction: "COPY " + strings.Join(archiveNames, " ") + " " + archiveDir, Text: "files"},
 			image.Labels(labels),
 		},
 		Files: archives,

@@ -303,9 +303,9 @@ func TestSnapshotLeavesNoFile(t *testing.T) {
 			is.NoErr(err)
 			return
 		case <-time.After(time.Millisecond):
-			left, err := filepath.Glob(filepath.Join(temp, "drydock-*"))
+			files, err := filepath.Glob(filepath.Join(temp, "drydock-*"))
 			is.NoErr(err)
-			for _, f := range left {
+			for _, f := range files {
 				info, err := os.Stat(f)
 				is.True(err != nil || info.Size() == 0) // its name was about to go
 			}

@@ -19,12 +19,12 @@ func (s *callerReader) Read(p []byte) (int, error) {
 	if err := context.Cause(s.ctx); err != nil {
 		return 0, err
 	}
-	const patience = 100 // as bufio has
+	const maxEmptyReads = 100 // as bufio has
 	n, err := s.r.Read(p)
 	if s.empty++; n > 0 {
 		s.empty = 0
 	}
-	if err == nil && s.empty >= patience {
+	if err == nil && s.empty >= maxEmptyReads {
 		err = io.ErrNoProgress
 	}
 	return n, err

@@ -42,8 +42,8 @@ type sweeper struct {
 	errs    []error
 }
 
-// note records the removal of an object, or why it could not be removed.
-func (s *sweeper) note(name string, gone bool, err error) {
+// record records the removal of an object, or why it could not be removed.
+func (s *sweeper) record(name string, gone bool, err error) {
 	if err != nil {
 		s.errs = append(s.errs, &Error{Op: "sweep", Name: name, Err: err})
 	} else if gone {
@@ -53,10 +53,10 @@ func (s *sweeper) note(name string, gone bool, err error) {
 
 func (s *sweeper) containers(ctx context.Context, kind string) {
 	all, err := s.engine.List(ctx, engine.LabelKind, kind)
-	s.note("", false, err)
+	s.record("", false, err)
 	for _, c := range all {
 		if owned.Abandoned(c, s.now) {
-			s.note(c.Name, true, s.engine.Remove(ctx, c.Ref()))
+			s.record(c.Name, true, s.engine.Remove(ctx, c.Ref()))
 		}
 	}
 }
@@ -67,11 +67,11 @@ func (s *sweeper) networks(ctx context.Context) {
 		return // it has none of ours either
 	}
 	all, err := e.ListNetworks(ctx, engine.LabelKind, engine.KindNetwork)
-	s.note("", false, err)
+	s.record("", false, err)
 	for _, n := range all {
 		if owned.Abandoned(n, s.now) {
 			gone, err := e.RemoveNetwork(ctx, n.Ref())
-			s.note(n.Name, gone, err)
+			s.record(n.Name, gone, err)
 		}
 	}
 }
@@ -82,10 +82,10 @@ func (s *sweeper) roots(ctx context.Context) {
 		return
 	}
 	all, err := e.ListImages(ctx, engine.LabelKind, engine.KindSandbox)
-	s.note("", false, err)
+	s.record("", false, err)
 	for _, im := range all {
 		if strings.HasPrefix(im.Ref, rootRepository+":") && staleRoot(im.Image, s.now) {
-			s.note(im.Ref, true, e.RemoveImage(ctx, im.Ref))
+			s.record(im.Ref, true, e.RemoveImage(ctx, im.Ref))
 		}
 	}
 }
@@ -103,8 +103,8 @@ var swept = struct {
 
 const sweepPause = time.Minute
 
-// sweepDue reports whether an engine is to be swept, and assumes that it now is.
-func sweepDue(e engine.Engine) bool {
+// claimSweep reports whether an engine is to be swept, and assumes that it now is.
+func claimSweep(e engine.Engine) bool {
 	key := keyed.Comparable(e)
 	swept.Lock()
 	defer swept.Unlock()

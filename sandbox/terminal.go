@@ -10,5 +10,5 @@ func (c *Command) Resize(s Size) error {
 	if c.Terminal == nil {
 		return failure("resize", c.name(), invalid("the command has no terminal: set Terminal before it starts"))
 	}
-	return c.tell("resize", wire.Signal{Size: &wire.Size{Rows: s.Rows, Cols: s.Cols}})
+	return c.sendSignal("resize", wire.Signal{Size: &wire.Size{Rows: s.Rows, Cols: s.Cols}})
 }

@@ -70,7 +70,7 @@ type transfer struct {
 	shown         time.Time
 }
 
-func (sb *Sandbox) transfer(ctx context.Context, op, local, remote string, opts *TransferOptions) (*transfer, error) {
+func (sb *Sandbox) newTransfer(ctx context.Context, op, local, remote string, opts *TransferOptions) (*transfer, error) {
 	t := &transfer{sb: sb, op: op, local: local, remote: remote, opts: orZero(opts)}
 	o := &t.opts
 	if err := context.Cause(ctx); err != nil {
@@ -94,7 +94,7 @@ func (t *transfer) archiveOptions(ctx context.Context) *archive.Options {
 	o := &archive.Options{
 		Limits:  archive.Limits{Bytes: t.opts.MaxBytes, Entries: t.opts.MaxEntries, Depth: t.opts.MaxDepth, Path: t.opts.MaxPath},
 		Exclude: t.opts.Exclude,
-		Changed: t.changed,
+		Changed: t.recordChanged,
 		Step: func(name string, total archive.Total) error {
 			t.at = TransferProgress{Bytes: total.Bytes, Entries: total.Entries, Name: name}
 			if t.opts.Progress != nil && time.Since(t.shown) >= time.Second/10 {
@@ -106,29 +106,29 @@ func (t *transfer) archiveOptions(ctx context.Context) *archive.Options {
 	}
 	if t.opts.Skip {
 		o.Refused = func(err *wire.Error) error {
-			t.skipped(err, 1)
+			t.recordSkipped(err, 1)
 			return nil
 		}
 	}
 	return o
 }
 
-// skipped notes one of count entries that were left out.
-func (t *transfer) skipped(err *wire.Error, count int) {
+// recordSkipped notes one of count entries that were left out.
+func (t *transfer) recordSkipped(err *wire.Error, count int) {
 	t.result.SkippedCount += count
 	if len(t.result.Skipped) < maxListed {
-		t.result.Skipped = append(t.result.Skipped, t.error("", err))
+		t.result.Skipped = append(t.result.Skipped, t.entryError("", err))
 	}
 }
 
-func (t *transfer) changed(name string) {
+func (t *transfer) recordChanged(name string) {
 	if len(t.result.Changed) < maxListed {
 		t.result.Changed = append(t.result.Changed, name)
 	}
 }
 
-// done is the result of a transfer that succeeded.
-func (t *transfer) done(total archive.Total) *TransferResult {
+// finish is the result of a transfer that succeeded.
+func (t *transfer) finish(total archive.Total) *TransferResult {
 	t.result.Bytes, t.result.Entries = total.Bytes, total.Entries
 	if t.opts.Progress != nil {
 		t.opts.Progress(TransferProgress{Bytes: total.Bytes, Entries: total.Entries, Name: t.at.Name})
@@ -136,8 +136,8 @@ func (t *transfer) done(total archive.Total) *TransferResult {
 	return &t.result
 }
 
-// error is that of an entry, or of what name says.
-func (t *transfer) error(name string, err error) *Error {
+// entryError is that of an entry, or of what name says.
+func (t *transfer) entryError(name string, err error) *Error {
 	e := &Error{Op: t.op, Name: name, Err: err}
 	if own, ok := err.(*Error); ok {
 		e.Code, e.Err = own.Code, own.Err
@@ -156,18 +156,18 @@ func (t *transfer) error(name string, err error) *Error {
 }
 
 // localError is what went wrong on the host.
-func (t *transfer) localError(err error) error { return t.error(t.local, err) }
+func (t *transfer) localError(err error) error { return t.entryError(t.local, err) }
 
 // remoteError is what the sandbox says, or went wrong with it.
 func (t *transfer) remoteError(err error) error {
 	if _, known := errors.AsType[*wire.Error](err); known {
-		return t.error(t.remote, err)
+		return t.entryError(t.remote, err)
 	}
 	return t.sb.failure(t.op, t.remote, err)
 }
 
-// broken returns why neither end could go on, or nil.
-func (t *transfer) broken(ctx context.Context) error {
+// endCause returns why neither end could go on, or nil.
+func (t *transfer) endCause(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return t.localError(cause)
 	}

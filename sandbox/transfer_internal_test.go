@@ -31,9 +31,9 @@ func newScripted(t *testing.T, answer scripted) *Sandbox {
 	t.Helper()
 	guestR, hostW := io.Pipe()
 	hostR, guestW := io.Pipe()
-	over := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		defer close(over)
+		defer close(done)
 		defer guestW.Close()
 		r, m := wire.NewReader(guestR), wire.NewMux(guestW)
 		defer m.Fail(io.ErrClosedPipe)
@@ -80,7 +80,7 @@ func newScripted(t *testing.T, answer scripted) *Sandbox {
 		hostW.Close()
 		hostR.Close()
 		sb.ch.Wait()
-		<-over
+		<-done
 		<-sb.done
 	})
 	return sb

@@ -17,7 +17,7 @@ import (
 // dst/ and the last name of src where dst ends with a slash. A symlink is followed where src
 // is one, and nowhere else.
 func (sb *Sandbox) Upload(ctx context.Context, src, dst string, opts *TransferOptions) (*TransferResult, error) {
-	t, err := sb.transfer(ctx, "upload", src, dst, opts)
+	t, err := sb.newTransfer(ctx, "upload", src, dst, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (sb *Sandbox) Upload(ctx context.Context, src, dst string, opts *TransferOp
 // As with os.CopyFS files are writable to their owner whatever fsys says, and can be executed
 // where it says so. Symlinks are kept where fsys is an fs.ReadLinkFS, and refused otherwise.
 func (sb *Sandbox) UploadFS(ctx context.Context, fsys fs.FS, dst string, opts *TransferOptions) (*TransferResult, error) {
-	t, err := sb.transfer(ctx, "upload", dst, dst, opts)
+	t, err := sb.newTransfer(ctx, "upload", dst, dst, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (sb *Sandbox) UploadFS(ctx context.Context, fsys fs.FS, dst string, opts *T
 // sandbox. The archive may come from anywhere: its entries are checked, and those that pass
 // are sent in an archive of the host's own.
 func (sb *Sandbox) UploadTar(ctx context.Context, r io.Reader, dst string, opts *TransferOptions) (*TransferResult, error) {
-	t, err := sb.transfer(ctx, "upload", dst, dst, opts)
+	t, err := sb.newTransfer(ctx, "upload", dst, dst, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (t *transfer) send(ctx context.Context, dst string, pack func(*archive.Pack
 	if w.err != nil {
 		return nil, t.remoteError(&wire.Error{Code: wire.CodeIO, Text: "the sandbox did not take all of it"})
 	}
-	return t.done(p.Total()), nil
+	return t.finish(p.Total()), nil
 }
 
 // streamWriter tells errors of the stream from those of what is written to it.

@@ -43,9 +43,9 @@ func (c *config) findVolumes(ctx context.Context) (volumes, error) {
 	return v, nil
 }
 
-// make makes the missing volumes for the user who will write to them. If only the image
+// create makes the missing volumes for the user who will write to them. If only the image
 // knows that user's uid, the engine makes them when it mounts them.
-func (v volumes) make(ctx context.Context, e engine.Engine, image string, id identity.Identity) error {
+func (v volumes) create(ctx context.Context, e engine.Engine, image string, id identity.Identity) error {
 	if len(v.missing) == 0 || id.UID < 0 {
 		return nil
 	}

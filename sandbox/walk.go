@@ -43,7 +43,7 @@ func (sb *Sandbox) Walk(ctx context.Context, root string, opts *WalkOptions) ite
 				yield(Match{}, sb.failure("walk", root, err))
 				return
 			}
-			found := match(root, &e.FileInfo)
+			found := matchBelow(root, &e.FileInfo)
 			if e.Error != nil {
 				err = sb.failure("walk", found.Path, e.Error)
 			}
@@ -61,8 +61,8 @@ func isBelow(name []byte) bool {
 	return p == "" || p == path.Clean(p) && p != "." && p != ".." && !strings.HasPrefix(p, "../") && p[0] != '/' && !strings.Contains(p, "\x00")
 }
 
-// match is a file whose name is a path below root.
-func match(root string, f *wire.FileInfo) Match {
+// matchBelow is a file whose name is a path below root.
+func matchBelow(root string, f *wire.FileInfo) Match {
 	m := Match{Path: root}
 	if below := string(f.Name); below != "" {
 		m.Path = strings.TrimSuffix(root, "/") + "/" + below

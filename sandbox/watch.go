@@ -87,7 +87,7 @@ func (sb *Sandbox) Watch(ctx context.Context, dir string, opts *WatchOptions) (*
 // and one. Who does not call it for a while gets what happened meanwhile, all in all. After an
 // error, such as the end of the context, or of the directory, there is nothing more.
 func (w *Watcher) Next() ([]Change, error) {
-	const most = 10_001
+	const maxChanges = 10_001
 	var batch []Change
 	for w.err == nil {
 		c, err := w.lines.next()
@@ -95,7 +95,7 @@ func (w *Watcher) Next() ([]Change, error) {
 		case err == io.EOF:
 			err = &wire.ProtocolError{Reason: "a watch that ended without a reason"}
 		case err != nil:
-		case len(batch) == most:
+		case len(batch) == maxChanges:
 			err = &wire.ProtocolError{Reason: "a batch of changes without an end"}
 		case !isBelow(c.Path):
 			err = &wire.ProtocolError{Reason: fmt.Sprintf("a change of %q", c.Path)}

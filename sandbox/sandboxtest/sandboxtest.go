@@ -36,7 +36,7 @@ type Options struct {
 func New(t testing.TB, opts *Options) *sandbox.Sandbox {
 	t.Helper()
 	o := orZero(opts)
-	return open(t, o.Options, find(t, &o.Options, o.Require))
+	return open(t, o.Options, findEngine(t, &o.Options, o.Require))
 }
 
 func open(t testing.TB, o sandbox.Options, e engine.Engine) *sandbox.Sandbox {
@@ -72,7 +72,7 @@ func NewNetwork(t testing.TB, opts *Options) string {
 	t.Helper()
 	o := orZero(opts)
 	n, err := sandbox.CreateNetwork(t.Context(), &sandbox.NetworkOptions{
-		Name: cmp.Or(o.Name, nameFor(t)), Engine: find(t, &o.Options, o.Require)})
+		Name: cmp.Or(o.Name, nameFor(t)), Engine: findEngine(t, &o.Options, o.Require)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,8 +97,8 @@ var fromEnv = sync.OnceValue(func() *engine.CLI {
 	return engine.Docker(&dockercli.Client{Path: os.Getenv(EnvEngine)})
 })
 
-// find returns the engine to use, or ends the test if there is none.
-func find(t testing.TB, o *sandbox.Options, require bool) engine.Engine {
+// findEngine returns the engine to use, or ends the test if there is none.
+func findEngine(t testing.TB, o *sandbox.Options, require bool) engine.Engine {
 	t.Helper()
 	e := o.Engine
 	if e == nil && o.Images != nil {
@@ -131,8 +131,8 @@ func nameFor(t testing.TB) string {
 	return cmp.Or(clean, "test") + "-" + strings.ToLower(rand.Text()[:10])
 }
 
-// dumped is how many bytes of a job's output the log of a failed test gets.
-const dumped = 16 << 10
+// maxDumped is how many bytes of a job's output the log of a failed test gets.
+const maxDumped = 16 << 10
 
 // dump logs what the background jobs of a sandbox have printed.
 func dump(t testing.TB, sb *sandbox.Sandbox) {
@@ -144,7 +144,7 @@ func dump(t testing.TB, sb *sandbox.Sandbox) {
 		t.Logf("what ran in %s cannot be told: %v", sb.Name(), err)
 	}
 	for _, j := range jobs {
-		t.Logf("%s, job %d %q, %s:\n%s", sb.Name(), j.ID, j.Args, state(j), tail(ctx, sb.Job(j.ID), dumped))
+		t.Logf("%s, job %d %q, %s:\n%s", sb.Name(), j.ID, j.Args, state(j), tail(ctx, sb.Job(j.ID), maxDumped))
 	}
 }
 
@@ -172,7 +172,7 @@ func tail(ctx context.Context, j *sandbox.Job, n int64) string {
 		if from > 0 {
 			fmt.Fprintf(&b, "[%d bytes before]\n", from)
 		}
-		_, err = j.Attach(ctx, &b, &sandbox.AttachOptions{From: from})
+		_, err = j.Attach(ctx, &b, &sandbox.JobAttachOptions{From: from})
 	}
 	if err != nil {
 		fmt.Fprintf(&b, "[%v]", err)
