@@ -14,12 +14,13 @@ import (
 )
 
 // config is Options with every default filled in and every value checked. It never changes:
-// whatever Open finds out is returned and passed on.
+// what Open finds out later is passed on beside it.
 type config struct {
 	Options
-	resolved drydock.Runtime // of Runtime or Image; without fields for a Snapshot
+	resolved drydock.Runtime // the runtime that Runtime or Image names; zero for a Snapshot
 }
 
+// resolve fills in the defaults and checks the values.
 func (o *Options) resolve() (*config, error) {
 	c := &config{Options: orZero(o)}
 	images := orZero(c.Images)
@@ -43,8 +44,8 @@ func (o *Options) resolve() (*config, error) {
 	return c, c.resolveMounts()
 }
 
-// withSnapshot returns the configuration with the options that a snapshot has and the
-// caller left open.
+// withSnapshot returns the configuration with a snapshot's values for options that the
+// caller did not set.
 func (c *config) withSnapshot(s *SnapshotInfo) (*config, error) {
 	full := *c
 	full.WorkDir = cmp.Or(c.WorkDir, s.WorkDir)
@@ -53,7 +54,8 @@ func (c *config) withSnapshot(s *SnapshotInfo) (*config, error) {
 	return &full, full.checkIdentity()
 }
 
-// resolveSource finds the runtime, which the work dir and the user are taken from.
+// resolveSource finds the runtime, and takes the defaults of the work dir and the user from
+// it.
 func (c *config) resolveSource() (err error) {
 	switch {
 	case c.Image != "" && c.Runtime != "" || c.Snapshot != "" && c.Image+c.Runtime != "":
@@ -70,17 +72,17 @@ func (c *config) resolveSource() (err error) {
 	return err
 }
 
-// checkNames checks the names that the engine is given, and the environment.
+// checkNames checks the names that go to the engine, and the environment.
 func (c *config) checkNames() error {
 	switch {
 	case c.Name != "" && !simpleName.MatchString(c.Name):
 		return fmt.Errorf("container name %q: write letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 128", c.Name)
 	case c.Network == "host" || strings.HasPrefix(c.Network, "container:"):
-		return fmt.Errorf("network %q is refused: the sandbox would see what listens there; write none, bridge or a network's name", c.Network)
+		return fmt.Errorf("network %q is refused: the sandbox would reach servers that listen there; write none, bridge or a network's name", c.Network)
 	case !simpleName.MatchString(c.Network):
 		return fmt.Errorf("network %q: write none, bridge or a network's name", c.Network)
 	case c.OCIRuntime != "" && !simpleName.MatchString(c.OCIRuntime):
-		return fmt.Errorf("OCI runtime %q: write the engine's name of it, such as runsc", c.OCIRuntime)
+		return fmt.Errorf("OCI runtime %q: write the engine's name for it, such as runsc", c.OCIRuntime)
 	}
 	for key, value := range c.Env {
 		if err := checkEnv(key, value); err != nil {
@@ -92,7 +94,7 @@ func (c *config) checkNames() error {
 
 // checkBounds checks sizes, counts and times.
 func (c *config) checkBounds() error {
-	// The least that the guest and a shell run with at all.
+	// A guest and a shell do not run with less.
 	const minMemory, minPIDs = 16 << 20, 16
 	const maxMemory, maxPIDs = 1 << 50, 1 << 22
 	switch {
@@ -103,7 +105,7 @@ func (c *config) checkBounds() error {
 	case c.CPUs < 0 || c.CPUs > 0 && c.CPUs < 0.01 || c.CPUs != c.CPUs:
 		return fmt.Errorf("cpus %v: give at least 0.01", c.CPUs)
 	case c.Memory > maxMemory:
-		return fmt.Errorf("memory of %d bytes: no machine has that much", c.Memory)
+		return fmt.Errorf("memory of %d bytes: give at most %d (1 PiB)", c.Memory, maxMemory)
 	case c.PIDs > maxPIDs:
 		return fmt.Errorf("pids limit of %d: give at most %d, which is all that Linux has", c.PIDs, maxPIDs)
 	case c.Lease != 0 && c.Lease < time.Second:
@@ -119,8 +121,8 @@ func (c *config) checkBounds() error {
 	return nil
 }
 
-// checkIdentity checks the work dir and the users as a runtime's are checked. A snapshot can
-// leave the work dir open.
+// checkIdentity checks the work dir and the users by the rules of drydock.Runtime.Validate.
+// With a Snapshot the work dir may still be empty.
 func (c *config) checkIdentity() error {
 	r := c.resolved
 	if c.Snapshot != "" {
@@ -138,7 +140,7 @@ func (c *config) checkIdentity() error {
 	return nil
 }
 
-// resolveMounts checks what is mounted, and finds what the sources of mounts lead to.
+// resolveMounts checks the mounts and tmpfs mounts, and follows the symlinks of the sources.
 func (c *config) resolveMounts() error {
 	mounts := make([]Mount, len(c.Mounts))
 	for i, m := range c.Mounts {
@@ -178,7 +180,7 @@ func checkUlimit(name string, u engine.Ulimit) error {
 	case name == "core":
 		return errors.New("ulimit core: core files are always off")
 	case name == "locks":
-		return errors.New("ulimit locks: it marks the processes of a command, and limits nothing")
+		return errors.New("ulimit locks: it is not available, because it marks the processes of a command")
 	case u.Soft < -1 || u.Hard < -1 || u.Hard >= 0 && (u.Soft > u.Hard || u.Soft == -1):
 		return fmt.Errorf("ulimit %s of %d:%d: soft must not exceed hard, -1 is unlimited", name, u.Soft, u.Hard)
 	}

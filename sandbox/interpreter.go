@@ -24,10 +24,6 @@ const (
 	Shell  Language = "sh"
 )
 
-// RungInterrupt is the rung below RungTerm, of interpreters only: SIGINT was enough, and
-// the variables are still there.
-const RungInterrupt Rung = "interrupt"
-
 // InterpreterOptions say how an interpreter runs; nil is all defaults.
 type InterpreterOptions struct {
 	// Path is its program. Default: python3, node or /bin/sh, found as a Command's is.

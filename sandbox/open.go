@@ -18,10 +18,12 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// Open starts a sandbox. It pulls and builds a missing image, unless Builder.Offline says
-// not to. If ctx ends before the sandbox is ready, whatever was begun is removed and the
-// cause of ctx returned; afterwards ctx has no bearing on the sandbox. An engine that cannot
-// be reached is ErrEngine.
+// Open starts a sandbox. It pulls and builds a missing image, unless Options.Images is
+// Offline. If ctx ends before the sandbox is ready, Open removes what it began and returns
+// the cause of ctx. Once Open has returned, ctx no longer affects the sandbox.
+//
+// Errors include ErrEngine if the engine cannot be reached, ErrNoImage and ErrOffline, an
+// *image.BuildError, and CodeInvalid for an option that cannot be used.
 func Open(ctx context.Context, opts *Options) (*Sandbox, error) {
 	sb, err := open(ctx, opts)
 	return sb, failure("open", "", err)
@@ -58,8 +60,8 @@ func open(ctx context.Context, opts *Options) (*Sandbox, error) {
 
 // source is the image of a sandbox.
 type source struct {
-	image string // a reference that is there or nowhere; empty is the runtime's image
-	base  string // the image that snapshots are built on; empty is image itself
+	image string // never pulled or built; empty means the runtime's image, which is
+	base  string // the image that snapshots are built on; empty means image itself
 }
 
 // open starts a sandbox of the configuration.
@@ -114,10 +116,11 @@ func (c *config) open(ctx context.Context, from source) (*Sandbox, error) {
 	return sb, nil
 }
 
-// Adopt returns a sandbox with a Lease that another process opened and left behind. Its
-// files and background jobs are as they were. A paused one is resumed. Of opts, Engine,
-// Images.Engine, StartTimeout and Logger count. Whoever has the sandbox already loses it, with
-// ErrLost. A sandbox that does not run, or has no lease, is an error.
+// Adopt takes over a sandbox that has a Lease and was opened by another process, or left with
+// Detach. Its files and background jobs are as they were; if it is paused, it is resumed. Of
+// opts only Engine, Images.Engine, StartTimeout and Logger count. A process that still has
+// the sandbox gets ErrLost from then on. A sandbox that does not run, or has no lease, is an
+// error.
 func Adopt(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
 	sb, err := adopt(ctx, name, opts)
 	return sb, failure("adopt", name, err)
@@ -137,7 +140,7 @@ func adopt(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
 	}
 	sb, err := try()
 	if err != nil && c.unpause(ctx, name) {
-		// Whoever paused it has gone.
+		// The process that paused it may be gone.
 		sb, err = try()
 	}
 	if err != nil {
@@ -147,7 +150,8 @@ func adopt(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
 	return sb, nil
 }
 
-// unpause lets a sandbox of that name go on, and reports false if it was not paused.
+// unpause resumes the paused sandbox of that name. It reports false if there is none, or the
+// engine could not resume it.
 func (c *config) unpause(ctx context.Context, name string) bool {
 	pauser, err := engine.Require[engine.Pauser](ctx, c.Engine)
 	if err != nil {
@@ -158,9 +162,9 @@ func (c *config) unpause(ctx context.Context, name string) bool {
 	return err == nil && slices.ContainsFunc(all, paused) && pauser.Unpause(ctx, name) == nil
 }
 
-// start runs the container and waits for its guest. processes bounds those of the sandbox's
-// user, see wire.HostHello. A start that fails leaves nothing behind.
-func (sb *Sandbox) start(ctx context.Context, processes int64) error {
+// start runs the container and waits for its guest. maxProcesses is for wire.HostHello. If
+// start fails it leaves nothing behind.
+func (sb *Sandbox) start(ctx context.Context, maxProcesses int64) error {
 	ctx, cancel := sb.config.startTimeout(ctx)
 	defer cancel()
 	e := sb.config.Engine
@@ -174,18 +178,18 @@ func (sb *Sandbox) start(ctx context.Context, processes int64) error {
 		return e.Connect(ctx, sb.spec.Name)
 	}()
 	if err == nil {
-		err = sb.greet(ctx, conn, wire.HostHello{Procs: processes})
+		err = sb.greet(ctx, conn, wire.HostHello{Procs: maxProcesses})
 	}
 	if err == nil {
 		sb.begin()
 	} else if !errors.Is(err, ErrNoImage) {
-		// A start that failed or was cut short can leave a container that never ran.
+		// A failed or canceled start can leave a container that never ran.
 		sb.removeContainer()
 	}
 	return err
 }
 
-// connect comes back to a container that runs.
+// connect opens a channel to the guest of a container that runs already.
 func (sb *Sandbox) connect(ctx context.Context) error {
 	ctx, cancel := sb.config.startTimeout(ctx)
 	defer cancel()
@@ -223,7 +227,7 @@ func openChannel(ctx context.Context, conn engine.Conn, hello wire.HostHello) (*
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	} else {
-		// The guest's stdout ended: what the engine says of it is the better reason.
+		// The guest's stdout ended. The engine's error says more about the reason.
 		err = startError(conn, err)
 	}
 	ch.Close()
@@ -232,17 +236,18 @@ func openChannel(ctx context.Context, conn engine.Conn, hello wire.HostHello) (*
 	return nil, guest, err
 }
 
-// env is the environment that commands get over the image's.
+// env returns the environment of commands. It is laid over that of the image.
 func (sb *Sandbox) env() map[string]string {
 	env := map[string]string{"HOME": Home, "USER": "sandbox", "LOGNAME": "sandbox"}
 	maps.Copy(env, sb.config.Env)
 	return env
 }
 
-// startError is why a container, or a guest in it, ended before it said hello. It quotes the
-// error of the channel and does not wrap it: that is no error of a sandbox that runs.
+// startError returns why a container, or a guest in it, ended before its hello. It quotes the
+// channel's error without wrapping it: callers must not take that for the error of a sandbox
+// that was running.
 func startError(conn engine.Conn, err error) error {
-	const timeout = 5 * time.Second // the process may say hello to nobody and live on
+	const timeout = 5 * time.Second // the engine's process may go on after it has closed stdout
 	select {
 	case <-conn.Done():
 		if e := conn.Wait(); e != nil {
@@ -258,7 +263,7 @@ func startError(conn engine.Conn, err error) error {
 
 func randomName() string { return "drydock-" + strings.ToLower(rand.Text()[:12]) }
 
-// envBytes is an environment as the protocol carries it, sorted.
+// envBytes returns an environment in the protocol's form, sorted.
 func envBytes(env map[string]string) [][]byte {
 	out := make([][]byte, 0, len(env))
 	for _, key := range slices.Sorted(maps.Keys(env)) {

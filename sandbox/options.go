@@ -23,71 +23,75 @@ const Home = image.Home
 type Options struct {
 	// Runtime is the name of a runtime of Images.Catalog. Default: DefaultRuntime.
 	Runtime string
-	// Image is an image to use as it is, in place of Runtime.
+	// Image is the reference of an image to use unchanged, in place of Runtime.
 	Image string
-	// Snapshot is the name that Sandbox.Snapshot saved under, in place of Runtime. A work dir
-	// or a home that a mount already has files for is left as it is.
+	// Snapshot is the name of a snapshot to start from, in place of Runtime: see
+	// Sandbox.Snapshot. If a mount has files at the work dir or the home already, that
+	// directory is left as it is.
 	Snapshot string
-	// Images makes the image ready, and has the catalogue of runtimes. A service makes one
-	// Builder that all its sandboxes share. Default: the zero Builder.
+	// Images has the catalogue of runtimes, and pulls and builds their images. A service
+	// shares one Builder among all its sandboxes. Default: the zero Builder.
 	Images *image.Builder
 	// Engine runs the container. Default: that of Images.
 	Engine engine.Engine
 
 	// Name is the container's name. Default: "drydock-" and random letters.
 	Name string
-	// Env is set for every command, over the image's. It is no part of the container's
-	// configuration that the engine shows, nor of any command line.
+	// Env is the environment of every command, laid over the image's. It appears neither in
+	// the container's configuration, which the engine shows, nor on a command line.
 	Env map[string]string
-	// WorkDir is where commands start and relative paths begin. Default: the runtime's.
-	// Unless something is mounted there it is an empty tmpfs that ends with the sandbox.
+	// WorkDir is where commands start and relative paths begin. Unless something is mounted
+	// there, it is an empty tmpfs that ends with the sandbox. Default: the runtime's.
 	WorkDir string
 	// User is "uid", "uid:gid" or a name that the image knows. Default: an unprivileged
 	// user of the sandbox's own (see the package documentation).
 	User string
-	// Users are those that a Command may ask for by Command.User, such as "root" or
-	// "1000:1000", beside User. They too run without capabilities.
+	// Users are the values that Command.User may have, such as "root" or "1000:1000". These
+	// users run without capabilities too. Default: none.
 	Users []string
 	// Mounts are host directories and named volumes.
 	Mounts []Mount
 
-	// Memory is in bytes and bounds the tmpfs mounts as well; there is no swap beside it.
-	// Default: DefaultMemory.
+	// Memory is the limit in bytes, at least 16 MiB. Files in tmpfs mounts count against it,
+	// and there is no swap. Default: DefaultMemory.
 	Memory int64
-	// CPUs is how many. Default: DefaultCPUs, and never more than the engine has.
+	// CPUs is the number of cpus, at least 0.01. More than the engine has means all of them.
+	// Default: DefaultCPUs.
 	CPUs float64
-	// PIDs is how many processes and threads the commands may have. The container's limit is
-	// 32 higher, for the guest. Default: DefaultPIDs.
+	// PIDs is how many processes and threads the commands may have, at least 16. The
+	// container's limit is 32 higher, for the guest. Default: DefaultPIDs.
 	PIDs int64
 
-	// Tmpfs are further file systems in memory: their sizes in bytes, by path. They belong to
-	// the sandbox's user, and count against Memory.
+	// Tmpfs are further file systems in memory: the size in bytes, at least 4096, of each
+	// path. They belong to the sandbox's user and count against Memory. An entry for the work
+	// dir, Home or /tmp sets the size of that one. Default: none.
 	Tmpfs map[string]int64
-	// Ulimits are resource limits of the processes by name, such as "nofile". Core files
-	// are always off.
+	// Ulimits are resource limits of the processes by name, such as "nofile". Core files are
+	// always off. Default: the engine's.
 	Ulimits map[string]engine.Ulimit
 	// Network is "none", "bridge", or the name of a network that exists, such as one of
 	// CreateNetwork. The host's network and those of other containers are refused. Default:
-	// "none", which has a loopback interface and nothing else.
+	// "none", which has a loopback interface only.
 	Network string
-	// WritableRoot lets the sandbox's user write to the root file system, if the image lets
-	// that user. Files there are on the engine's disk, without a limit, and end with the
-	// sandbox. Default: read-only.
+	// WritableRoot mounts the root file system for writing. The permissions of the image's
+	// files still apply. What is written there is on the engine's disk, without a limit, and
+	// ends with the sandbox. Default: read-only.
 	WritableRoot bool
-	// OCIRuntime is the engine's name of the runtime to use, such as "runsc". Default: the
-	// engine's own default.
+	// OCIRuntime is the engine's name for the OCI runtime to use, such as "runsc". Default:
+	// the engine's default.
 	OCIRuntime string
 
-	// Lease is how long the sandbox waits for an Adopt after the process that opened or
-	// adopted it has gone without Close. Give it a Name to be found by. Background jobs go on
-	// meanwhile; commands whose result nobody can hear any more are ended, as by their
-	// Timeout. A sandbox with a lease takes about 0.1 s longer to open. Default: 0, it ends
+	// Lease is how long the sandbox waits for an Adopt after its process has ended without
+	// Close, or has called Detach; at least 1 s. Adopt finds it by its Name. Meanwhile
+	// background jobs go on; other commands are ended as by their Timeout, because their
+	// results can reach nobody. Opening takes about 0.1 s longer. Default: 0, the sandbox ends
 	// with the process.
 	Lease time.Duration
 
-	// StartTimeout bounds the start of the container, pulls and builds not counted.
-	// Default: 1 minute.
+	// StartTimeout bounds the start of the container, without pulls and builds. Default: 1
+	// minute.
 	StartTimeout time.Duration
-	// Logger is told of the life of the sandbox. Default: that of Images.
+	// Logger logs when the sandbox is opened and ends, and failures in the background.
+	// Default: that of Images.
 	Logger *slog.Logger
 }

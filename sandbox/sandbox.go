@@ -19,8 +19,8 @@ import (
 type Sandbox struct {
 	config  *config
 	spec    *engine.Container
-	base    string // the image that snapshots are built on; empty if only the engine knows
-	leased  bool   // the container outlives this process for a while
+	base    string // the image that snapshots are built on; empty if it was adopted
+	leased  bool   // it has a Lease: the container may outlive this process
 	workDir string
 	conn    engine.Conn
 	ch      *channel.Channel
@@ -33,21 +33,21 @@ type Sandbox struct {
 
 	ending   sync.Once
 	done     chan struct{} // closed when the container is gone
-	detached atomic.Bool   // leave the container to its lease
+	detached atomic.Bool   // Detach was called: the lease ends the container
 
 	mu        sync.Mutex
 	err       error      // why it ended
 	removeErr error      // why its container may still be there
-	lastStats wire.Stats // for the share of the cpus since then
+	lastStats wire.Stats // of the last call of Stats, for Stats.CPUPercent
 
 	users map[string]*userChannel // guarded by mu
 
-	pauseMu   sync.Mutex // held while it is paused or resumed
-	resumedAt time.Time  // when it last was; guarded by mu
+	pauseMu   sync.Mutex // held by Pause and Resume
+	resumedAt time.Time  // when it was last resumed; guarded by mu
 }
 
-// begin begins the life of a sandbox that is ready. It ends with its channel, whoever ends
-// that.
+// begin starts the goroutine that ends the sandbox when its channel has ended. Call it once
+// the guest is ready.
 func (sb *Sandbox) begin() {
 	sb.done = make(chan struct{})
 	sb.ctx, sb.cancel = context.WithCancel(context.Background())
@@ -57,8 +57,8 @@ func (sb *Sandbox) begin() {
 	}()
 }
 
-// goWhileAlive runs f in a goroutine that the end of the sandbox waits for. It reports false
-// if the sandbox has ended.
+// goWhileAlive runs f in a goroutine; the end of the sandbox waits for it. It reports false,
+// and does not run f, if the sandbox has ended.
 func (sb *Sandbox) goWhileAlive(f func()) bool {
 	sb.mu.Lock()
 	defer sb.mu.Unlock()
@@ -93,9 +93,9 @@ func (sb *Sandbox) end() {
 		case sb.detached.Load():
 			reason = ErrClosed
 		case sb.leased && !errors.Is(reason, ErrClosed):
-			// The connection is gone; whether the sandbox is, its lease decides.
+			// Only the connection is gone: the lease decides when the container ends.
 		case sb.leased || err != nil:
-			// Not the guest's own clean end, or one that this process does not see.
+			// The guest did not end by itself, or this process cannot see whether it did.
 			sb.removeContainer()
 		}
 		sb.claim.Release()
@@ -107,7 +107,7 @@ func (sb *Sandbox) end() {
 	})
 }
 
-// removeContainer sees to it that the container is gone, with a deadline of its own.
+// removeContainer removes the container, within 20 s. It keeps the error for Close.
 func (sb *Sandbox) removeContainer() {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -120,12 +120,12 @@ func (sb *Sandbox) removeContainer() {
 	sb.removeErr = err
 }
 
-// removeOwn removes a container, and no other that has its name: a start that failed may
-// have failed because there is one.
+// removeOwn removes the container of spec, and no other of the same name: a start may have
+// failed because another container has the name.
 func (c *config) removeOwn(ctx context.Context, spec *engine.Container) error {
 	id, ok := spec.Labels[engine.LabelID]
 	if !ok {
-		return c.Engine.Remove(ctx, spec.Name) // one that was adopted
+		return c.Engine.Remove(ctx, spec.Name) // it was adopted
 	}
 	all, err := c.Engine.List(ctx, engine.LabelID, id)
 	errs := []error{err}
@@ -135,8 +135,8 @@ func (c *config) removeOwn(ctx context.Context, spec *engine.Container) error {
 	return errors.Join(errs...)
 }
 
-// Close ends the sandbox: the guest and all that runs in it, the container and its tmpfs
-// mounts. It returns when they are gone, with an error only if the engine would not remove
+// Close ends the sandbox: the guest, everything that runs in it, the container and its tmpfs
+// mounts. It returns when they are gone. The error is nil unless the engine failed to remove
 // the container. Operations under way fail with ErrClosed. It may be called any number of
 // times.
 func (sb *Sandbox) Close() error {
@@ -146,8 +146,8 @@ func (sb *Sandbox) Close() error {
 	return sb.close()
 }
 
-// Kill is Close without grace: the engine kills the container, and nothing inside is asked
-// to end. It is for a sandbox that does not answer any more.
+// Kill is the ungraceful Close: the engine kills the container, and nothing inside is asked
+// to end. Use it for a sandbox that no longer answers.
 func (sb *Sandbox) Kill() error {
 	sb.ch.Close()
 	if !sb.detached.Load() {
@@ -156,9 +156,9 @@ func (sb *Sandbox) Kill() error {
 	return sb.close()
 }
 
-// Detach leaves a sandbox that has a Lease: it and its background jobs go on, and for the
-// time of the lease another process, or this one, can Adopt it. Operations under way fail
-// with ErrClosed here, as later ones do. Without a lease it is Close.
+// Detach leaves a sandbox that has a Lease. The sandbox and its background jobs go on, and
+// until the lease expires this process or another one can Adopt it. Here, operations under
+// way and later ones fail with ErrClosed. Without a Lease, Detach is Close.
 func (sb *Sandbox) Detach() error {
 	if sb.leased {
 		sb.detached.Store(true)
@@ -181,10 +181,11 @@ func (sb *Sandbox) close() error {
 // Name returns the container's name.
 func (sb *Sandbox) Name() string { return sb.spec.Name }
 
-// Image returns the reference of the image it runs.
+// Image returns the reference of the sandbox's image. It is empty if the sandbox was adopted.
 func (sb *Sandbox) Image() string { return sb.spec.Image }
 
-// StandIn says which image stands in for the runtime's own on this host, or is empty.
+// StandIn says which image stands in for the runtime's own on this host. It is empty if none
+// does.
 func (sb *Sandbox) StandIn() string { return sb.config.resolved.StandIn.String() }
 
 // WorkDir returns the directory where relative paths start.
@@ -203,18 +204,18 @@ func (sb *Sandbox) Err() error {
 	return sb.err
 }
 
-// fail ends a sandbox whose guest does not do its part.
+// fail ends the sandbox because its guest does not respond as it must.
 func (sb *Sandbox) fail(err error) {
 	sb.ch.Fail(err)
-	// A guest that is stuck does not see the end of its stdin either.
+	// A stuck guest does not see the end of its stdin either.
 	sb.removeContainer()
 }
 
-// Alive reports whether the sandbox runs.
+// Alive reports whether the sandbox has not ended. A paused sandbox is alive.
 func (sb *Sandbox) Alive() bool { return sb.ch.Err() == nil }
 
-// Idle returns for how long no operation has been under way; it is 0 while one is, such
-// as a command that runs or a file that is being written.
+// Idle returns how long ago the last operation ended. It is 0 while one is under way, such as
+// a running command or a file that is being written.
 func (sb *Sandbox) Idle() time.Duration {
 	idle := sb.ch.Idle()
 	sb.mu.Lock()
@@ -222,7 +223,7 @@ func (sb *Sandbox) Idle() time.Duration {
 	for _, u := range sb.users {
 		select {
 		case <-u.ready:
-			idle = min(idle, u.ch.Idle()) // one that failed is not in the list
+			idle = min(idle, u.ch.Idle()) // guests that failed are not in the map
 		default:
 			idle = 0
 		}

@@ -2,10 +2,10 @@ package sandbox
 
 import "fmt"
 
-// Signal is a signal of Linux, whatever the host is: signal(7).
+// Signal is a signal of Linux by its number, whatever the host's system is: see signal(7).
 type Signal int
 
-// The signals that are sent most; any other can be given by its number.
+// The most common signals. Any other can be given by its number, from 1 to 64.
 const (
 	SIGHUP  Signal = 1
 	SIGINT  Signal = 2
