@@ -74,9 +74,9 @@ func (c *config) container(ref string, id identity.Identity, info engine.Info) *
 	return spec
 }
 
-// maxProcesses bounds the maxProcesses and threads of the sandbox's user, or is 0. Nobody else on
-// the host has a uid of its own, so that uid's quota is the sandbox's: jobs get no more than
-// PIDs of it, with those that the guest has.
+// maxProcesses returns the limit on processes and threads of the sandbox's user, or 0 for
+// none. It is set only if no other process on the host has the uid: then the kernel's limit
+// for the uid bounds this sandbox alone. It counts the guest's threads.
 func (c *config) maxProcesses(id identity.Identity) int64 {
 	if !id.Own {
 		return 0
