@@ -20,27 +20,27 @@ type interpreterProcess struct {
 	cmd  *Command
 
 	sending sync.Mutex
-	code    io.Writer // where code is sent to
+	code    io.Writer // takes the code: its stdin or its control socket
 
 	stdout, stderr interpreterStream
 	version        string
 
 	ready      chan struct{}
-	interrupts chan struct{} // to interrupt the run under way
+	interrupts chan struct{} // has an element if the run under way is to be interrupted
 	ended      chan struct{} // closed after the next three are set
 	result     *Result
 	cause      error
-	violation  error // what it said that was no message
+	violation  error // why its messages could not be read
 
 	mu            sync.Mutex
-	lastRun       uint32     // number of a run
-	current       *execution // the one under way
+	lastRun       uint32     // the number of the newest run
+	current       *execution // the run under way, or nil
 	killed        bool       // by Close or Restart
-	endKnown      bool       // a run has told of the end
-	pendingPrompt [2]bool    // the prompt after a report is still to come, per stream
+	endKnown      bool       // the caller of a run knows that the process has ended
+	pendingPrompt [2]bool    // the shell's prompt after a report is still to come, for stdout and stderr
 }
 
-// startInterpreter starts a process. It can run code after await.
+// startInterpreter starts a process. Call await before it runs code.
 func (sb *Sandbox) startInterpreter(ctx context.Context, lang Language, o *InterpreterOptions) (*interpreterProcess, error) {
 	p := &interpreterProcess{
 		lang: interpreter.Languages[string(lang)], mark: interpreter.NewMark(),
@@ -49,7 +49,7 @@ func (sb *Sandbox) startInterpreter(ctx context.Context, lang Language, o *Inter
 	program := cmp.Or(o.Path, p.lang.Program)
 	p.cmd = sb.Command(program, p.lang.Args...)
 	p.cmd.Env, p.cmd.Dir = append(p.lang.Env[:len(p.lang.Env):len(p.lang.Env)], o.Env...), o.Dir
-	p.cmd.control, p.cmd.label = true, program // the arguments are ours
+	p.cmd.control, p.cmd.label = true, program // a caller has not seen the arguments
 	p.stdout.open(p, 0)
 	p.stderr.open(p, 1)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
@@ -63,7 +63,7 @@ func (sb *Sandbox) startInterpreter(ctx context.Context, lang Language, o *Inter
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	// It outlives the call that starts it.
+	// The process outlives the call that starts it.
 	if err := p.cmd.Start(context.WithoutCancel(ctx)); err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (sb *Sandbox) startInterpreter(ctx context.Context, lang Language, o *Inter
 	go func() {
 		err := interpreter.Messages(control, p.message)
 		if err != nil {
-			// What it says from here on cannot be told apart.
+			// After a broken message the next one cannot be found.
 			p.cmd.cancel(true)
 			_, _ = io.Copy(io.Discard, control)
 		}
@@ -92,9 +92,9 @@ func (sb *Sandbox) startInterpreter(ctx context.Context, lang Language, o *Inter
 	return p, nil
 }
 
-// await sends what makes it ready and waits until it is.
+// await sends the code that prepares the interpreter, and waits until it is ready.
 func (p *interpreterProcess) await(ctx context.Context, timeout time.Duration, svg bool) error {
-	// Of one that does not start the end says more than the write.
+	// If the process does not start, its end says more than the error of this write.
 	go func() { _ = p.send(p.lang.Boot(p.mark, svg)) }()
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
@@ -102,7 +102,7 @@ func (p *interpreterProcess) await(ctx context.Context, timeout time.Duration, s
 	case <-p.ready:
 		p.cmd.call.Quiet(true)
 		if p.lang.Stdin {
-			// What a shell says of itself at its start is no run's output.
+			// This discards what the shell prints at its start.
 			if _, err := p.run(ctx, ":", &ExecutionOptions{}); err != nil {
 				p.kill()
 				return err
@@ -138,14 +138,15 @@ func (p *interpreterProcess) hasEnded() bool {
 	}
 }
 
-// isEndKnown reports whether somebody knows that the process has ended.
+// isEndKnown reports whether the caller knows that the process has ended: because a run
+// reported it, or because Close or Restart ended it.
 func (p *interpreterProcess) isEndKnown() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.endKnown || p.killed
 }
 
-// kill ends the process and all that came of it, and returns when it is gone.
+// kill ends the process and all processes that came of it, and returns when they are gone.
 func (p *interpreterProcess) kill() {
 	if p == nil || p.hasEnded() {
 		return
@@ -162,7 +163,7 @@ func (p *interpreterProcess) requestInterrupt() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.current == nil && p.lastRun > 0 {
-		return // no code runs, and none waits for the start
+		return // no code runs, and no Run waits for the start
 	}
 	select {
 	case p.interrupts <- struct{}{}:
@@ -170,7 +171,7 @@ func (p *interpreterProcess) requestInterrupt() {
 	}
 }
 
-// message takes what the interpreter says. It is called by one goroutine.
+// message handles a message of the interpreter. One goroutine calls it.
 func (p *interpreterProcess) message(m *interpreter.Message) {
 	early := false
 	defer func() {
@@ -190,23 +191,24 @@ func (p *interpreterProcess) message(m *interpreter.Message) {
 	case r == nil:
 	case m.Begun == r.id:
 		r.begun = true
-		early = r.interrupted // before the code could hear of it
+		early = r.interrupted // it was interrupted before the code could get the signal
 	case m.Done == r.id && !r.reported:
 		r.report(m)
-		// Code that has closed its streams has closed the way of the marks as well.
+		// If the code has closed its streams, the marks cannot come.
 		time.AfterFunc(markTimeout, func() { p.abandon(r) })
 	case len(m.Display) > 0:
 		r.keep(Display{Data: m.Display, Value: m.Value})
 	}
 }
 
+// abandon ends a run whose marks have not come in time.
 func (p *interpreterProcess) abandon(r *execution) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r.end()
 }
 
-// markFound takes a mark on a stream, 0 being stdout and 1 stderr.
+// markFound handles a mark on a stream: 0 is stdout and 1 is stderr.
 func (p *interpreterProcess) markFound(stream int, run uint32) {
 	p.mu.Lock()
 	if run != interpreter.Prompt {
@@ -230,18 +232,19 @@ func (p *interpreterProcess) markFound(stream int, run uint32) {
 	}
 }
 
-// ask asks for the report of a run that the shell has given up, or will have done.
+// ask asks the shell for the report of a run. The shell does not send one by itself if it has
+// abandoned the code, after a syntax error or an interrupt.
 func (p *interpreterProcess) ask(r *execution) {
 	p.mu.Lock()
 	asked := p.lang.Ask != nil && p.current == r && !r.reported
 	p.mu.Unlock()
 	if asked {
-		// The end of the process says what there is to say of a write that fails.
+		// If this write fails, the end of the process says why.
 		_ = p.send(p.lang.Ask(p.mark, r.id))
 	}
 }
 
-// send sends to the interpreter.
+// send sends code to the interpreter.
 func (p *interpreterProcess) send(b []byte) error {
 	p.sending.Lock()
 	defer p.sending.Unlock()

@@ -16,24 +16,24 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// archiveDir is where the archives are in a snapshot's image.
+// archiveDir is the directory of the archives in a snapshot's image.
 const archiveDir = "/.drydock/snapshot/"
 
 // archiveNames are the names of the archives of a snapshot.
 var archiveNames = []string{"work.tar", "home.tar"}
 
-// savedDirs lists the directories archived in saved, in the same order.
+// savedDirs returns the directories in the archives of archiveNames, in the same order.
 func (sb *Sandbox) savedDirs() []string { return []string{sb.workDir, Home} }
 
-// savedArchives are archives on this host.
+// savedArchives are the archives of a snapshot, in temporary files of this host.
 type savedArchives []*os.File
 
-// save packs the directories of a snapshot.
+// save packs the directories of a snapshot into temporary files.
 func (sb *Sandbox) save(ctx context.Context) (files savedArchives, err error) {
 	for _, dir := range sb.savedDirs() {
 		f, err := os.CreateTemp("", "drydock-*.tar")
 		if err == nil {
-			// Where an open file can be removed, none is left however this process ends.
+			// If the system can remove an open file, none stays behind however this process ends.
 			_ = os.Remove(f.Name())
 			files = append(files, f)
 			err = sb.packTo(ctx, dir, &bounded{w: f, remaining: sb.maxArchive()})
@@ -46,12 +46,12 @@ func (sb *Sandbox) save(ctx context.Context) (files savedArchives, err error) {
 	return files, nil
 }
 
-// maxArchive bounds an archive in bytes: a file that is all hole takes no memory in a sandbox,
-// and could fill this host's disk. A work dir that comes from a mount may be larger than the
-// memory.
+// maxArchive returns how many bytes an archive may have. A sparse file takes no memory in a
+// sandbox, and its archive could fill this host's disk. The limit may be above the memory,
+// because a work dir that is a mount is not in memory.
 func (sb *Sandbox) maxArchive() int64 { return max(sb.config.Memory, 4<<30) }
 
-// bounded is a writer that takes no more than left bytes.
+// bounded is a writer that takes no more than remaining bytes.
 type bounded struct {
 	w         io.Writer
 	remaining int64
@@ -59,7 +59,7 @@ type bounded struct {
 
 func (b *bounded) Write(p []byte) (int, error) {
 	if b.remaining -= int64(len(p)); b.remaining < 0 {
-		return 0, &Error{Code: CodeTooLarge, Err: errors.New("the files, with holes in them as zeros, are too many or too long")}
+		return 0, &Error{Code: CodeTooLarge, Err: errors.New("the files are too large to save; their holes count as zeros")}
 	}
 	return b.w.Write(p)
 }
@@ -67,7 +67,7 @@ func (b *bounded) Write(p []byte) (int, error) {
 func (s savedArchives) remove() {
 	for _, f := range s {
 		f.Close()
-		// Whoever clears the temporary directory has the rest.
+		// A file that cannot be removed stays in the temporary directory.
 		_ = os.Remove(f.Name())
 	}
 }
@@ -91,7 +91,7 @@ func (s savedArchives) buildContext() ([]image.File, error) {
 	return files, nil
 }
 
-// packTo writes an archive of a directory.
+// packTo has the guest pack a directory, and writes the archive to w.
 func (sb *Sandbox) packTo(ctx context.Context, dir string, w io.Writer) error {
 	call, err := sb.ch.Start(&channel.Request{Op: wire.OpPack, Args: &wire.Pack{Path: []byte(dir), Inside: true}})
 	if err != nil {
@@ -111,7 +111,7 @@ func (sb *Sandbox) packTo(ctx context.Context, dir string, w io.Writer) error {
 	return err
 }
 
-// unpackTar unpacks an archive into a directory.
+// unpackTar has the guest unpack the archive r into a directory.
 func (sb *Sandbox) unpackTar(ctx context.Context, dir string, r io.Reader) error {
 	call, err := sb.ch.Start(&channel.Request{Op: wire.OpUnpack, Args: &wire.Unpack{Path: []byte(dir), Inside: true}})
 	if err != nil {
@@ -127,7 +127,8 @@ func (sb *Sandbox) unpackTar(ctx context.Context, dir string, r io.Reader) error
 	return call.Result(ctx, nil)
 }
 
-// restoreOwn unpacks the archives that the sandbox's own image has.
+// restoreOwn unpacks the archives in the sandbox's own image, into the directories without
+// files.
 func (sb *Sandbox) restoreOwn(ctx context.Context) error {
 	dirs, err := sb.vacantDirs(ctx)
 	if err != nil {
@@ -145,8 +146,8 @@ func (sb *Sandbox) restoreOwn(ctx context.Context) error {
 	return nil
 }
 
-// vacantDirs returns the directories of a snapshot that have no files yet. One that has files
-// comes from a mount, and is left as it is.
+// vacantDirs returns the directories of a snapshot that have no files yet. A directory with
+// files comes from a mount, and is left as it is.
 func (sb *Sandbox) vacantDirs(ctx context.Context) (dirs []string, err error) {
 	for _, dir := range sb.savedDirs() {
 		vacant, err := sb.vacant(ctx, dir)
@@ -160,7 +161,7 @@ func (sb *Sandbox) vacantDirs(ctx context.Context) (dirs []string, err error) {
 	return dirs, nil
 }
 
-// vacant reports whether a directory has no files but mounts.
+// vacant reports whether a directory is empty apart from the targets of mounts.
 func (sb *Sandbox) vacant(ctx context.Context, dir string) (bool, error) {
 	entries, err := sb.ReadDir(ctx, dir)
 	targets := sb.targets()
@@ -179,7 +180,7 @@ func (sb *Sandbox) vacant(ctx context.Context, dir string) (bool, error) {
 	return err == nil, err
 }
 
-// targets lists the paths that something is mounted at.
+// targets returns the paths that something is mounted at.
 func (sb *Sandbox) targets() []string {
 	all := slices.Collect(maps.Keys(sb.config.Tmpfs))
 	for _, m := range sb.config.Mounts {
@@ -188,7 +189,7 @@ func (sb *Sandbox) targets() []string {
 	return append(all, sb.savedDirs()...)
 }
 
-// restoreFrom unpacks archives of this host.
+// restoreFrom unpacks the archives on this host.
 func (sb *Sandbox) restoreFrom(ctx context.Context, files savedArchives) error {
 	for i, dir := range sb.savedDirs() {
 		r, err := files.reader(i)
@@ -202,7 +203,7 @@ func (sb *Sandbox) restoreFrom(ctx context.Context, files savedArchives) error {
 	return nil
 }
 
-// restoreCarried unpacks the archives of dirs that a carrier has.
+// restoreCarried unpacks the archives in the image of a carrier into dirs.
 func (sb *Sandbox) restoreCarried(ctx context.Context, from *Sandbox, dirs []string) error {
 	for i, dir := range sb.savedDirs() {
 		if !slices.Contains(dirs, dir) {

@@ -12,28 +12,28 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// TransferOptions bound a transfer and say how it goes on; nil is all defaults. A tree over
-// a limit is ErrTooLarge.
+// TransferOptions limit a transfer and say what it leaves out; nil is all defaults. A tree that
+// exceeds a limit is ErrTooLarge.
 type TransferOptions struct {
-	// MaxBytes is for the contents of all files together. Default: 4 GiB.
+	// MaxBytes is the maximum size of the contents of all files together. Default: 4 GiB.
 	MaxBytes int64
-	// MaxEntries is for files, directories and symlinks. Default: 250,000.
+	// MaxEntries is the maximum number of files, directories and symlinks. Default: 250,000.
 	MaxEntries int64
-	// MaxDepth is how many names a path in the tree may have. Default: 100.
+	// MaxDepth is the maximum number of names in a path of the tree. Default: 100.
 	MaxDepth int
-	// MaxPath is how many bytes such a path, or the target of a symlink, may have. Default:
-	// 1024.
+	// MaxPath is the maximum length in bytes of such a path, and of the target of a symlink.
+	// Default: 1024.
 	MaxPath int
-	// Exclude leaves out what one of these patterns fits, with all that is below it: * and ?
-	// stop at "/", [a-z] is a class. A pattern without "/" is for the last name of a path
-	// ("node_modules"), one with it for the whole path in the tree ("build/*.o"). What is
-	// read from an archive is not looked at.
+	// Exclude is a list of patterns. Entries that one of them matches are left out, with
+	// everything below. * and ? match within a name, and [a-z] is a class. A pattern without
+	// a "/" matches the last name of a path ("node_modules"), one with a "/" the whole path in
+	// the tree ("build/*.o"). UploadTar does not apply it to the archive. Default: none.
 	Exclude []string
-	// Skip leaves out what is refused or cannot be read, and goes on: TransferResult.Skipped
-	// tells. Default: it is the error.
+	// Skip leaves out the entries that are refused or cannot be read, and goes on; see
+	// TransferResult.Skipped. Default: the first one is the error.
 	Skip bool
-	// Progress is told how far it is, at most ten times a second and at the end, by the
-	// goroutine that called.
+	// Progress is called with the progress, at most ten times a second and at the end, by the
+	// goroutine that called the transfer's method. Default: none.
 	Progress func(TransferProgress)
 }
 
@@ -41,22 +41,22 @@ type TransferOptions struct {
 type TransferProgress struct {
 	Bytes   int64  // of contents
 	Entries int64  // files, directories and symlinks
-	Name    string // the entry it is at, below the tree's root
+	Name    string // the current entry, below the tree's root
 }
 
 // TransferResult is what a transfer did.
 type TransferResult struct {
 	Bytes   int64 // of contents
 	Entries int64 // files, directories and symlinks, and the tree's root
-	// Skipped are the first 100 of SkippedCount entries that were left out, and why.
+	// Skipped says why entries were left out because of Skip: the first 100 of SkippedCount.
 	Skipped      []*Error
 	SkippedCount int
-	// Changed are the first 100 files that somebody wrote to while they were read, which are
-	// not what they were at any one time: what was appended is missing, and what was cut off
-	// is zeros.
+	// Changed lists the first 100 files that were written to while they were read. Their copy
+	// may mix old and new contents: appended bytes are missing, and truncated ones are zeros.
 	Changed []string
 }
 
+// maxListed is how many entries each list of a TransferResult has at most.
 const maxListed = 100
 
 // transfer is one upload or download.
@@ -67,9 +67,10 @@ type transfer struct {
 	opts          TransferOptions
 	result        TransferResult
 	at            TransferProgress
-	shown         time.Time
+	reported      time.Time // when Progress was last called
 }
 
+// newTransfer checks the options of a transfer and fills in their defaults.
 func (sb *Sandbox) newTransfer(ctx context.Context, op, local, remote string, opts *TransferOptions) (*transfer, error) {
 	t := &transfer{sb: sb, op: op, local: local, remote: remote, opts: orZero(opts)}
 	o := &t.opts
@@ -77,7 +78,7 @@ func (sb *Sandbox) newTransfer(ctx context.Context, op, local, remote string, op
 		return nil, t.localError(err)
 	}
 	if o.MaxBytes < 0 || o.MaxEntries < 0 || o.MaxDepth < 0 || o.MaxPath < 0 {
-		return nil, t.localError(invalid("a limit is negative"))
+		return nil, t.localError(invalid("MaxBytes, MaxEntries, MaxDepth or MaxPath is negative"))
 	}
 	if err := archive.CheckPatterns(o.Exclude); err != nil {
 		return nil, t.localError(err)
@@ -89,7 +90,7 @@ func (sb *Sandbox) newTransfer(ctx context.Context, op, local, remote string, op
 	return t, nil
 }
 
-// archiveOptions are the transfer's for the end that is on this host.
+// archiveOptions returns the transfer's options for the packer or unpacker on this host.
 func (t *transfer) archiveOptions(ctx context.Context) *archive.Options {
 	o := &archive.Options{
 		Limits:  archive.Limits{Bytes: t.opts.MaxBytes, Entries: t.opts.MaxEntries, Depth: t.opts.MaxDepth, Path: t.opts.MaxPath},
@@ -97,8 +98,8 @@ func (t *transfer) archiveOptions(ctx context.Context) *archive.Options {
 		Changed: t.recordChanged,
 		Step: func(name string, total archive.Total) error {
 			t.at = TransferProgress{Bytes: total.Bytes, Entries: total.Entries, Name: name}
-			if t.opts.Progress != nil && time.Since(t.shown) >= time.Second/10 {
-				t.shown = time.Now()
+			if t.opts.Progress != nil && time.Since(t.reported) >= time.Second/10 {
+				t.reported = time.Now()
 				t.opts.Progress(t.at)
 			}
 			return context.Cause(ctx)
@@ -113,7 +114,7 @@ func (t *transfer) archiveOptions(ctx context.Context) *archive.Options {
 	return o
 }
 
-// recordSkipped notes one of count entries that were left out.
+// recordSkipped records why an entry was left out. It adds count to the result's SkippedCount.
 func (t *transfer) recordSkipped(err *wire.Error, count int) {
 	t.result.SkippedCount += count
 	if len(t.result.Skipped) < maxListed {
@@ -121,13 +122,14 @@ func (t *transfer) recordSkipped(err *wire.Error, count int) {
 	}
 }
 
+// recordChanged records a file that was written to while it was read.
 func (t *transfer) recordChanged(name string) {
 	if len(t.result.Changed) < maxListed {
 		t.result.Changed = append(t.result.Changed, name)
 	}
 }
 
-// finish is the result of a transfer that succeeded.
+// finish reports the last progress and returns the result of a transfer that succeeded.
 func (t *transfer) finish(total archive.Total) *TransferResult {
 	t.result.Bytes, t.result.Entries = total.Bytes, total.Entries
 	if t.opts.Progress != nil {
@@ -136,7 +138,7 @@ func (t *transfer) finish(total archive.Total) *TransferResult {
 	return &t.result
 }
 
-// entryError is that of an entry, or of what name says.
+// entryError returns the error about an entry if err names one, else about name.
 func (t *transfer) entryError(name string, err error) *Error {
 	e := &Error{Op: t.op, Name: name, Err: err}
 	if own, ok := err.(*Error); ok {
@@ -155,10 +157,10 @@ func (t *transfer) entryError(name string, err error) *Error {
 	return e
 }
 
-// localError is what went wrong on the host.
+// localError returns the error for a failure on the host.
 func (t *transfer) localError(err error) error { return t.entryError(t.local, err) }
 
-// remoteError is what the sandbox says, or went wrong with it.
+// remoteError returns the error for a failure that the guest reports, or of the sandbox itself.
 func (t *transfer) remoteError(err error) error {
 	if _, known := errors.AsType[*wire.Error](err); known {
 		return t.entryError(t.remote, err)
@@ -166,7 +168,7 @@ func (t *transfer) remoteError(err error) error {
 	return t.sb.failure(t.op, t.remote, err)
 }
 
-// endCause returns why neither end could go on, or nil.
+// endCause returns the error if ctx or the sandbox has ended, or nil.
 func (t *transfer) endCause(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return t.localError(cause)
