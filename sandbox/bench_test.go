@@ -328,7 +328,7 @@ func bareRun(b *testing.B, cli string) (args []string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, arg := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+	for arg := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n") {
 		switch {
 		case strings.HasPrefix(arg, "--name=") || arg == "init":
 		case strings.HasPrefix(arg, "--entrypoint="):

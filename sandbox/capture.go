@@ -5,35 +5,36 @@ import (
 	"sync"
 )
 
-// DefaultCapture is how many bytes of a stream are kept where nobody reads it: the first
-// half of them and the last.
+// DefaultCapture is how many bytes of a captured stream are kept by default: half of them from
+// its beginning, and half from its end.
 const DefaultCapture = 100_000
 
 // capture keeps the head and the tail of a stream.
 type capture struct {
-	limit int
+	maxBytes int
 
 	mu    sync.Mutex
-	head  []byte // the first half of limit
-	tail  []byte // a ring over the other half, once it is full
-	start int    // of the oldest byte of a full ring
+	head  []byte // the first bytes, up to half of maxBytes
+	tail  []byte // the last bytes, up to the other half; a ring once it is full
+	start int    // index of the ring's oldest byte
 	total int64
 }
 
-func newCapture(limit int) *capture { return &capture{limit: limit} }
+func newCapture(maxBytes int) *capture { return &capture{maxBytes: maxBytes} }
 
-// write never blocks: it is called by the channel's read loop.
+// write takes the next bytes of the stream. It must not block, because the channel's read
+// loop calls it and would hold up every other call of the sandbox.
 func (c *capture) write(p []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.total += int64(len(p))
-	if n := min(len(p), c.limit/2-len(c.head)); n > 0 {
+	if n := min(len(p), c.maxBytes/2-len(c.head)); n > 0 {
 		c.head = append(c.head, p[:n]...)
 		p = p[n:]
 	}
-	size := c.limit - c.limit/2
+	size := c.maxBytes - c.maxBytes/2
 	if len(p) >= size {
-		// Only its end can stay.
+		// Only the end of p fits.
 		c.tail = append(c.tail[:0], p[len(p)-size:]...)
 		c.start = 0
 		return
@@ -49,8 +50,8 @@ func (c *capture) write(p []byte) {
 	}
 }
 
-// bytes returns what was kept, with a line that says how much is missing between head
-// and tail, and that number.
+// bytes returns the bytes that were kept. If some were dropped, a line between head and tail
+// says how many.
 func (c *capture) bytes() (kept []byte, dropped int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

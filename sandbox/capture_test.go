@@ -13,12 +13,12 @@ func TestCapture(t *testing.T) {
 	is := is.New(t)
 	random := rand.New(rand.NewSource(1))
 	for range 2000 {
-		limit, total := random.Intn(20), random.Intn(60)
+		maxBytes, total := random.Intn(20), random.Intn(60)
 		all := make([]byte, total)
 		for i := range all {
 			all[i] = byte('a' + i%26)
 		}
-		c := newCapture(limit)
+		c := newCapture(maxBytes)
 		for rest := all; len(rest) > 0; {
 			n := 1 + random.Intn(len(rest))
 			c.write(rest[:n])
@@ -26,11 +26,11 @@ func TestCapture(t *testing.T) {
 		}
 		got, dropped := c.bytes()
 		want := string(all)
-		if total > limit {
-			head, tail := limit/2, limit-limit/2
-			want = fmt.Sprintf("%s\n[... %d bytes dropped ...]\n%s", all[:head], total-limit, all[total-tail:])
+		if total > maxBytes {
+			head, tail := maxBytes/2, maxBytes-maxBytes/2
+			want = fmt.Sprintf("%s\n[... %d bytes dropped ...]\n%s", all[:head], total-maxBytes, all[total-tail:])
 		}
 		is.Equal(string(got), want)
-		is.Equal(dropped, int64(max(total-limit, 0)))
+		is.Equal(dropped, int64(max(total-maxBytes, 0)))
 	}
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,83 +21,88 @@ import (
 // DefaultGrace is how long a command has between SIGTERM and SIGKILL.
 const DefaultGrace = 2 * time.Second
 
-// overdue is how long after the ladder's end the guest may take to say how it went,
-// before the sandbox itself is ended.
-const overdue = 10 * time.Second
+// answerTimeout is how long the guest may take to report the end of a command once the
+// command has been sent SIGKILL. After that the sandbox itself is ended.
+const answerTimeout = 10 * time.Second
 
-// Command is a program to run in a sandbox, in the shape of exec.Cmd. Set its fields,
-// then call Run, or Start and Wait. It is used once.
+// Command is a program to run in a sandbox, in the shape of exec.Cmd. Set its fields, then
+// call Run, or Start and Wait. It can be used once.
 type Command struct {
 	// Args are the program and its arguments. A program without a slash is looked up in
 	// the PATH that it will have. Nothing is quoted or expanded.
 	Args []string
-	// Env is added to the sandbox's environment, as KEY=VALUE; the last of a key wins.
+	// Env is added to the sandbox's environment, as KEY=VALUE. The last entry of a key wins.
 	Env []string
 	// Dir is where it starts; a relative one is below the work dir. Default: the work dir.
 	Dir string
 	// User runs it as another user: "uid", "uid:gid" or a name that the image knows, and
 	// one of Options.Users. Default: the sandbox's user.
 	User string
-	// Stdin is read until its end or the command's. A Read that blocks does not hold Wait
-	// up; it is left behind to return. A Read error is the end for the command, and Wait
-	// returns it where it came before the command's end. Default: empty.
+	// Stdin is read until its end or the command's end. A Read that blocks does not delay
+	// Wait: its goroutine stays until the Read returns. A Read error closes the command's
+	// stdin; Wait returns it if it came before the command's end. Default: empty.
 	Stdin io.Reader
-	// Stdout and Stderr take what it writes, as it comes; a slow writer slows the
-	// command. Where they are the same the bytes arrive in the order they were written.
-	// Default: captured in the Result.
+	// Stdout and Stderr receive the output as it comes; a slow writer slows the command. If
+	// they are the same writer, the bytes arrive in the order they were written. Default: the
+	// output is captured in the Result.
 	Stdout, Stderr io.Writer
-	// Capture is how many bytes of a captured stream are kept. Default: DefaultCapture.
+	// Capture is how many bytes of each captured stream are kept. Default: DefaultCapture.
 	Capture int
-	// Terminal gives it a pseudo-terminal of that size in place of three pipes. All that it
-	// writes then comes on Stdout, and the end of Stdin is a Ctrl-D. TERM is
-	// "xterm-256color" unless Env says otherwise. Default: none.
+	// Terminal gives it a pseudo-terminal of that size in place of three pipes. All output
+	// then comes on Stdout, and the end of Stdin is a Ctrl-D. TERM is "xterm-256color" unless
+	// Env sets it. Default: none.
 	Terminal *Size
-	// Ulimits are resource limits of its processes by name, such as "cpu" (seconds),
-	// "fsize" and "as" (bytes), "nofile". They can only be lower than those of the
-	// sandbox. It then takes some 3 ms longer to start.
+	// Ulimits are resource limits of its processes by name, such as "cpu" (seconds), "fsize"
+	// and "as" (bytes), or "nofile". They can only be lower than those of the sandbox. With
+	// them the command takes about 3 ms longer to start. Default: none.
 	Ulimits map[string]engine.Ulimit
-	// MaxOutput is how many bytes it may write to stdout and stderr together; more than
-	// that ends it with OutputLimit, as a Timeout does. Default: no limit.
+	// MaxOutput is how many bytes it may write to stdout and stderr together. A command that
+	// writes more is ended as by its Timeout, with the Outcome OutputLimit. Default: no limit.
 	MaxOutput int64
-	// Timeout ends it and all processes that came of it, whatever session or parent they
-	// have by now: SIGTERM, Grace, SIGKILL. Default: none but that of the context.
+	// Timeout ends it and all processes that came of it, whatever session or parent they have
+	// by then: SIGTERM and, after Grace, SIGKILL. Default: none beside the context's deadline.
 	Timeout time.Duration
-	// Grace is the time between the two signals; a negative one leaves SIGTERM out.
+	// Grace is the time between the two signals. If it is negative, SIGTERM is left out.
 	// Default: DefaultGrace.
 	Grace time.Duration
 
-	label    string // in messages, in place of Args
-	control  bool   // it has a control socket as descriptor 3, see call.Control
-	join     bool   // stderr goes where stdout goes
-	pipes    [3]*pipe
-	sb       *Sandbox
-	ctx      context.Context // of Start, for the cause when it ends
-	call     *channel.Call
-	out, err *capture
-	copies   sync.WaitGroup
-	gaveUp   atomic.Bool // the guest did not end it in time
-	wait     func() (*Result, error)
+	label          string // in messages, in place of Args
+	control        bool   // it has a control socket as descriptor 3: see channel.Call.Control
+	join           bool   // stderr goes where stdout goes
+	pipes          [3]*pipe
+	sb             *Sandbox
+	ctx            context.Context // that Start was given, for its cause
+	call           *channel.Call
+	stdout, stderr *capture
+	copies         sync.WaitGroup
+	gaveUp         atomic.Bool // the sandbox was ended because the guest did not answer
+	wait           func() (*Result, error)
 
 	mu      sync.Mutex
 	copyErr error    // of the first writer that failed
 	readErr error    // of Stdin
-	release []func() // what to let go of at the end
+	release []func() // called at the end, to stop timers
 }
+
+var (
+	errNotStarted = invalid("the command was not started: call Start first")
+	errStarted    = invalid("the command was started before: make another")
+)
 
 // Command returns the command for a program and its arguments.
 func (sb *Sandbox) Command(name string, args ...string) *Command {
 	return &Command{sb: sb, Args: append([]string{name}, args...)}
 }
 
-// Exec runs a shell command with the image's /bin/sh and returns what it left. For
-// anything but a line of shell, use Command.
+// Exec runs a shell command with the image's /bin/sh, waits for it and returns its result. Use
+// Command for a program with arguments, limits, input or streams.
 func (sb *Sandbox) Exec(ctx context.Context, command string) (*Result, error) {
 	return sb.Command("/bin/sh", "-c", command).Run(ctx)
 }
 
-// Run starts the command and waits for it. The error is nil however the command ended
-// by itself or by its Timeout; it is not when it could not be started, when ctx ended, or
-// when the sandbox was lost: see Wait.
+// Run starts the command and waits for it. A command that fails, is killed by a signal or
+// reaches its Timeout is a result without an error. The error is set if the command could not
+// be started, if ctx ended, or if the sandbox was lost: see Wait.
 func (c *Command) Run(ctx context.Context) (*Result, error) {
 	if err := c.Start(ctx); err != nil {
 		return nil, err
@@ -104,8 +110,8 @@ func (c *Command) Run(ctx context.Context) (*Result, error) {
 	return c.Wait()
 }
 
-// Start starts the command and returns when that has been asked for; a program that
-// cannot be started is an error of Wait. When ctx ends, the command is ended as by its
+// Start asks the guest to start the command and does not wait for the answer: if the program
+// cannot be started, Wait returns the error. When ctx ends, the command is ended as by its
 // Timeout.
 func (c *Command) Start(ctx context.Context) error {
 	if err := c.start(ctx); err != nil {
@@ -119,24 +125,22 @@ func (c *Command) start(ctx context.Context) error {
 		return err
 	}
 	if c.call != nil {
-		return errors.New("the command was started before: make another")
+		return errStarted
 	}
 	x, err := c.request()
 	if err != nil {
 		return invalid("%w", err)
 	}
 	r := &channel.Request{Op: wire.OpExec, Args: x}
-	limit := c.Capture
-	if limit == 0 {
-		limit = DefaultCapture
-	}
+	size := cmp.Or(c.Capture, DefaultCapture)
+	// A capture is written by the channel's read loop and never blocks it.
 	if c.Stdout == nil && c.pipes[1] == nil {
-		c.out = newCapture(limit)
-		r.Stdout = c.out.write
+		c.stdout = newCapture(size)
+		r.Stdout = c.stdout.write
 	}
 	if c.Stderr == nil && c.pipes[2] == nil {
-		c.err = newCapture(limit)
-		r.Stderr = c.err.write
+		c.stderr = newCapture(size)
+		r.Stderr = c.stderr.write
 	}
 	ch, err := c.sb.channelOf(ctx, c.User)
 	if err != nil {
@@ -166,7 +170,7 @@ func (c *Command) start(ctx context.Context) error {
 		c.atEnd(func() { stop() })
 	}
 	if c.Timeout > 0 {
-		c.expect(c.Timeout)
+		c.startWatchdog(c.Timeout)
 	}
 	return nil
 }
@@ -219,38 +223,32 @@ func (c *Command) request() (*wire.Exec, error) {
 }
 
 func (c *Command) grace() time.Duration {
-	switch {
-	case c.Grace == 0:
-		return DefaultGrace
-	case c.Grace < 0:
-		return 0
-	}
-	return c.Grace
+	return max(cmp.Or(c.Grace, DefaultGrace), 0)
 }
 
-// name is the command for messages.
+// name returns the command for messages.
 func (c *Command) name() string {
-	const longest = 200
+	const maxName = 200
 	if c.label != "" {
 		return c.label
 	}
 	text := fmt.Sprintf("%q", c.Args)
-	if len(text) > longest {
-		text = text[:longest] + "..."
+	if len(text) > maxName {
+		text = text[:maxName] + "..."
 	}
 	return text
 }
 
-// feed writes stdin. It has no owner that waits: a Read of somebody's terminal may
-// never return. After the command's end the stream refuses the bytes.
+// feed writes stdin. Nobody waits for its goroutine, because a Read of a terminal may never
+// return. After the command's end the stream refuses the bytes.
 func (c *Command) feed() {
 	stream := &errWriter{w: c.call.Stream}
 	_, err := io.Copy(stream, c.Stdin)
 	if stream.err != nil {
-		return // nobody takes more, and what ended that is told by the result
+		return // the command or the channel has ended: the result says why
 	}
 	if err != nil {
-		// Noted before the command can see the end, and end by it.
+		// Recorded before the command sees the end of its stdin, which may end it.
 		c.mu.Lock()
 		c.readErr = fmt.Errorf("stdin: %w", err)
 		c.mu.Unlock()
@@ -261,7 +259,7 @@ func (c *Command) feed() {
 func (c *Command) copy(w io.Writer, s *wire.Stream) {
 	c.copies.Go(func() {
 		if _, err := s.WriteTo(w); err != nil {
-			// The command goes on, and what it still writes is dropped.
+			// The command goes on; its further output is dropped.
 			s.CloseRead()
 			c.mu.Lock()
 			defer c.mu.Unlock()
@@ -272,27 +270,28 @@ func (c *Command) copy(w io.Writer, s *wire.Stream) {
 	})
 }
 
-// cancel climbs the ladder, or ends the command at once.
+// cancel ends the command with SIGTERM and, after its grace, SIGKILL; now means SIGKILL at
+// once.
 func (c *Command) cancel(now bool) {
 	c.call.Cancel(now)
-	c.expect(0)
+	c.startWatchdog(0)
 }
 
-// expect ends the sandbox when the command is not over within d, its grace and the
-// guest's own time to answer.
-func (c *Command) expect(d time.Duration) {
-	patience := d + c.grace() + overdue
-	if patience < d {
-		return // longer than time goes on
+// startWatchdog ends the sandbox if the command has not ended within d, its grace and
+// answerTimeout together.
+func (c *Command) startWatchdog(d time.Duration) {
+	total := d + c.grace() + answerTimeout
+	if total < d {
+		return // an overflow: no timer is that long
 	}
-	t := time.AfterFunc(patience, func() {
+	t := time.AfterFunc(total, func() {
 		select {
 		case <-c.call.Done():
 			return
 		default:
 		}
-		if c.sb.frozen(c.grace() + overdue) {
-			c.expect(0) // it had no time to end it
+		if c.sb.frozen(c.grace() + answerTimeout) {
+			c.startWatchdog(0) // a frozen guest could not end the command
 			return
 		}
 		c.gaveUp.Store(true)
@@ -301,25 +300,26 @@ func (c *Command) expect(d time.Duration) {
 	c.atEnd(func() { t.Stop() })
 }
 
+// atEnd has Wait call f once the command has ended.
 func (c *Command) atEnd(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.release = append(c.release, f)
 }
 
-// Signal sends a signal to the command's process group, which is itself and the children
-// that have not left it. A command that has ended gets none, which is no error.
+// Signal sends a signal to the command's process group: the command and those of its children
+// that have not left the group. If the command has ended, Signal does nothing and returns nil.
 func (c *Command) Signal(s Signal) error {
-	if s <= 0 || s > 64 {
-		return failure("signal", c.name(), invalid("there is no signal %d: write 1 to 64", int(s)))
+	if err := s.check(); err != nil {
+		return failure("signal", c.name(), err)
 	}
-	return c.tell("signal", wire.Signal{Number: int(s)})
+	return c.sendSignal("signal", wire.Signal{Number: int(s)})
 }
 
-// tell sends a message to a command that has been started.
-func (c *Command) tell(op string, m wire.Signal) error {
+// sendSignal sends a signal, or the size of a terminal, to a command that has been started.
+func (c *Command) sendSignal(op string, m wire.Signal) error {
 	if c.call == nil {
-		return &Error{Op: op, Name: c.name(), Err: errors.New("the command was not started")}
+		return failure(op, c.name(), errNotStarted)
 	}
 	return c.sb.failure(op, c.name(), c.call.Signal(m))
 }
@@ -328,31 +328,31 @@ func (c *Command) tell(op string, m wire.Signal) error {
 // returns Canceled.
 func (c *Command) Kill() error {
 	if c.call == nil {
-		return &Error{Op: "kill", Name: c.name(), Err: errors.New("the command was not started")}
+		return failure("kill", c.name(), errNotStarted)
 	}
 	c.cancel(true)
 	return nil
 }
 
-// Wait waits until the command has ended and its output has been taken, and may be
-// called any number of times. Beside a result the error is
-//   - the cause of the context, where that ended the command (TimedOut for a deadline,
-//     else Canceled);
-//   - that of a writer which failed, and that of Stdin;
-//   - ErrLost or ErrClosed, where the sandbox ended under it (Lost). What had come of its
-//     output is in the result.
+// Wait waits until the command has ended and its output has been written. It may be called any
+// number of times. The result comes with an error in these cases:
+//   - the context ended the command: the error is the context's cause, and the Outcome is
+//     TimedOut for a deadline and Canceled otherwise;
+//   - Stdin or a writer failed: the error is theirs;
+//   - the sandbox ended under the command: the error is ErrLost, ErrClosed or ErrEngine, and
+//     the result has the output until then.
 //
-// There is no result where the command could not be started.
+// If the command could not be started, there is an error and no result.
 func (c *Command) Wait() (*Result, error) {
 	if c.wait == nil {
-		return nil, &Error{Op: "wait", Name: c.name(), Err: errors.New("the command was not started")}
+		return nil, failure("wait", c.name(), errNotStarted)
 	}
 	return c.wait()
 }
 
 func (c *Command) waitOnce() (*Result, error) {
 	var x wire.Exited
-	err := c.call.Result(context.Background(), &x) // what ctx ends has a result
+	err := c.call.Result(context.Background(), &x) // a command that ctx ended has a result too
 	c.copies.Wait()
 	c.mu.Lock()
 	release, own := c.release, errors.Join(c.copyErr, c.readErr)
@@ -360,19 +360,18 @@ func (c *Command) waitOnce() (*Result, error) {
 	for _, f := range release {
 		f()
 	}
-	var refused *wire.Error
-	if errors.As(err, &refused) {
+	if _, refused := errors.AsType[*wire.Error](err); refused {
 		if cause := context.Cause(c.ctx); cause != nil {
 			err = cause
 		}
 		return nil, c.sb.failure("exec", c.name(), err)
 	}
 	r := &Result{}
-	if c.out != nil {
-		r.Stdout, r.StdoutDropped = c.out.bytes()
+	if c.stdout != nil {
+		r.Stdout, r.StdoutDropped = c.stdout.bytes()
 	}
-	if c.err != nil {
-		r.Stderr, r.StderrDropped = c.err.bytes()
+	if c.stderr != nil {
+		r.Stderr, r.StderrDropped = c.stderr.bytes()
 	}
 	if err != nil {
 		r.Outcome, r.ExitCode, r.Rung = Lost, -1, RungNone
@@ -393,13 +392,14 @@ func (c *Command) waitOnce() (*Result, error) {
 		return r, c.sb.failure("exec", c.name(), cause)
 	}
 	if own != nil {
-		// These are the caller's: an io.ErrUnexpectedEOF of theirs says nothing of the sandbox.
+		// Errors of the caller's reader and writers: if one is io.ErrUnexpectedEOF, the sandbox is
+		// not lost.
 		return r, &Error{Op: "exec", Name: c.name(), Err: own}
 	}
 	return r, nil
 }
 
-// sameWriter compares as os/exec does: writers of a type that cannot be compared differ.
+// sameWriter compares writers as os/exec does: if their types cannot be compared, they differ.
 func sameWriter(a, b io.Writer) (same bool) {
 	defer func() { _ = recover() }()
 	return a == b

@@ -266,8 +266,7 @@ func TestCommandEnds(t *testing.T) {
 		r, err := cmd.Wait()
 		// Killed before it ran, it was never started.
 		if err != nil {
-			var e *sandbox.Error
-			is.True(errors.As(err, &e) && e.Code == sandbox.CodeAborted)
+			is.Equal(codeOf(err), sandbox.CodeAborted)
 		} else {
 			is.Equal(r.Outcome, sandbox.Canceled)
 		}
@@ -310,9 +309,7 @@ func TestCommandRefused(t *testing.T) {
 			is := is.New(t)
 			r, err := test.cmd.Run(ctx)
 			is.True(r == nil) // nothing ran
-			var e *sandbox.Error
-			is.True(errors.As(err, &e))
-			is.Equal(e.Code, test.code)
+			is.Equal(codeOf(err), test.code)
 			if !strings.HasPrefix(test.name, "too long") {
 				is.Equal(err.Error(), test.text)
 			}
@@ -395,7 +392,7 @@ func TestBackPressure(t *testing.T) {
 		return info.Size() / 2 << 16
 	}
 	// still waits until no more is written, and returns how much was.
-	still := func(most int64) (n int64) {
+	still := func(maxCount int64) (n int64) {
 		for last, same := int64(-1), 0; same < 10; time.Sleep(30 * time.Millisecond) {
 			n = written()
 			if n == last && n > 0 {
@@ -403,7 +400,7 @@ func TestBackPressure(t *testing.T) {
 			} else {
 				last, same = n, 0
 			}
-			is.True(n < most) // it does not go on for ever
+			is.True(n < maxCount) // it does not go on for ever
 		}
 		return n
 	}
@@ -534,8 +531,8 @@ func TestStdinFails(t *testing.T) {
 			cmd.Stdin = io.MultiReader(strings.NewReader("part"), iotest.ErrReader(why))
 			r, err := cmd.Run(ctx)
 			is.True(errors.Is(err, why))
-			var e *sandbox.Error
-			is.True(errors.As(err, &e))
+			e, ok := errors.AsType[*sandbox.Error](err)
+			is.True(ok)
 			is.Equal(e.Op, "exec")
 			is.Equal(r.Outcome, sandbox.Exited) // it has seen the end
 			is.Equal(string(r.Stdout), "part")
@@ -614,8 +611,8 @@ func TestBadInput(t *testing.T) {
 			is := is.New(t)
 			r, err := test.cmd.Run(ctx)
 			is.True(r == nil)
-			var e *sandbox.Error
-			is.True(errors.As(err, &e))
+			e, ok := errors.AsType[*sandbox.Error](err)
+			is.True(ok)
 			is.Equal(e.Op, "exec")
 			is.Equal(e.Code, test.code)
 			is.True(test.is == nil || errors.Is(err, test.is))

@@ -13,16 +13,16 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/owned"
 )
 
-// guestPIDs is the room above Options.PIDs for the guest: half for the threads that it
-// has, half for starting commands while others have used up theirs.
+// guestPIDs is what the guest may use above Options.PIDs: half of it for its threads, half to
+// start commands when other commands have used up theirs.
 const guestPIDs = 32
 
-// container describes the container of a sandbox. Flags common to all sandboxes are in
-// harden.go of package engine.
+// container describes the container of a sandbox. The flags that all sandboxes have are in
+// package engine (harden.go).
 func (c *config) container(ref string, id identity.Identity, info engine.Info) *engine.Container {
 	cpus := cmp.Or(c.CPUs, DefaultCPUs)
 	if info.CPUs > 0 {
-		// More than there are is an error to the engine.
+		// The engine refuses more than it has.
 		cpus = min(cpus, float64(info.CPUs))
 	}
 	spec := &engine.Container{
@@ -51,8 +51,8 @@ func (c *config) container(ref string, id identity.Identity, info engine.Info) *
 		spec.Args = append(spec.Args, c.Lease.String())
 		spec.Labels[engine.LabelLease] = c.Lease.String()
 	}
-	// tmpfs pages count against the memory limit. All sizes together leave a quarter of it
-	// to the processes, so a full disk is an error of the write and no process's death.
+	// tmpfs pages count against the memory limit. Together the sizes leave a quarter of it to
+	// the processes, so that a full tmpfs fails the write and does not kill a process.
 	own := engine.Tmpfs{Private: id.UID >= 0, UID: id.UID, GID: id.GID}
 	tmpfs := func(target string, size int64, t engine.Tmpfs) {
 		mounted := slices.ContainsFunc(c.Mounts, func(m Mount) bool { return path.Clean(m.Target) == target })
@@ -74,24 +74,25 @@ func (c *config) container(ref string, id identity.Identity, info engine.Info) *
 	return spec
 }
 
-// processes bounds the processes and threads of the sandbox's user, or is 0. Nobody else on
-// the host has a uid of its own, so that uid's quota is the sandbox's: jobs get no more than
-// PIDs of it, with those that the guest has.
-func (c *config) processes(id identity.Identity) int64 {
+// maxProcesses returns the limit on processes and threads of the sandbox's user, or 0 for
+// none. It is set only if no other process on the host has the uid: then the kernel's limit
+// for the uid bounds this sandbox alone. It counts the guest's threads.
+func (c *config) maxProcesses(id identity.Identity) int64 {
 	if !id.Own {
 		return 0
 	}
 	return c.PIDs + guestPIDs/2
 }
 
-// identify decides who runs in a sandbox of this configuration, and claims a uid for it if
-// the table in the package documentation says so. volume is the user that a mounted volume
-// was made for, or nil. Release the claim, which may be nil, when the sandbox ends.
+// identify decides which user runs in a sandbox of this configuration, by the table in the
+// package documentation, and claims a uid if the table says so. volume is the user that a
+// mounted volume was made for, or nil. The caller releases the claim, which may be nil, when
+// the sandbox ends.
 func (c *config) identify(info engine.Info, volume *identity.Owner) (identity.Identity, *identity.Claim, error) {
 	dir := c.mountedWorkDir()
 	owner := (*identity.Owner)(nil)
 	if dir != "" {
-		// Two sandboxes that are opened at once find the same owner.
+		// So that two sandboxes that open at once see the same owner.
 		unlock, err := identity.LockDir(dir)
 		if err != nil {
 			return identity.Identity{}, nil, err
@@ -118,7 +119,7 @@ func (c *config) identify(info engine.Info, volume *identity.Owner) (identity.Id
 }
 
 // mountedWorkDir returns the host directory that is mounted at the work dir for writing, or
-// "".
+// "" if there is none.
 func (c *config) mountedWorkDir() string {
 	for _, m := range c.Mounts {
 		if m.Target == c.WorkDir && !m.ReadOnly && !m.IsVolume() {
@@ -128,8 +129,8 @@ func (c *config) mountedWorkDir() string {
 	return ""
 }
 
-// giveWorkDir gives an empty work dir that root owns to the user of the sandbox, once: from
-// then on its owner says who runs there. One with files in it is left as it is.
+// giveWorkDir changes the owner of an empty work dir from root to the sandbox's user. The next
+// sandbox with this directory then runs as its owner. A directory with files is left as it is.
 func giveWorkDir(dir string, id identity.Identity) error {
 	if dir == "" || os.Getuid() != 0 || id.UID <= 0 {
 		return nil

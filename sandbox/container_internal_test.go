@@ -38,6 +38,6 @@ func TestContainer(t *testing.T) {
 		Tmpfs: []engine.Tmpfs{{Target: "/tmp", Size: 128 << 20}, // a volume is home
 			tmpfs("/cache", 4096, false), tmpfs("/work", 384<<20, false), tmpfs("/.drydock/run", 1<<20, true)},
 	})
-	is.Equal(c.processes(identity.Identity{UID: 7}), int64(0))                       // shared with others of that uid
-	is.Equal(c.processes(identity.Identity{UID: 200001, Own: true}), int64(1024+16)) // of its own
+	is.Equal(c.maxProcesses(identity.Identity{UID: 7}), int64(0))                       // shared with others of that uid
+	is.Equal(c.maxProcesses(identity.Identity{UID: 200001, Own: true}), int64(1024+16)) // of its own
 }

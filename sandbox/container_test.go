@@ -121,8 +121,7 @@ func TestLimitsAtTheirEnds(t *testing.T) {
 	for _, dir := range []string{".", "/home/sandbox", "/tmp"} {
 		for i := range 64 {
 			_, err := sb.WriteFile(ctx, fmt.Sprintf("%s/f%d", dir, i), block, nil)
-			var e *sandbox.Error
-			if errors.As(err, &e) {
+			if e, ok := errors.AsType[*sandbox.Error](err); ok {
 				is.Equal(e.Code, sandbox.CodeNoSpace)
 				full++
 				break

@@ -20,23 +20,23 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// Dial connects to a server in the sandbox, through the channel: it takes no published
-// port, and works without a network. It has the shape of net.Dialer.DialContext, so that
-// clients of databases and of gRPC can be given it.
+// Dial connects to a server in the sandbox through the channel. It needs no published port
+// and no network. It has the shape of net.Dialer.DialContext, so clients of databases and of
+// gRPC can use it.
 //
-// The network is "tcp", "tcp4" or "tcp6", with the address host:port, where the host is
-// empty, "localhost", or an IP address that is loopback or unspecified; "localhost" tries
-// 127.0.0.1 and then ::1. Or it is "unix", with the path of a socket, a relative one below
-// the work dir, or an abstract name as "@name". Any other address is an error: Dial reaches
-// the sandbox itself and nothing beyond.
+// For the networks "tcp", "tcp4" and "tcp6" the address is host:port. The host is empty,
+// "localhost", or an IP address that is loopback or unspecified; an empty host is "localhost",
+// which tries 127.0.0.1 and then ::1. For the network "unix" the address is the path of a
+// socket, relative to the work dir, or an abstract name such as "@name". Any other address is
+// an error: Dial reaches the sandbox itself and nothing beyond.
 //
-// A port that nobody listens on is an error of Code "refused", which is also
-// syscall.ECONNREFUSED. ctx bounds the connecting only.
+// If no server listens on the port, the error has CodeRefused and is syscall.ECONNREFUSED.
+// ctx bounds the connecting only.
 //
-// The connection ends as one of TCP does: what was written before Close still arrives, and a
-// reset by the server is an error of Read that is syscall.ECONNRESET. It has the
-// method CloseWrite() error, as *net.TCPConn has. An open one keeps the sandbox in use,
-// see Idle. Where the sandbox ends, reads and writes fail with ErrClosed or ErrLost.
+// The connection ends as one of TCP does: bytes that were written before Close still arrive,
+// and after a reset by the server Read returns syscall.ECONNRESET. Like *net.TCPConn, it has
+// the method CloseWrite() error. An open connection counts as an operation for Idle. If the
+// sandbox ends, reads and writes fail with ErrClosed or ErrLost.
 func (sb *Sandbox) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	t, err := parseTarget(network, address)
 	if err != nil {
@@ -49,10 +49,9 @@ func (sb *Sandbox) Dial(ctx context.Context, network, address string) (net.Conn,
 	return c, nil
 }
 
-// WaitPort returns when a server in the sandbox takes a connection at a port of the
-// loopback interface, which is closed at once. The guest tries every 5 to 100 ms until ctx
-// ends, whose cause is then the error. A port that never opens is no other error: give ctx
-// a deadline.
+// WaitPort waits until a server in the sandbox accepts a connection on a port of the loopback
+// interface, and closes that connection. The guest tries every 5 to 100 ms until ctx ends;
+// then the error is its cause. Give ctx a deadline: WaitPort does not give up by itself.
 func (sb *Sandbox) WaitPort(ctx context.Context, port int) error {
 	name := strconv.Itoa(port)
 	t, err := parseTarget("tcp", "localhost:"+name)
@@ -64,32 +63,32 @@ func (sb *Sandbox) WaitPort(ctx context.Context, port int) error {
 	return sb.failure("wait for port", name, sb.do(ctx, wire.OpDial, m, nil))
 }
 
-// transportIdle is how long a Transport keeps a connection that nobody uses: no longer,
-// because it keeps the sandbox in use.
+// transportIdle is how long a Transport keeps an unused connection. It is short, because an
+// open connection keeps the sandbox from being Idle.
 const transportIdle = 30 * time.Second
 
-// Transport returns a way for an http.Client to reach servers in the sandbox, by http or
-// https. The host of a URL must be localhost or an IP address as for Dial; its port counts.
-// For https, TLSClientConfig says which certificate to trust.
+// Transport returns a transport with which an http.Client reaches servers in the sandbox, by
+// http or https. The host and port of a URL are as for Dial. For https, set TLSClientConfig to
+// trust the server's certificate.
 //
-// Each call makes one, with idle connections of its own that are kept for 30 s: make one
-// and keep it. It never uses a proxy, and ends with the sandbox.
+// Each call returns a new transport with idle connections of its own, kept for 30 s: call it
+// once and share the transport. It never uses a proxy, and ends with the sandbox.
 func (sb *Sandbox) Transport() *http.Transport {
 	return &http.Transport{
 		DialContext:         sb.Dial,
-		ForceAttemptHTTP2:   true, // it would not be tried with a DialContext
+		ForceAttemptHTTP2:   true, // with a DialContext net/http does not try HTTP/2 otherwise
 		MaxIdleConnsPerHost: 64,
 		IdleConnTimeout:     transportIdle,
 		TLSHandshakeTimeout: 10 * time.Second,
 	}
 }
 
-// target is what to connect to inside.
+// target is a server inside to connect to.
 type target struct {
 	network string
 	addrs   []netip.Addr
 	port    uint16
-	path    string // of a unix socket
+	path    string // of a unix socket; addrs and port are not set then
 }
 
 var (
@@ -97,6 +96,7 @@ var (
 	loopback6 = netip.IPv6Loopback()
 )
 
+// parseTarget checks the arguments of Dial.
 func parseTarget(network, address string) (*target, error) {
 	t := &target{network: network}
 	switch network {
@@ -156,8 +156,8 @@ func (t *target) message() *wire.Dial {
 	return m
 }
 
-// ends are the addresses of a connection.
-func (t *target) ends(d wire.Dialed) (local, remote net.Addr, err error) {
+// connAddrs returns the addresses of a connection to the target.
+func (t *target) connAddrs(d wire.Dialed) (local, remote net.Addr, err error) {
 	if t.path != "" {
 		return &net.UnixAddr{Net: "unix"}, &net.UnixAddr{Name: t.path, Net: "unix"}, nil
 	}
@@ -174,7 +174,8 @@ func (t *target) ends(d wire.Dialed) (local, remote net.Addr, err error) {
 	return tcp(own, d.Port), tcp(ip, t.port), nil
 }
 
-func (sb *Sandbox) dial(ctx context.Context, t *target) (*dialed, error) {
+// dial connects to a target and waits until the connection stands.
+func (sb *Sandbox) dial(ctx context.Context, t *target) (*dialedConn, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
@@ -192,19 +193,19 @@ func (sb *Sandbox) dial(ctx context.Context, t *target) (*dialed, error) {
 	if !stop() {
 		return nil, context.Cause(ctx)
 	}
-	c := &dialed{sb: sb, call: call, network: t.network}
+	c := &dialedConn{sb: sb, call: call, network: t.network}
 	switch {
 	case err == nil:
-		c.local, c.remote, err = t.ends(wire.DecodeDialed(first))
+		c.local, c.remote, err = t.connAddrs(wire.DecodeDialed(first))
 	case call.Stream.Ended():
 		err = &wire.ProtocolError{Reason: "a connection that ended before it was there"}
 	case err == io.EOF, err == io.ErrUnexpectedEOF:
-		// The reply is there, or the channel's end.
+		// The call has a reply, or the channel has ended.
 		if err = call.Result(ctx, nil); err == nil {
 			err = &wire.ProtocolError{Reason: "no connection, and no error"}
 		}
 	}
-	if violation := (*wire.ProtocolError)(nil); errors.As(err, &violation) {
+	if _, violation := errors.AsType[*wire.ProtocolError](err); violation {
 		sb.ch.Fail(err)
 	}
 	if err != nil {
@@ -213,29 +214,29 @@ func (sb *Sandbox) dial(ctx context.Context, t *target) (*dialed, error) {
 	return c, nil
 }
 
-// dialed is a connection to a server inside.
-type dialed struct {
+// dialedConn is a connection to a server inside.
+type dialedConn struct {
 	sb            *Sandbox
 	call          *channel.Call
 	network       string
 	local, remote net.Addr
 
-	reading, writing sync.Mutex // a stream has one reader and one writer at a time
+	reading, writing sync.Mutex // a stream takes one reader and one writer at a time
 	closed           atomic.Bool
 }
 
-func (c *dialed) Read(p []byte) (int, error) {
+func (c *dialedConn) Read(p []byte) (int, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
 	n, err := c.call.Stream.Read(p)
 	switch {
 	case c.closed.Load():
-		// Also where there is something: an answer to the end that Close has sent.
+		// Bytes that have come since Close are dropped: they answer the end that Close sent.
 		return 0, c.failure("read", net.ErrClosed)
 	case err == io.EOF && c.call.Stream.Ended():
 		return n, io.EOF
 	case err == io.EOF:
-		// Without the server's last byte it is the call that has ended.
+		// The server did not end the stream: the call itself has ended.
 		if err = c.call.Result(context.Background(), nil); err == nil {
 			err = syscall.ECONNRESET
 		}
@@ -243,7 +244,7 @@ func (c *dialed) Read(p []byte) (int, error) {
 	return n, c.failure("read", err)
 }
 
-func (c *dialed) Write(p []byte) (int, error) {
+func (c *dialedConn) Write(p []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	n, err := c.call.Stream.Write(p)
@@ -251,29 +252,29 @@ func (c *dialed) Write(p []byte) (int, error) {
 }
 
 // CloseWrite tells the server that no more bytes follow; reading goes on.
-func (c *dialed) CloseWrite() error {
+func (c *dialedConn) CloseWrite() error {
 	err := c.call.Stream.CloseWrite()
 	if err == io.ErrClosedPipe && !c.closed.Load() {
-		return nil // it was told before
+		return nil // CloseWrite was called before
 	}
 	return c.failure("close", err)
 }
 
 // Close ends the connection. The server gets what was written before, and the end.
-func (c *dialed) Close() error {
+func (c *dialedConn) Close() error {
 	c.end(true)
 	return nil
 }
 
 // abort ends the connection with a reset.
-func (c *dialed) abort() { c.end(false) }
+func (c *dialedConn) abort() { c.end(false) }
 
-func (c *dialed) end(graceful bool) {
+func (c *dialedConn) end(graceful bool) {
 	if c.closed.Swap(true) {
 		return
 	}
 	if graceful {
-		// It may have been said before, or there is nobody to hear it.
+		// It fails if it was called before or the server has gone.
 		_ = c.call.Stream.CloseWrite()
 	}
 	select {
@@ -282,27 +283,27 @@ func (c *dialed) end(graceful bool) {
 		c.call.Cancel(true)
 	}
 	c.call.Stream.Abort(net.ErrClosed)
-	// Whose timers would keep it.
+	// The timers of deadlines would keep the stream in memory.
 	c.call.Stream.SetReadDeadline(time.Time{})
 	c.call.Stream.SetWriteDeadline(time.Time{})
 }
 
-func (c *dialed) LocalAddr() net.Addr  { return c.local }
-func (c *dialed) RemoteAddr() net.Addr { return c.remote }
+func (c *dialedConn) LocalAddr() net.Addr  { return c.local }
+func (c *dialedConn) RemoteAddr() net.Addr { return c.remote }
 
-func (c *dialed) SetDeadline(t time.Time) error {
+func (c *dialedConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-func (c *dialed) SetReadDeadline(t time.Time) error {
+func (c *dialedConn) SetReadDeadline(t time.Time) error {
 	return c.setDeadline(c.call.Stream.SetReadDeadline, t)
 }
 
-func (c *dialed) SetWriteDeadline(t time.Time) error {
+func (c *dialedConn) SetWriteDeadline(t time.Time) error {
 	return c.setDeadline(c.call.Stream.SetWriteDeadline, t)
 }
 
-func (c *dialed) setDeadline(set func(time.Time), t time.Time) error {
+func (c *dialedConn) setDeadline(set func(time.Time), t time.Time) error {
 	if c.closed.Load() {
 		return c.failure("set", net.ErrClosed)
 	}
@@ -311,18 +312,18 @@ func (c *dialed) setDeadline(set func(time.Time), t time.Time) error {
 }
 
 // failure makes the error of a stream one of a connection.
-func (c *dialed) failure(op string, err error) error {
+func (c *dialedConn) failure(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var remote *wire.Error
+	remote, refused := errors.AsType[*wire.Error](err)
 	ended := c.sb.ch.Err()
 	switch {
 	case c.closed.Load():
 		err = net.ErrClosed
-	case errors.As(err, &remote) && remote.Code == wire.CodeReset:
+	case refused && remote.Code == wire.CodeReset:
 		err = syscall.ECONNRESET
-	case errors.As(err, &remote):
+	case refused:
 		err = errors.New(printable.Text(remote.Text))
 	case err == wire.ErrReset, err == io.ErrClosedPipe:
 		err = syscall.EPIPE
@@ -330,7 +331,7 @@ func (c *dialed) failure(op string, err error) error {
 	case errors.Is(err, channel.ErrClosed):
 		err = ErrClosed
 	case errors.Is(err, ended):
-		// Not as a cause: that may be io.EOF, which is no end of this connection.
+		// Not wrapped: it may be io.EOF, which would look like the connection's proper end.
 		err = fmt.Errorf("%w: %v", ErrLost, err)
 	}
 	return &net.OpError{Op: op, Net: c.network, Source: c.local, Addr: c.remote, Err: err}

@@ -186,8 +186,8 @@ func TestDialHostileGuest(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 		defer cancel()
 		_, err := sb.Dial(ctx, "tcp", "localhost:80")
-		var ne net.Error
-		is.True(errors.As(err, &ne) && ne.Timeout())
+		ne, ok := errors.AsType[net.Error](err)
+		is.True(ok && ne.Timeout())
 		is.True(!errors.Is(err, fs.ErrInvalid))
 		is.NoErr(sb.ch.Err())
 	})

@@ -199,8 +199,8 @@ func TestDial(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		is := is.New(t)
 		_, err := sb.Dial(ctx, "tcp", fmt.Sprint("localhost:", portNone))
-		var e *sandbox.Error
-		is.True(errors.As(err, &e))
+		e, ok := errors.AsType[*sandbox.Error](err)
+		is.True(ok)
 		is.Equal([]string{e.Op, e.Name, string(e.Code)}, []string{"dial", "localhost:8007", "refused"})
 		is.True(errors.Is(err, syscall.ECONNREFUSED))
 		_, err = sb.Dial(ctx, "unix", "nothing.sock")
@@ -208,7 +208,7 @@ func TestDial(t *testing.T) {
 		_, err = sb.Dial(ctx, "unix", "@drydock")
 		is.True(errors.Is(err, fs.ErrPermission)) // the guest would take itself for a host
 		_, err = sb.Dial(ctx, "unix", strings.Repeat("x", 200))
-		is.True(errors.As(err, &e) && e.Code == "name_too_long")
+		is.Equal(codeOf(err), sandbox.CodeNameTooLong)
 	})
 	t.Run("elsewhere", func(t *testing.T) {
 		is := is.New(t)
@@ -232,16 +232,16 @@ func TestDial(t *testing.T) {
 		late, cancel2 := context.WithTimeout(context.Background(), -1)
 		defer cancel2()
 		_, err = sb.Dial(late, "tcp", "localhost:8001")
-		var ne net.Error
-		is.True(errors.As(err, &ne) && ne.Timeout())
+		ne, ok := errors.AsType[net.Error](err)
+		is.True(ok && ne.Timeout())
 	})
 }
 
 func TestConnectionEnds(t *testing.T) {
 	sb := serving(t, sandbox.Options{})
 	ctx := context.Background()
-	// told waits for a file that a server writes, and removes it.
-	told := func(is *is.I, sb *sandbox.Sandbox, name string) string {
+	// content waits for a file that a server writes, and removes it.
+	content := func(is *is.I, sb *sandbox.Sandbox, name string) string {
 		is.Helper()
 		var data []byte
 		is.NoErr(waitFor(func() (there bool) {
@@ -262,7 +262,7 @@ func TestConnectionEnds(t *testing.T) {
 		_, err = c.Write(sent)
 		is.NoErr(err)
 		is.NoErr(c.Close()) // what was written still arrives
-		is.Equal(told(is, sb, "half"), string(sent))
+		is.Equal(content(is, sb, "half"), string(sent))
 	})
 	t.Run("reset inside", func(t *testing.T) {
 		is := is.New(t)
@@ -292,7 +292,7 @@ func TestConnectionEnds(t *testing.T) {
 		_, err := c.Write([]byte("x"))
 		is.NoErr(err)
 		is.NoErr(c.Close())
-		is.Equal(told(is, sb, "fate"), "end")
+		is.Equal(content(is, sb, "fate"), "end")
 	})
 	t.Run("reset outside", func(t *testing.T) {
 		is := is.New(t)
@@ -303,7 +303,7 @@ func TestConnectionEnds(t *testing.T) {
 		is.NoErr(waitFor(func() bool { return sb.Idle() == 0 })) // it has got through
 		is.NoErr(client.(*net.TCPConn).SetLinger(0))
 		is.NoErr(client.Close())
-		is.Equal(told(is, sb, "fate"), "reset")
+		is.Equal(content(is, sb, "fate"), "reset")
 	})
 	t.Run("left with a lease", func(t *testing.T) {
 		is := is.New(t)
@@ -316,7 +316,7 @@ func TestConnectionEnds(t *testing.T) {
 		again, err := sandbox.Adopt(ctx, leased.Name(), &sandbox.Options{Engine: e})
 		is.NoErr(err)
 		defer again.Close()
-		is.Equal(told(is, again, "fate"), "reset") // nobody is there to say the rest
+		is.Equal(content(is, again, "fate"), "reset") // nobody is there to say the rest
 	})
 	t.Run("refused behind Expose", func(t *testing.T) {
 		is := is.New(t)
@@ -353,8 +353,8 @@ func TestConnectionDeadlines(t *testing.T) {
 	is.NoErr(c.SetReadDeadline(time.Now().Add(30 * time.Millisecond)))
 	_, err := c.Read(buf)
 	is.True(errors.Is(err, os.ErrDeadlineExceeded))
-	var ne net.Error
-	is.True(errors.As(err, &ne) && ne.Timeout())
+	ne, ok := errors.AsType[net.Error](err)
+	is.True(ok && ne.Timeout())
 	is.NoErr(c.SetDeadline(time.Time{}))
 	_, err = c.Write([]byte("hello"))
 	is.NoErr(err)

@@ -1,8 +1,18 @@
-// Package sandbox runs untrusted code in containers, one Sandbox each, through a docker
-// or podman command line and nothing else: no SDK, no daemon of its own, no open port.
-// A guest program, PID 1 of the container, starts commands and does file operations; the
-// host speaks to it over the stdin and stdout of one `docker run`, so a command costs
-// about what a fork costs, not what a `docker exec` costs.
+// Package sandbox runs untrusted code in containers, through a docker or podman command
+// line and nothing else. In short, without the errors:
+//
+//	sb, err := sandbox.Open(ctx, nil)
+//	defer sb.Close()
+//	_, err = sb.WriteFile(ctx, "hello.py", []byte(`print("hello")`), nil)
+//	result, err := sb.Exec(ctx, "python3 hello.py")
+//	fmt.Print(string(result.Stdout))
+//
+// Each Sandbox has one container. A guest program, PID 1 of the container, starts the
+// commands and does the file operations; the host speaks to it over the stdin and stdout
+// of one `docker run`. A command therefore costs about as much as a fork, and less than a
+// `docker exec`. There is no SDK, no daemon of its own and no open port.
+//
+// A whole program chooses its runtime, limits its command and tells failures apart:
 //
 //	sb, err := sandbox.Open(ctx, &sandbox.Options{Runtime: "python-datascience"})
 //	if err != nil {
@@ -22,103 +32,108 @@
 //
 // # Commands
 //
-// A Command is used as one of os/exec: Run, Output, or Start and Wait, with writers or
-// pipes for its streams, which stay apart and are byte for byte what it wrote. A slow
-// reader slows the command. With a Terminal it has a pseudo-terminal instead. What nobody
-// reads is captured, of more than DefaultCapture bytes the head and the tail.
+// A Command is used like one of os/exec: Run, Output, or Start and Wait, with writers or
+// pipes for its streams. Stdout and stderr stay apart, byte for byte as the command wrote
+// them. A slow reader slows the command. With a Terminal the command gets a
+// pseudo-terminal instead. Output without a writer or pipe is captured: if it is longer
+// than DefaultCapture bytes, its head and its tail.
 //
 // Every command ends in one Outcome, with the output until then:
 //
 //	exited         by itself, with ExitCode
-//	signaled       by a signal that somebody inside, or the kernel, sent
-//	timed_out      Timeout or the context's deadline was over
+//	signaled       by a signal that the kernel or a process inside sent
+//	timed_out      Timeout or the deadline of the context had passed
 //	canceled       the context ended, or Kill was called
 //	output_limit   it wrote more than MaxOutput
-//	out_of_memory  the kernel killed to keep the sandbox within its memory
+//	out_of_memory  the kernel killed it to keep the sandbox within its memory
 //	lost           the sandbox ended under it; an error goes with it
 //	engine_fault   the engine failed; an error goes with it
 //
-// To end a command is to end all that came of it, and nothing else: children that ignore
-// SIGTERM, left its process group, were orphaned, or cleared their environment. They get
-// SIGTERM, after Grace SIGKILL, and where the guest itself does not answer any more the
-// container is removed; Result.Rung says which it took. A command that ends by itself
-// leaves its background children running, whose output goes nowhere.
+// Ending a command ends all processes that came of it, and no others. That includes
+// children that ignore SIGTERM, left its process group, were orphaned, or cleared their
+// environment. They get SIGTERM and, after Grace, SIGKILL; if the guest itself no longer
+// answers, the container is removed. Result.Rung says how far that went. A command that
+// ends by itself leaves its background children running; their output is discarded.
 //
 // # Background jobs
 //
-// Command.Background starts a Job, which outlives the call, and with a lease the process
-// that made it. The last of its output is kept inside, to be read at any time, from any
-// offset; WaitLine waits for a line, Wait for the end, Stop ends it.
+// Command.Background starts a Job, which outlives the call and, if the sandbox has a
+// Lease, the process that started it. The end of its output is kept inside and can be
+// read at any time, from any offset. WaitLine waits for a line, Wait for the end, and
+// Stop ends the job.
 //
 // # Interpreters
 //
 // An Interpreter of Python, Node or the shell keeps its variables from one run of code to
-// the next. What the code shows comes back by MIME type: values as text and JSON, figures
-// of matplotlib and images as PNG, tables of pandas as HTML, an exception as data. A
-// timeout or Interrupt stops the code and keeps the variables. Nothing but the interpreter
-// has to be in the image.
+// the next. Results come back by MIME type: values as text and JSON, matplotlib figures and
+// images as PNG, pandas tables as HTML, and an exception as data. A timeout or Interrupt
+// stops the code and keeps the variables. The image needs nothing but the interpreter.
 //
 // # Files
 //
-// All of it is done by the guest, as the sandbox's user: no program of the image takes part,
-// so it is the same on an image without a shell. Relative names start at the work dir,
-// symlinks are followed inside, contents and names are bytes. WriteFile replaces a file at
-// once and keeps its mode and owner; Edit and MultiEdit refuse what they do not find, or find
-// too often, and ReadLines gives lines by number. Glob and Grep search, Walk and Usage go
-// through a tree, Watch tells of its changes, FS is an fs.FS for reading.
+// The guest does all file operations as the sandbox's user. No program of the image takes
+// part, so they work on an image without a shell. Relative names start at the work dir,
+// symlinks are followed inside, and contents and names are bytes. WriteFile replaces a
+// file at once and keeps its mode and owner. Edit and MultiEdit fail if the text is not
+// found, or found more than once. ReadLines returns lines by number, Glob and Grep search,
+// Walk and Usage go through a tree, Watch reports its changes, and FS is an fs.FS for
+// reading.
 //
 // # Uploads and downloads
 //
-// Upload and Download move files and trees as tar archives over the channel: no program of
-// the image takes part, and no engine's copy command, which would have to look into a
-// running container. Kept are contents, permission bits, modification times, empty
-// directories, symlinks, and every name. What arrives belongs to the sandbox's user inside,
-// to the caller on the host. Hard links become files of their own, holes are filled, extended
-// attributes stay behind.
+// Upload and Download move files and trees as tar archives over the channel. Neither a
+// program of the image nor the engine's copy command takes part: the latter would have to
+// look into a running container. Contents, permission bits, modification times, empty
+// directories, symlinks and all names are kept. Inside, the files belong to the sandbox's
+// user; on the host, to the caller. Hard links become separate files, holes are filled,
+// and extended attributes are dropped.
 //
-// The destination is what the source becomes: a file becomes the file of that name, what a
-// directory holds gets into the directory of that name; where it ends with a slash, the source
-// is put into it under its own name. Directories above it are made. A file that is there is
-// replaced and a directory merged into; one in place of the other is an error, and so is a
-// symlink in place of a directory below the destination, for nothing is written through one.
-// What is new appears at once and whole, or not at all; a directory that was there keeps what
-// a transfer that failed has put into it.
+// The destination is the new name of the source: a file becomes the file of that name,
+// and the contents of a directory go into the directory of that name. If the destination
+// ends with a slash, the source is put into it under its own name. Missing directories
+// above it are made. An existing file is replaced, and an existing directory is merged
+// into. A file in place of a directory, or the reverse, is an error. So is a symlink in
+// place of a directory below the destination: nothing is written through a symlink. What
+// is new appears at once and whole, or not at all. A directory that existed keeps the
+// files that a failed transfer has put into it.
 //
-// Refused in both directions, with ErrUnsafe and the name of the entry, are symlinks that are
-// absolute or may lead out of the tree, FIFOs, sockets and devices, setuid and setgid files, and
-// in archives also hard links and names that are absolute or have ".." in them.
-// TransferOptions.Skip leaves them out instead. Bytes, entries, depth and the length of paths
-// have limits.
+// Some entries are refused in both directions, with ErrUnsafe and the name of the entry:
+// symlinks that are absolute or may lead out of the tree, FIFOs, sockets, devices, and
+// setuid and setgid files. In archives hard links and names that are absolute or contain
+// ".." are refused as well. TransferOptions.Skip leaves such entries out instead. Bytes,
+// entries, depth and the length of paths have limits.
 //
 // # Snapshots
 //
-// Snapshot saves the files of the work dir and the home as an image of a name, which
-// Options.Snapshot opens any number of times, and Rollback goes back to. Fork opens copies
-// of a sandbox that runs. Hibernate saves and closes, Wake brings back; Pause and Resume keep
-// everything in memory, processes too. Snapshots stay until RemoveSnapshot.
+// Snapshot saves the files of the work dir and the home as a named image. Options.Snapshot
+// opens it any number of times, and Rollback returns to it. Fork opens copies of a running
+// sandbox. Hibernate saves and closes, and Wake brings the sandbox back. Pause and Resume
+// keep everything in memory, processes too. Snapshots stay until RemoveSnapshot.
 //
 // # Servers inside
 //
-// Dial gives a net.Conn to a port or a unix socket in the sandbox, Transport an
-// http.RoundTripper, Expose a URL on the host's loopback interface, and WaitPort waits until
-// somebody listens. All of it goes through the channel: no port is published, and the
-// sandbox needs no network. Of the host's addresses others can use what Expose opens: see
-// there.
+// Dial returns a net.Conn to a port or a unix socket in the sandbox, Transport an
+// http.RoundTripper, and Expose a URL on the host's loopback interface. WaitPort waits
+// until a server listens. All of it goes through the channel: no port is published, and the
+// sandbox needs no network. Other users of the host can connect to what Expose opens; see
+// Expose.
 //
 // # What every sandbox has
 //
-// An unprivileged user, no capabilities, no new privileges, the engine's default seccomp
-// profile, a read-only root file system, no network, private ipc and cgroup namespaces,
-// no core files, no restart, no health check, no container log; 1 GiB of memory without
-// swap beside it, 2 cpus (fewer where the engine has fewer), 1024 processes for the
-// commands and 32 more for the guest. The work dir
-// is a tmpfs of three eighths of the memory, the home directory one of a quarter and /tmp
-// one of an eighth; programs can be run from them, and they end with the sandbox. Mount a directory or a volume
-// to keep files.
+// A sandbox runs as an unprivileged user, without capabilities and without a way to new
+// privileges, under the engine's default seccomp profile. Its root file system is
+// read-only, and it has no network. Its ipc and cgroup namespaces are private. There are no
+// core files, no restart, no health check and no container log. Its limits are 1 GiB of
+// memory without swap, 2 cpus (fewer if the engine has fewer), and 1024 processes for the
+// commands with 32 more for the guest.
+//
+// The work dir is a tmpfs of three eighths of the memory, the home directory one of a
+// quarter, and /tmp one of an eighth. Programs can be run from them, and they end with the
+// sandbox. Mount a directory or a volume to keep files.
 //
 // # Who runs inside
 //
-// The first line that fits says which user:
+// The first line whose condition holds says which user:
 //
 //	Options.User or the runtime's user is set     that user
 //	rootless podman                               the caller, same uid inside (keep-id)
@@ -131,47 +146,43 @@
 //	the caller is root                            a uid from 200000 to 265535 that no
 //	                                              other sandbox of the host has
 //
-// An empty directory of root's that is mounted at the work dir is given to the uid that
-// the last line chose, once; nothing else on the host changes its owner. A volume that does
-// not exist is made for the user who runs, and its label keeps for whom.
+// If the last line applies and an empty directory owned by root is mounted at the work dir,
+// the directory is given to that uid, once. Nothing else on the host changes its owner. A
+// volume that does not exist is made for the user who runs, and a label records that user.
 //
-// Commands of another user, one of Options.Users, are run by a second guest, which the
-// engine starts as that user at the first of them: PID 1 has no capability to become
-// somebody else. Such a user's files in tmpfs mounts and signals are its own.
+// A second guest runs the commands of another user, one of Options.Users. The engine starts
+// it as that user with the first such command, because PID 1 has no capability to become
+// another user. The user's tmpfs files and signals are its own.
 //
 // # Life
 //
-// A sandbox ends with Close, and with the process that opened it however that ends: the
-// engine's command line then closes the guest's stdin, and the guest takes everything
-// down with it. Afterwards nothing is left but the image, which the next Open uses, and
-// snapshots.
+// A sandbox ends with Close, which is graceful, and with Kill, which is not. It also ends
+// with the process that opened it, however that process ends: the engine's command line
+// then closes the guest's stdin, and the guest ends everything inside. The image, which the
+// next Open uses, and snapshots are all that remains.
+//
+// With Options.Lease the sandbox outlives its process for a while. Detach leaves it, and
+// Adopt takes it over by its name, in this process or another one.
 //
 // # Images
 //
-// The image of a sandbox is a runtime's base image, its packages, and the guest as the
-// last layer. Its tag is computed from that definition, so Open asks the engine nothing
-// before it starts a container, and builds the image only where there is none of that tag.
-// One process at a time builds one, also where hosts share an engine: who builds holds a
-// container, which is never started, of a name that is the image's.
-//
-// BuildOptions say when images are pulled and built, and from which indexes packages come. A
-// build that fails is a *BuildError. Prebuild makes images ready ahead of time, RuntimeImages
-// lists them, Prune removes those that no runtime yields any more or that nobody uses,
-// Export and Import move them to hosts without a registry, and Lock pins what they are made
-// of.
+// Package image pulls and builds the images that runtimes run in; Options.Images is its
+// Builder. Open starts the container first and builds only if the engine has no image of
+// that definition. Package engine is the boundary to docker and podman, and to any other
+// engine that implements it.
 //
 // # Trust
 //
-// The host trusts its engine, the images it is told to use, and the caller. It does not
+// The host trusts its engine, the images that it is told to use, and the caller. It does not
 // trust what runs inside: the guest's frames, names, sizes and JSON are bounded and
-// checked, and a violation ends the sandbox with ErrLost. What a command prints comes
-// through as it is; whoever shows it on a terminal must expect escape sequences. A command
-// can end its own sandbox, having the same user as the guest: that is ErrLost too, and
-// never a result. The kernel is shared: against its bugs a container is no wall, which is
-// what OCI runtimes with a kernel of their own are for.
+// checked, and a violation ends the sandbox with ErrLost. Output of a command comes
+// through unchanged; a program that shows it on a terminal must expect escape sequences. A
+// command has the same user as the guest and can end its own sandbox: that is ErrLost too,
+// and never a result. The kernel is shared: a container is no barrier against its bugs. Use
+// an OCI runtime that has a kernel of its own against those.
 //
 // # What it does not do
 //
-// It does not share one sandbox among users: open one for each. It does not limit what a
-// mounted host directory or volume may grow to.
+// It does not share one sandbox among users: open one for each. It does not limit the size
+// of a mounted host directory or volume.
 package sandbox

@@ -12,19 +12,19 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// Download copies a file or a directory of the sandbox to the host: src becomes dst, or
-// dst/ and the last name of src where dst ends with a slash. Whatever the sandbox sends, no
-// file outside dst is made, changed or removed. A symlink is followed inside where src is
-// one, and nowhere else. Modes are less the umask of the process, and a directory stays open
-// to its owner.
+// Download copies a file or a directory of the sandbox to the host. src becomes dst or, if dst
+// ends with a slash, the entry of dst with the last name of src. Whatever the sandbox sends, no
+// file outside dst is made, changed or removed. If src itself is a symlink it is followed inside
+// the sandbox; other symlinks are copied as symlinks. The umask of the process applies to the
+// modes, and a directory stays accessible to its owner.
 func (sb *Sandbox) Download(ctx context.Context, src, dst string, opts *TransferOptions) (*TransferResult, error) {
-	t, err := sb.transfer(ctx, "download", dst, src, opts)
+	t, err := sb.newTransfer(ctx, "download", dst, src, opts)
 	if err != nil {
 		return nil, err
 	}
 	into := dst != "" && os.IsPathSeparator(dst[len(dst)-1])
 	if dst == "" {
-		return nil, t.localError(invalid("no destination"))
+		return nil, t.localError(invalid("the destination is empty: write . for the current directory"))
 	}
 	if dst, err = filepath.Abs(dst); err != nil {
 		return nil, t.localError(err)
@@ -35,7 +35,7 @@ func (sb *Sandbox) Download(ctx context.Context, src, dst string, opts *Transfer
 		}
 		base := path.Base(src)
 		if !filepath.IsLocal(base) {
-			return nil, t.remoteError(invalid("it has no name to put into %s: say in full what it is to become", t.local))
+			return nil, t.remoteError(invalid("it has no name to put into %s: write the full destination", t.local))
 		}
 		dst = filepath.Join(dst, base)
 	}
@@ -53,14 +53,14 @@ func (sb *Sandbox) Download(ctx context.Context, src, dst string, opts *Transfer
 	if err := u.Commit(); err != nil {
 		return nil, t.localError(err)
 	}
-	return t.done(u.Total()), nil
+	return t.finish(u.Total()), nil
 }
 
-// DownloadTar writes what a path of the sandbox names, the tree of a directory or one file,
-// to w as a tar archive. Its entries are checked as those of Download are, and written anew
-// by the host, so it can be handed to others; after an error it has no end.
+// DownloadTar writes a file or a directory of the sandbox to w as a tar archive. The entries are
+// checked as those of Download are and written anew by the host, so the archive can be passed
+// on. After an error the archive is incomplete and does not have the end of one.
 func (sb *Sandbox) DownloadTar(ctx context.Context, src string, w io.Writer, opts *TransferOptions) (*TransferResult, error) {
-	t, err := sb.transfer(ctx, "download", src, src, opts)
+	t, err := sb.newTransfer(ctx, "download", src, src, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -71,10 +71,10 @@ func (sb *Sandbox) DownloadTar(ctx context.Context, src string, w io.Writer, opt
 	if err := p.Close(); err != nil {
 		return nil, t.localError(err)
 	}
-	return t.done(p.Total()), nil
+	return t.finish(p.Total()), nil
 }
 
-// receive has the guest pack what src names, and take unpack it.
+// receive has the guest pack src, and calls take with the archive.
 func (t *transfer) receive(ctx context.Context, src string, take func(io.Reader) error) error {
 	m := &wire.Pack{Path: []byte(src), Skip: t.opts.Skip}
 	for _, pattern := range t.opts.Exclude {
@@ -89,7 +89,7 @@ func (t *transfer) receive(ctx context.Context, src string, take func(io.Reader)
 	err = take(call.Stream)
 	call.Stream.CloseRead()
 	if err == archive.ErrTruncated || err == archive.ErrEmpty {
-		// The guest has an error to report, unless it is up to something.
+		// The guest replies with an error, unless it violates the protocol.
 		if call.Await(ctx) == nil {
 			if err := call.Result(ctx, nil); err != nil {
 				return t.remoteError(err)
@@ -98,7 +98,7 @@ func (t *transfer) receive(ctx context.Context, src string, take func(io.Reader)
 	}
 	if err != nil {
 		call.Cancel(true)
-		if broken := t.broken(ctx); broken != nil {
+		if broken := t.endCause(ctx); broken != nil {
 			return broken
 		}
 		return t.localError(err)
@@ -112,12 +112,12 @@ func (t *transfer) receive(ctx context.Context, src string, take func(io.Reader)
 	}
 	for i, err := range packed.Skipped {
 		if i < maxListed && err != nil {
-			t.skipped(err, 0)
+			t.recordSkipped(err, 0)
 		}
 	}
 	t.result.SkippedCount += max(packed.SkippedCount, 0)
 	for _, name := range packed.Changed {
-		t.changed(string(name))
+		t.recordChanged(string(name))
 	}
 	return nil
 }

@@ -20,41 +20,40 @@ import (
 // fs.ErrPermission and fs.ErrInvalid for files and commands, errors.ErrUnsupported, the
 // cause of a context, and those of packages engine and image.
 var (
-	// ErrClosed: the sandbox was closed.
+	// ErrClosed: this process closed or detached the sandbox.
 	ErrClosed = errors.New("sandbox is closed")
-	// ErrLost: the sandbox ended by itself: its container was removed or killed, its
-	// memory ran out with the guest's, or the connection to its engine broke.
+	// ErrLost: the sandbox ended by itself. Its container was removed or killed, the kernel
+	// killed its guest for lack of memory, or the connection to its engine broke.
 	ErrLost = errors.New("sandbox lost")
-	// ErrEngine: the engine cannot be reached, or went away in the middle of a call.
+	// ErrEngine: the engine cannot be reached, or went away during a call.
 	ErrEngine = engine.ErrFailed
-	// ErrUser: a command asked for a user that Options.Users does not name, or that the
-	// image does not know.
+	// ErrUser: Command.User is not one of Options.Users, or the image does not know it.
 	ErrUser = engine.ErrNoUser
 	// ErrNoImage: an image is not on the engine and must not or cannot be fetched.
 	ErrNoImage = engine.ErrNoImage
-	// ErrOffline: the image would have to be pulled or built, and the caller said offline.
+	// ErrOffline: the image would have to be pulled or built, and Options.Images is Offline.
 	ErrOffline = image.ErrOffline
-	// ErrTooLarge: more bytes than the limit.
+	// ErrTooLarge: the data has more bytes than a limit.
 	ErrTooLarge = errors.New("too large")
-	// ErrUnsafe: an entry of a tree that could do harm where it is extracted.
+	// ErrUnsafe: an entry of a tree could do harm where the tree is extracted.
 	ErrUnsafe = errors.New("unsafe")
 )
 
-// errStuck is the reason of a sandbox whose guest did not end a command.
-var errStuck = fmt.Errorf("the guest did not end a command within %v", overdue)
+// errStuck is why a sandbox ended whose guest did not end a command.
+var errStuck = fmt.Errorf("the guest did not end a command within %v", answerTimeout)
 
-// Error is what the functions of this package return.
+// Error is the error type of this package.
 type Error struct {
 	Op   string // such as "open", "exec", "read"
 	Name string // the file, command, image or option it is about; may be empty
-	// Code is the kind of failure, or empty where none of the codes fits: the engine or the
-	// context failed, or the sandbox is gone.
+	// Code is the kind of failure. It is empty if the engine failed, the context ended or the
+	// sandbox is gone: use errors.Is for those.
 	Code Code
 	Err  error
 }
 
-// Code says what kind of failure an Error is, in the same words on every platform. It is
-// safe to store and to send on: these strings do not change.
+// Code is the kind of failure of an Error. The strings are the same on every platform and do
+// not change, so they can be stored and sent on.
 type Code string
 
 // The codes. The first ones are named after the errno of the same meaning.
@@ -83,10 +82,10 @@ const (
 	CodeNotExecutable   = Code(wire.CodeNotExec)
 	CodeNoJob           = Code(wire.CodeNoJob)
 	CodeRefused         = Code(wire.CodeRefused) // nobody listens on the port
-	CodeReset           = Code(wire.CodeReset)   // the server gave the connection up
+	CodeReset           = Code(wire.CodeReset)   // the server reset the connection
 	CodeInvalid         = Code(wire.CodeInvalid) // an option or an argument: fs.ErrInvalid
 	CodeUnsupported     = Code(wire.CodeUnsupported)
-	CodeAborted         = Code(wire.CodeAborted) // the operation was given up half way
+	CodeAborted         = Code(wire.CodeAborted) // the operation was canceled half way
 	CodeIO              = Code(wire.CodeIO)      // another error of the operating system inside
 )
 
@@ -103,13 +102,19 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Timeout reports whether a deadline was the reason; it makes an Error a net.Error.
+// Timeout reports whether a deadline was the reason. It makes an Error a net.Error.
 func (e *Error) Timeout() bool {
-	var t interface{ Timeout() bool }
-	return errors.As(e.Err, &t) && t.Timeout()
+	type timeout interface {
+		error
+		Timeout() bool
+	}
+	t, ok := errors.AsType[timeout](e.Err)
+	return ok && t.Timeout()
 }
 
-// Temporary is Timeout, for net.Error.
+// Temporary is Timeout. It is there for net.Error alone.
+//
+// Deprecated: use Timeout, as with any net.Error.
 func (e *Error) Temporary() bool { return e.Timeout() }
 
 var codeErrors = map[Code]error{
@@ -129,24 +134,26 @@ var codeErrors = map[Code]error{
 	CodeReset:           syscall.ECONNRESET,
 }
 
-// Is makes errors.Is find the standard error of a Code.
+// Is reports whether target is the error that stands for e.Code, for errors.Is.
 func (e *Error) Is(target error) bool {
 	want, ok := codeErrors[e.Code]
 	return ok && want == target
 }
 
-// invalid is an option or an argument that cannot be used; failure adds the operation.
+// invalid returns the error for an option or an argument that cannot be used. failure adds the
+// operation and the name.
 func invalid(format string, args ...any) error {
 	return &Error{Code: CodeInvalid, Err: fmt.Errorf(format, args...)}
 }
 
-// unsupported is an operation that a sandbox of this kind does not have; failure adds the
-// operation.
+// unsupported returns the error for an operation that a sandbox of this kind does not have.
+// failure adds the operation and the name.
 func unsupported(format string, args ...any) error {
 	return &Error{Code: CodeUnsupported, Err: fmt.Errorf(format, args...)}
 }
 
-// failure makes the error of an operation from one of the engine, the guest or a context.
+// failure returns the error of an operation, made from an error of the engine, the guest or a
+// context. It returns nil for nil, and an error of another operation unchanged.
 func failure(op, name string, err error) error {
 	if err == nil {
 		return nil
@@ -167,8 +174,8 @@ func failure(op, name string, err error) error {
 	return e
 }
 
-// failure is the function of that name for an operation of this sandbox: it also tells
-// whether the sandbox has ended under it.
+// failure is the function failure for an operation of this sandbox. If the sandbox has ended
+// under the operation, the error is the reason, ErrClosed or ErrLost.
 func (sb *Sandbox) failure(op, name string, err error) error {
 	if known, ok := errors.AsType[*Error](err); ok && known.Op != "" {
 		return err
@@ -181,7 +188,7 @@ func (sb *Sandbox) failure(op, name string, err error) error {
 	_, violation := errors.AsType[*wire.ProtocolError](err)
 	_, ended := errors.AsType[*channel.EndError](err)
 	if violation {
-		sb.ch.Fail(e.Err) // it was in the bytes that the channel only carries
+		sb.ch.Fail(e.Err) // the channel does not see violations in the bytes that it carries
 	}
 	switch {
 	case errors.Is(err, channel.ErrClosed):
@@ -189,7 +196,7 @@ func (sb *Sandbox) failure(op, name string, err error) error {
 	case !sb.broken():
 	case violation, ended, errors.Is(err, channel.ErrSilent), errors.Is(err, errStuck),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
-		sb.ch.Err() != nil && errors.Is(err, sb.ch.Err()): // such as a read that failed
+		sb.ch.Err() != nil && errors.Is(err, sb.ch.Err()): // for example a failed read
 		// The reason is known once the container is gone, which takes bounded time.
 		<-sb.done
 		e.Err = sb.Err()
@@ -197,7 +204,7 @@ func (sb *Sandbox) failure(op, name string, err error) error {
 	return err
 }
 
-// broken reports whether the connection to a guest has ended, and with it the sandbox.
+// broken reports whether the connection to a guest has ended. The sandbox ends with it.
 func (sb *Sandbox) broken() bool {
 	return sb.ch.Err() != nil ||
 		slices.ContainsFunc(sb.userChannels(), func(ch *channel.Channel) bool { return ch.Err() != nil })

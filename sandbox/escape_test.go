@@ -186,8 +186,8 @@ func TestEscapes(t *testing.T) {
 			is.Equal(survivors(), "map[]")
 
 			up := 0
-			for left := runs; left > 0; left -= e.batch {
-				batch := min(e.batch, left)
+			for remaining := runs; remaining > 0; remaining -= e.batch {
+				batch := min(e.batch, remaining)
 				results, errs := make([]*sandbox.Result, batch), make([]error, batch)
 				var wg sync.WaitGroup
 				for i := range batch {

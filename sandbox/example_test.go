@@ -226,8 +226,7 @@ func ExampleError() {
 	}
 	defer sb.Close()
 	_, err = sb.ReadFile(ctx, "missing.txt", nil)
-	var e *sandbox.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*sandbox.Error](err); ok {
 		fmt.Println(e.Op, e.Name, e.Code, errors.Is(err, fs.ErrNotExist))
 	}
 	_, err = sandbox.Open(ctx, &sandbox.Options{Runtime: "pyhton-minimal"})

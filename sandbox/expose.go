@@ -13,17 +13,17 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/printable"
 )
 
-// DefaultExposedConns is how many connections an Exposed has at once unless told otherwise.
-const DefaultExposedConns = 256
+// defaultExposedConns is the default of ExposeOptions.MaxConns.
+const defaultExposedConns = 256
 
 // ExposeOptions say how Expose listens; nil is all defaults.
 type ExposeOptions struct {
-	// Listen is the address to listen on, as host:port, with the port 0 for a free one. An
-	// empty host is 127.0.0.1: an address that others than this machine can reach has to be
-	// written out. Default: "127.0.0.1:0".
+	// Listen is the address to listen on, as host:port; port 0 is any free port. An empty host
+	// is 127.0.0.1: to listen on an address that other machines can reach, write it out.
+	// Default: "127.0.0.1:0".
 	Listen string
-	// MaxConns is how many connections may be open at once; more wait to be accepted.
-	// Default: DefaultExposedConns.
+	// MaxConns is how many connections may be open at once. Further ones wait to be accepted.
+	// Default: 256.
 	MaxConns int
 }
 
@@ -32,25 +32,25 @@ type Exposed struct {
 	sb       *Sandbox
 	target   *target
 	listener net.Listener
-	room     chan struct{} // one of it for each connection
+	slots    chan struct{} // has an element for each open connection
 
 	ctx  context.Context // until Close
 	stop context.CancelFunc
-	wg   sync.WaitGroup // what accepts, and each connection
+	wg   sync.WaitGroup // accept, and serve for each connection
 }
 
-// Expose listens on the host, on a free port of the loopback interface unless told
-// otherwise, and passes each connection on to a port of the loopback interface in the
-// sandbox. The bytes go through the channel as they are, without a published port or a
-// network, and so do HTTP, WebSocket, server-sent events and TLS. It ends with Close or with
-// the sandbox; ctx bounds the start only. Nobody has to listen inside yet: a connection that
-// is refused there is reset here.
+// Expose listens on the host, by default on a free port of the loopback interface, and passes
+// each connection on to a port of the loopback interface in the sandbox. The bytes go through
+// the channel unchanged, so HTTP, WebSocket, server-sent events and TLS work, without a
+// published port or a network. Exposed ends with Close or with the sandbox; ctx bounds the
+// start only. The server inside may start later: a connection that is refused inside is reset
+// on the host.
 //
-// Every user of the host can connect to it, and so can a web page in a browser of theirs:
-// an address of 127.0.0.1 keeps other machines out, and nobody else. Whatever must not be
-// seen by them needs a login of its own, or Dial in place of Expose. A server that trusts
-// whoever comes from localhost should check the Host header of its requests, because a
-// foreign page can give its own name that address (DNS rebinding).
+// Every user of the host can connect, and so can a web page in any browser on the host: the
+// address 127.0.0.1 keeps out other machines only. A server whose content must stay private
+// needs a login of its own; or use Dial in place of Expose. A server that trusts connections
+// from localhost should check the Host header of its requests, because a foreign web page can
+// make its own name resolve to that address (DNS rebinding).
 func (sb *Sandbox) Expose(ctx context.Context, port int, opts *ExposeOptions) (*Exposed, error) {
 	x, err := sb.expose(ctx, port, opts)
 	if err != nil {
@@ -60,10 +60,7 @@ func (sb *Sandbox) Expose(ctx context.Context, port int, opts *ExposeOptions) (*
 }
 
 func (sb *Sandbox) expose(ctx context.Context, port int, opts *ExposeOptions) (*Exposed, error) {
-	var o ExposeOptions
-	if opts != nil {
-		o = *opts
-	}
+	o := orZero(opts)
 	t, err := parseTarget("tcp", "localhost:"+strconv.Itoa(port))
 	if err != nil {
 		return nil, invalid("%w", err)
@@ -73,7 +70,7 @@ func (sb *Sandbox) expose(ctx context.Context, port int, opts *ExposeOptions) (*
 		return nil, invalid("write an address such as 127.0.0.1:8080: %w", err)
 	}
 	if o.MaxConns < 0 {
-		return nil, invalid("a limit of %d connections", o.MaxConns)
+		return nil, invalid("MaxConns is %d: give a positive number, or 0 for 256", o.MaxConns)
 	}
 	if err := sb.ch.Err(); err != nil {
 		return nil, err
@@ -83,7 +80,7 @@ func (sb *Sandbox) expose(ctx context.Context, port int, opts *ExposeOptions) (*
 		return nil, err
 	}
 	x := &Exposed{sb: sb, target: t, listener: listener,
-		room: make(chan struct{}, cmp.Or(o.MaxConns, DefaultExposedConns))}
+		slots: make(chan struct{}, cmp.Or(o.MaxConns, defaultExposedConns))}
 	x.ctx, x.stop = context.WithCancel(sb.ctx)
 	x.wg.Go(x.accept)
 	context.AfterFunc(x.ctx, func() { listener.Close() })
@@ -97,7 +94,7 @@ func (sb *Sandbox) expose(ctx context.Context, port int, opts *ExposeOptions) (*
 	return x, nil
 }
 
-// Addr returns the address it listens on.
+// Addr returns the address that x listens on.
 func (x *Exposed) Addr() net.Addr { return x.listener.Addr() }
 
 // URL returns the address for a browser on this host, such as "http://127.0.0.1:41234".
@@ -123,23 +120,23 @@ func (x *Exposed) Close() error {
 func (x *Exposed) accept() {
 	for {
 		select {
-		case x.room <- struct{}{}:
+		case x.slots <- struct{}{}:
 		case <-x.ctx.Done():
 			return
 		}
 		client, err := x.listener.Accept()
 		if err == nil {
 			x.wg.Go(func() {
-				defer func() { <-x.room }()
+				defer func() { <-x.slots }()
 				x.serve(client.(*net.TCPConn))
 			})
 			continue
 		}
-		<-x.room
+		<-x.slots
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		// Such as no file descriptor left, which passes.
+		// A lack of file descriptors, for example, which passes.
 		x.sb.config.Logger.Warn("a connection could not be accepted", "sandbox", x.sb.Name(), "error", err)
 		select {
 		case <-time.After(acceptPause):
@@ -149,16 +146,16 @@ func (x *Exposed) accept() {
 }
 
 const (
-	// acceptPause is how long an Exposed waits after it could not accept a connection.
+	// acceptPause is how long an Exposed waits after a connection that it could not accept.
 	acceptPause = 100 * time.Millisecond
-	// exposeLimit is how long a server inside may take to accept one.
-	exposeLimit = 30 * time.Second
+	// exposeTimeout is how long the server inside may take to accept a connection.
+	exposeTimeout = 30 * time.Second
 )
 
-// serve passes on what comes over one connection, until both directions have ended.
+// serve copies both directions of a connection until both have ended.
 func (x *Exposed) serve(client *net.TCPConn) {
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(x.ctx, exposeLimit)
+	ctx, cancel := context.WithTimeout(x.ctx, exposeTimeout)
 	server, err := x.sb.dial(ctx, x.target)
 	cancel()
 	if err != nil {
@@ -186,7 +183,7 @@ func (x *Exposed) serve(client *net.TCPConn) {
 		case from.err != nil:
 			reset()
 		}
-		// A server that takes no more may still have something to say.
+		// If the server reads no more, it may still write.
 	})
 	if _, err := io.Copy(client, server); err != nil {
 		reset()

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,42 +17,34 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// MaxRead is how many bytes ReadFile returns unless told otherwise.
+// MaxRead is how many bytes ReadFile returns at most if ReadOptions.Limit is not set: 8 MiB.
 const MaxRead = 8 << 20
 
-// maxListing bounds what a directory's listing may take of the host's memory in bytes.
+// maxListing is how many bytes the listing of a directory or a search may have. It bounds the
+// host's memory; more is CodeTooLarge.
 const maxListing = 64 << 20
 
-// All file operations are done by the guest as the sandbox's user: no program of the
-// image takes part. Relative names start at the work dir, symlinks are followed inside.
-
-// ReadOptions narrow what ReadFile reads.
+// ReadOptions say which bytes ReadFile reads; nil is all defaults.
 type ReadOptions struct {
 	// Offset is where to begin, in bytes. Default: the beginning.
 	Offset int64
-	// Limit is how many bytes to read at most. Default: all that follow, of which more
-	// than MaxRead are ErrTooLarge.
+	// Limit is how many bytes to read at most; it may be more than MaxRead. Default: all bytes
+	// from Offset on, and more than MaxRead are ErrTooLarge.
 	Limit int64
 }
 
-// ReadFile returns the bytes of a regular file. A directory, a device or a FIFO is an
-// error and never blocks.
+// ReadFile returns the bytes of a regular file. For a directory, a device or a FIFO it returns
+// an error and never blocks.
 func (sb *Sandbox) ReadFile(ctx context.Context, name string, opts *ReadOptions) ([]byte, error) {
-	m := &wire.Read{Path: []byte(name), Limit: -1, Max: MaxRead}
-	if opts != nil {
-		m.Offset = opts.Offset
-		if opts.Limit != 0 {
-			m.Limit = opts.Limit
-		}
-		if opts.Offset < 0 || opts.Limit < 0 {
-			return nil, failure("read", name, invalid("offset %d and limit %d must not be negative", opts.Offset, opts.Limit))
-		}
+	o := orZero(opts)
+	if o.Offset < 0 || o.Limit < 0 {
+		return nil, failure("read", name, invalid("offset %d and limit %d must not be negative", o.Offset, o.Limit))
 	}
-	limit := max(m.Limit, MaxRead)
-	data, err := sb.collect(ctx, wire.OpRead, m, limit, nil)
+	m := &wire.Read{Path: []byte(name), Offset: o.Offset, Limit: cmp.Or(o.Limit, -1), Max: MaxRead}
+	data, err := sb.collect(ctx, wire.OpRead, m, max(m.Limit, MaxRead), nil)
 	if err != nil {
 		err = sb.failure("read", name, err)
-		if e, ok := err.(*Error); ok && e.Code == CodeTooLarge {
+		if e, ok := errors.AsType[*Error](err); ok && e.Code == CodeTooLarge {
 			e.Err = fmt.Errorf("%w: read it in pieces with ReadOptions.Offset and Limit", e.Err)
 		}
 		return nil, err
@@ -59,14 +52,15 @@ func (sb *Sandbox) ReadFile(ctx context.Context, name string, opts *ReadOptions)
 	return data, nil
 }
 
-// collect makes a call and gathers the bytes it brings, at most limit.
-func (sb *Sandbox) collect(ctx context.Context, op wire.Op, args any, limit int64, v any) ([]byte, error) {
+// collect makes a call and gathers its bytes, at most maxBytes. More are CodeTooLarge. The
+// reply goes into v.
+func (sb *Sandbox) collect(ctx context.Context, op wire.Op, args any, maxBytes int64, v any) ([]byte, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	data, over := []byte{}, false
+	data, tooLarge := []byte{}, false // written by the channel's read loop, until the call is done
 	call, err := sb.ch.Start(&channel.Request{Op: op, Args: args, Stdout: func(p []byte) {
-		if over = over || int64(len(data)+len(p)) > limit; !over {
+		if tooLarge = tooLarge || int64(len(data)+len(p)) > maxBytes; !tooLarge {
 			data = append(data, p...)
 		}
 	}})
@@ -76,30 +70,30 @@ func (sb *Sandbox) collect(ctx context.Context, op wire.Op, args any, limit int6
 	if err := call.Result(ctx, v); err != nil {
 		return nil, err
 	}
-	if over {
-		return nil, &wire.Error{Code: wire.CodeTooLarge, Text: fmt.Sprintf("more than %d bytes", limit)}
+	if tooLarge {
+		return nil, &Error{Code: CodeTooLarge, Err: fmt.Errorf("more than %d bytes", maxBytes)}
 	}
 	return data, nil
 }
 
-// WriteOptions say how WriteFile makes a file.
+// WriteOptions say how WriteFile makes a file; nil is all defaults.
 type WriteOptions struct {
-	// Mode are the permission bits of a file that is new, less the umask 022. One that
-	// exists keeps its own. Default: 0644.
+	// Mode is the permission bits of a new file, before the umask 022. A file that exists keeps
+	// its mode. Default: 0644.
 	Mode fs.FileMode
 }
 
-// WriteResult is how a file was written.
+// WriteResult says how a file was written.
 type WriteResult struct {
 	// Created: the file did not exist.
 	Created bool
-	// InPlace: the file could not be replaced by rename (another user owns it, or it is a
-	// mount point, or its directory is not writable), so others may see it half written.
+	// InPlace: the file could not be replaced by a rename, because another user owns it, it is
+	// a mount point, or its directory is not writable. Others may have seen it half written.
 	InPlace bool
 }
 
-// WriteFile writes data to a file and makes its directories where they are missing. A
-// file that exists is replaced at once and keeps its mode and owner.
+// WriteFile writes data to a file and makes missing directories above it. A file that exists
+// is replaced at once and keeps its mode and owner.
 func (sb *Sandbox) WriteFile(ctx context.Context, name string, data []byte, opts *WriteOptions) (WriteResult, error) {
 	if len(data) > wire.MaxData {
 		return sb.WriteFrom(ctx, name, bytes.NewReader(data), opts)
@@ -117,8 +111,8 @@ func (sb *Sandbox) WriteFile(ctx context.Context, name string, data []byte, opts
 	return writeResult(&w), sb.failure("write", name, err)
 }
 
-// WriteFrom is WriteFile for what r returns up to its end. Where r fails, the file stays as
-// it was, unless it can only be written in place.
+// WriteFrom is WriteFile with the bytes of r until its end. If r fails, the file stays as it
+// was, unless it can only be written in place: see WriteResult.
 func (sb *Sandbox) WriteFrom(ctx context.Context, name string, r io.Reader, opts *WriteOptions) (WriteResult, error) {
 	if err := context.Cause(ctx); err != nil {
 		return WriteResult{}, sb.failure("write", name, err)
@@ -131,7 +125,7 @@ func (sb *Sandbox) WriteFrom(ctx context.Context, name string, r io.Reader, opts
 	defer stop()
 	if err := send(call.Stream, &callerReader{ctx: ctx, r: r}); err != nil {
 		call.Cancel(true)
-		_ = call.Await(ctx) // for what was begun to be undone
+		_ = call.Await(ctx) // until the guest has undone what it began
 		return WriteResult{}, &Error{Op: "write", Name: name, Err: err}
 	}
 	var w wire.Written
@@ -140,10 +134,7 @@ func (sb *Sandbox) WriteFrom(ctx context.Context, name string, r io.Reader, opts
 }
 
 func (o *WriteOptions) request(name string) *wire.Write {
-	mode := fs.FileMode(0o644)
-	if o != nil && o.Mode != 0 {
-		mode = o.Mode
-	}
+	mode := cmp.Or(orZero(o).Mode, 0o644)
 	return &wire.Write{Path: []byte(name), Mode: uint32(mode.Perm())}
 }
 
@@ -160,7 +151,7 @@ func (f FileInfo) Name() string { return string(f.info.Name) }
 // Size returns the length in bytes of a regular file.
 func (f FileInfo) Size() int64 { return f.info.Size }
 
-// Mode returns type and permission bits.
+// Mode returns the type and permission bits.
 func (f FileInfo) Mode() fs.FileMode { return fs.FileMode(f.info.Mode) }
 
 // ModTime returns when the contents last changed.
@@ -178,13 +169,13 @@ func (f FileInfo) Type() fs.FileMode { return f.Mode().Type() }
 // Info returns f itself.
 func (f FileInfo) Info() (fs.FileInfo, error) { return f, nil }
 
-// Owner returns the numeric user and group.
+// Owner returns the numeric uid and gid.
 func (f FileInfo) Owner() (uid, gid int) { return int(f.info.UID), int(f.info.GID) }
 
-// Target returns where a symlink leads, as it is written there.
+// Target returns the target of a symlink, unresolved.
 func (f FileInfo) Target() string { return string(f.info.Link) }
 
-// check refuses a name that would be a path to whoever joins it to a directory.
+// check refuses a name that would lead elsewhere once a caller joins it to a directory.
 func (f FileInfo) check() error {
 	if name := f.Name(); name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
 		return &wire.ProtocolError{Reason: fmt.Sprintf("a directory entry named %q", name)}
@@ -192,12 +183,12 @@ func (f FileInfo) check() error {
 	return nil
 }
 
-// Stat describes a file, or what a symlink leads to.
+// Stat describes a file. It follows a symlink.
 func (sb *Sandbox) Stat(ctx context.Context, name string) (FileInfo, error) {
 	return sb.stat(ctx, name, true)
 }
 
-// Lstat describes a file, and a symlink itself.
+// Lstat describes a file. It does not follow a symlink.
 func (sb *Sandbox) Lstat(ctx context.Context, name string) (FileInfo, error) {
 	return sb.stat(ctx, name, false)
 }
@@ -208,6 +199,7 @@ func (sb *Sandbox) stat(ctx context.Context, name string, follow bool) (FileInfo
 	return f, sb.failure("stat", name, err)
 }
 
+// do makes a call that brings nothing but its reply.
 func (sb *Sandbox) do(ctx context.Context, op wire.Op, args, v any) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
@@ -215,8 +207,8 @@ func (sb *Sandbox) do(ctx context.Context, op wire.Op, args, v any) error {
 	return sb.ch.Do(ctx, op, args, v)
 }
 
-// ReadDir returns the entries of a directory, sorted by name; symlinks are described,
-// not followed.
+// ReadDir returns the entries of a directory, sorted by name. It does not follow symlinks. A
+// listing of more than 64 MiB is ErrTooLarge: use Walk for that.
 func (sb *Sandbox) ReadDir(ctx context.Context, name string) ([]FileInfo, error) {
 	data, err := sb.collect(ctx, wire.OpReadDir, &wire.Path{Path: []byte(name)}, maxListing, nil)
 	if err != nil {
@@ -234,8 +226,8 @@ func (sb *Sandbox) ReadDir(ctx context.Context, name string) ([]FileInfo, error)
 	return entries, nil
 }
 
-// MkdirAll makes a directory and its parents, with the given permission bits less the
-// umask 022. One that exists is no error.
+// MkdirAll makes a directory and its missing parents, with the given permission bits before
+// the umask 022. It succeeds if the directory exists.
 func (sb *Sandbox) MkdirAll(ctx context.Context, name string, perm fs.FileMode) error {
 	err := sb.do(ctx, wire.OpMkdir, &wire.Mkdir{Path: []byte(name), Mode: uint32(perm.Perm())}, nil)
 	return sb.failure("mkdir", name, err)
@@ -246,33 +238,33 @@ func (sb *Sandbox) Remove(ctx context.Context, name string) error {
 	return sb.remove(ctx, &wire.Remove{Path: []byte(name)})
 }
 
-// RemoveAll removes a file or a directory with all it holds. One that does not exist is
-// no error.
+// RemoveAll removes a file, or a directory with everything in it. It succeeds if there is
+// none.
 func (sb *Sandbox) RemoveAll(ctx context.Context, name string) error {
 	return sb.remove(ctx, &wire.Remove{Path: []byte(name), All: true})
 }
 
 func (sb *Sandbox) remove(ctx context.Context, m *wire.Remove) error {
 	if len(m.Path) == 0 {
-		// Elsewhere an empty name is the work dir; to remove that by mistake is too easy.
-		return failure("remove", "", invalid("empty name"))
+		// Elsewhere an empty name is the work dir, which is too easy to remove by mistake.
+		return failure("remove", "", invalid("empty name: write . for the work dir"))
 	}
 	return sb.failure("remove", string(m.Path), sb.do(ctx, wire.OpRemove, m, nil))
 }
 
-// Rename moves a file or a directory, over a file that has the new name.
+// Rename moves a file or a directory. It replaces a file that has the new name.
 func (sb *Sandbox) Rename(ctx context.Context, from, to string) error {
 	return sb.failure("rename", from, sb.do(ctx, wire.OpRename, &wire.Rename{From: []byte(from), To: []byte(to)}, nil))
 }
 
-// Chmod changes the mode bits of a file, or of what a symlink leads to: permissions, and
-// fs.ModeSetuid, ModeSetgid and ModeSticky, of which the first two have no effect.
+// Chmod changes the mode bits of a file, following a symlink: the permissions and
+// fs.ModeSetuid, fs.ModeSetgid and fs.ModeSticky. Setuid and setgid have no effect in a sandbox.
 func (sb *Sandbox) Chmod(ctx context.Context, name string, mode fs.FileMode) error {
 	return sb.failure("chmod", name, sb.do(ctx, wire.OpChmod, &wire.Chmod{Path: []byte(name), Mode: uint32(mode)}, nil))
 }
 
-// Chtimes changes the times of the last read and the last write of a file, or of what a
-// symlink leads to. A zero time leaves that one as it is.
+// Chtimes changes the access and modification times of a file, following a symlink. A zero
+// time leaves that one unchanged.
 func (sb *Sandbox) Chtimes(ctx context.Context, name string, atime, mtime time.Time) error {
 	m := &wire.Chtimes{Path: []byte(name), Access: nanoseconds(atime), Changed: nanoseconds(mtime)}
 	return sb.failure("chtimes", name, sb.do(ctx, wire.OpChtimes, m, nil))
@@ -291,15 +283,15 @@ func (sb *Sandbox) Symlink(ctx context.Context, target, name string) error {
 	return sb.failure("symlink", name, sb.do(ctx, wire.OpSymlink, &wire.Symlink{Target: []byte(target), Path: []byte(name)}, nil))
 }
 
-// Readlink returns where a symlink leads, as it is written there.
+// Readlink returns the target of a symlink, unresolved.
 func (sb *Sandbox) Readlink(ctx context.Context, name string) (string, error) {
 	var r wire.Path
 	err := sb.do(ctx, wire.OpReadlink, &wire.Path{Path: []byte(name)}, &r)
 	return string(r.Path), sb.failure("readlink", name, err)
 }
 
-// Hash returns the SHA-256 of a regular file of any length in hexadecimal, as in
-// Lines.Hash and EditOptions.IfHash.
+// Hash returns the SHA-256 of a regular file of any length, in hexadecimal as in Lines.Hash and
+// EditOptions.IfHash.
 func (sb *Sandbox) Hash(ctx context.Context, name string) (string, error) {
 	var r wire.Hashed
 	err := sb.do(ctx, wire.OpHash, &wire.Path{Path: []byte(name)}, &r)
@@ -312,8 +304,8 @@ func (sb *Sandbox) Hash(ctx context.Context, name string) (string, error) {
 	return r.Hash, nil
 }
 
-// Exists reports whether there is a file of that name, whatever it is. A symlink that
-// leads nowhere exists.
+// Exists reports whether there is a file of that name, of any type. A symlink exists even if
+// its target does not.
 func (sb *Sandbox) Exists(ctx context.Context, name string) (bool, error) {
 	_, err := sb.Lstat(ctx, name)
 	if e, ok := errors.AsType[*Error](err); ok && (e.Code == CodeNotExist || e.Code == CodeNotDir) {
@@ -322,8 +314,8 @@ func (sb *Sandbox) Exists(ctx context.Context, name string) (bool, error) {
 	return err == nil, err
 }
 
-// RealPath returns the absolute path of a file with no symlink and no ".." in it. Of a
-// name that does not exist the part that does is resolved, and the rest appended.
+// RealPath returns the absolute path of a file, without symlinks and "..". If the file does not
+// exist, the part of the path that exists is resolved and the rest appended.
 func (sb *Sandbox) RealPath(ctx context.Context, name string) (string, error) {
 	var r wire.Path
 	err := sb.do(ctx, wire.OpRealPath, &wire.Path{Path: []byte(name)}, &r)

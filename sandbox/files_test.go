@@ -128,9 +128,9 @@ func testWriteFrom(t *testing.T, sb *sandbox.Sandbox) {
 			again, err := sb.Hash(ctx, "from/a")
 			is.NoErr(err)
 			is.Equal(again, hash) // as it was
-			left, err := sb.ReadDir(ctx, "from")
+			entries, err := sb.ReadDir(ctx, "from")
 			is.NoErr(err)
-			is.Equal(len(left), 1) // and nothing beside it
+			is.Equal(len(entries), 1) // and nothing beside it
 		})
 	}
 	slow, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
@@ -182,8 +182,8 @@ func testAttributes(t *testing.T, sb *sandbox.Sandbox) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			var e *sandbox.Error
-			is.True(errors.As(test.err, &e))
+			e, ok := errors.AsType[*sandbox.Error](test.err)
+			is.True(ok)
 			is.True(test.want == nil || errors.Is(e, test.want))
 			is.True(test.code == "" || e.Code == test.code)
 		})
@@ -319,8 +319,8 @@ func testObstacles(t *testing.T, sb *sandbox.Sandbox) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			var e *sandbox.Error
-			is.True(errors.As(test.err, &e)) // typed
+			e, ok := errors.AsType[*sandbox.Error](test.err)
+			is.True(ok) // typed
 			is.True(e.Code == test.code || test.code == "" && (e.Code == sandbox.CodePermission || e.Code == sandbox.CodeReadOnly))
 		})
 	}

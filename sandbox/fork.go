@@ -6,15 +6,17 @@ import (
 	"sync"
 )
 
-// errWritable refuses Fork, Rollback and Hibernate on a writable root: they restore files
-// only.
-var errWritable = unsupported("its root can be written to, and would not be the same: take a Snapshot and open that")
+// errWritable refuses Fork, Rollback and Hibernate on a writable root: they restore the work
+// dir and the home only.
+var errWritable = unsupported("it has a WritableRoot, whose files would not be restored: take a Snapshot and open that")
 
-// Fork opens n sandboxes like this one, each with a copy of the files of its work dir and its
-// home, which it saves as Snapshot does, with the same limit. The work dir of a copy is in
-// memory, also if that of the original is a mount; other mounts are shared. They are independent of each other
-// and of the original. A sandbox with a WritableRoot, or that was adopted, is unsupported: take
-// a Snapshot and open that.
+// Fork opens n sandboxes like this one, 1 to 1000. Each gets a copy of the files of the work dir
+// and the home, which are saved as by Snapshot and with its limit. The work dir of a copy is a
+// tmpfs, even if that of the original is a mount; other mounts are shared. Apart from those the
+// copies are independent of each other and of the original. If one fails, none is left open.
+//
+// A sandbox that has a WritableRoot or was adopted is CodeUnsupported: take a Snapshot and open
+// that.
 func (sb *Sandbox) Fork(ctx context.Context, n int) ([]*Sandbox, error) {
 	forks, err := sb.fork(ctx, n)
 	return forks, sb.failure("fork", "", err)
@@ -24,7 +26,7 @@ func (sb *Sandbox) fork(ctx context.Context, n int) ([]*Sandbox, error) {
 	const maxForks = 1000
 	switch {
 	case n < 1 || n > maxForks:
-		return nil, invalid("%d copies: write 1 to %d", n, maxForks)
+		return nil, invalid("%d copies: give 1 to %d", n, maxForks)
 	case sb.spec.Image == "":
 		return nil, unsupported("it was adopted, and not all of its options are known: take a Snapshot and open that")
 	case sb.config.WritableRoot:
@@ -39,7 +41,7 @@ func (sb *Sandbox) fork(ctx context.Context, n int) ([]*Sandbox, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	forks := make([]*Sandbox, n)
-	// More at a time would make an engine slower, not faster.
+	// An engine does not start more at a time any faster.
 	slots := make(chan struct{}, 4)
 	var all sync.WaitGroup
 	for i := range forks {
@@ -56,7 +58,7 @@ func (sb *Sandbox) fork(ctx context.Context, n int) ([]*Sandbox, error) {
 				err = fork.restoreFrom(ctx, files)
 			}
 			if err != nil {
-				cancel(err) // the first is the cause
+				cancel(err) // the first error becomes the cause
 			}
 		})
 	}
@@ -68,7 +70,7 @@ func (sb *Sandbox) fork(ctx context.Context, n int) ([]*Sandbox, error) {
 	return forks, nil
 }
 
-// fork returns the configuration of a copy: with a name of its own, and a work dir in memory.
+// fork returns the configuration of a copy, with a name of its own and its work dir in memory.
 func (c *config) fork() *config {
 	f := *c
 	f.Name = ""

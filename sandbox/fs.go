@@ -14,30 +14,30 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// FS returns the files below a directory for reading, until ctx ends. It is an fs.ReadDirFS,
-// fs.StatFS, fs.ReadFileFS (of which MaxRead is the limit) and fs.ReadLinkFS. Symlinks are
-// followed wherever they lead inside the sandbox. Open files are io.Seekers and io.ReaderAts,
-// and can be of any length: what is read is fetched as it is read.
+// FS returns a file system for reading the files below a directory, until ctx ends. It is an
+// fs.ReadDirFS, fs.StatFS, fs.ReadLinkFS, and an fs.ReadFileFS with the limit MaxRead. Symlinks
+// are followed wherever they lead inside the sandbox. Open files are io.Seekers and io.ReaderAts.
+// They can have any length, because their bytes are fetched as they are read.
 func (sb *Sandbox) FS(ctx context.Context, dir string) fs.FS {
 	return &sandboxFS{ctx: ctx, sb: sb, dir: dir}
 }
 
-// sandboxFS keeps a context since the interfaces of package fs have no room for one.
+// sandboxFS holds a context because the methods of package fs take none.
 type sandboxFS struct {
 	ctx context.Context
 	sb  *Sandbox
 	dir string
 }
 
-// path is a name as the sandbox takes it.
+// path returns the sandbox's path of a name in the file system.
 func (f *sandboxFS) path(op, name string) (string, error) {
 	if !fs.ValidPath(name) {
 		return "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
-	return path.Join(f.dir, name), nil // not empty: that would be "."
+	return path.Join(f.dir, name), nil
 }
 
-// pathError is an error as package fs wants it.
+// pathError wraps an error as package fs requires.
 func pathError(op, name string, err error) error {
 	if err == nil || err == io.EOF {
 		return err
@@ -148,7 +148,8 @@ func (d *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
 	return out, nil
 }
 
-// openFile is an open file. A call brings its bytes from an offset on, as they are read.
+// openFile is an open file. Reads in sequence share one call, which streams the bytes from an
+// offset on.
 type openFile struct {
 	fs         *sandboxFS
 	name, path string
@@ -156,7 +157,7 @@ type openFile struct {
 
 	mu     sync.Mutex
 	off    int64
-	call   *channel.Call // of a Read before, or nil
+	call   *channel.Call // streams the bytes from off on; nil before the first Read
 	stop   func() bool
 	closed bool
 }
@@ -189,6 +190,7 @@ func (f *openFile) Read(p []byte) (int, error) {
 	return n, pathError("read", f.name, err)
 }
 
+// start makes the call that brings the bytes from the current offset on.
 func (f *openFile) start() error {
 	err := context.Cause(f.fs.ctx)
 	if err == nil {
@@ -203,7 +205,7 @@ func (f *openFile) start() error {
 	return nil
 }
 
-// end gives up the call under way.
+// end cancels the call under way, if there is one.
 func (f *openFile) end() {
 	if f.call == nil {
 		return

@@ -7,9 +7,9 @@ import (
 	"github.com/drydock-go/drydock/sandbox/engine"
 )
 
-// Hibernate is Snapshot and then Close: the sandbox takes no memory any more, and Wake brings
-// it back. Its volumes and host directories stay as they are. A sandbox with a
-// WritableRoot is unsupported.
+// Hibernate takes a Snapshot and closes the sandbox, which then uses no memory; Wake brings it
+// back. Its volumes and host directories stay as they are. A sandbox with a WritableRoot is
+// CodeUnsupported.
 func (sb *Sandbox) Hibernate(ctx context.Context, name string) error {
 	_, writable, err := sb.baseImage(ctx)
 	if err == nil && writable {
@@ -24,20 +24,17 @@ func (sb *Sandbox) Hibernate(ctx context.Context, name string) error {
 	return sb.Close()
 }
 
-// Wake opens a sandbox that Hibernate saved under a name, and removes the snapshot when its
-// files are back. opts are as for Open, without Runtime, Image and Snapshot. Everything that
-// the sandbox had beside its files, such as its Mounts and its Env, must be given again. A
-// work dir or home that a mount already has files for is left as it is.
+// Wake opens a sandbox that Hibernate saved under a name, and removes the snapshot once the
+// files are restored. opts are as for Open, without Runtime, Image and Snapshot. Everything but
+// the files, such as Mounts and Env, must be given again. If a mount has files at the work dir
+// or the home already, that directory is left as it is.
 func Wake(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
 	sb, err := wake(ctx, name, opts)
 	return sb, failure("wake", name, err)
 }
 
 func wake(ctx context.Context, name string, opts *Options) (_ *Sandbox, err error) {
-	o := Options{}
-	if opts != nil {
-		o = *opts
-	}
+	o := orZero(opts)
 	o.Snapshot = name
 	c, err := o.resolve()
 	if err != nil {
@@ -82,8 +79,8 @@ func wake(ctx context.Context, name string, opts *Options) (_ *Sandbox, err erro
 	return sb, nil
 }
 
-// carrier opens a sandbox on a snapshot's image for nothing but to read its archives, with
-// the engine and the logger of a configuration.
+// carrier opens a small sandbox on a snapshot's image, from which the snapshot's archives are
+// read. It uses the engine and the logger of the configuration like.
 func (s *SnapshotInfo) carrier(ctx context.Context, like *config) (*Sandbox, error) {
 	c, err := (&Options{Snapshot: s.Name, WorkDir: s.WorkDir, Memory: 64 << 20, Images: like.Images,
 		StartTimeout: like.StartTimeout, Logger: like.Logger}).resolve()

@@ -14,39 +14,36 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// Language is one that a sandbox can keep an interpreter of.
+// Language is a language that a sandbox has an Interpreter for.
 type Language string
 
-// The languages. Nothing but the interpreter itself has to be in the image.
+// The languages. The image needs nothing but the interpreter itself.
 const (
 	Python Language = "python" // 3.8 or later
 	Node   Language = "node"   // 16 or later
-	Shell  Language = "sh"
+	Shell  Language = "sh"     // a POSIX shell
 )
-
-// RungInterrupt is the rung below RungTerm, of interpreters only: SIGINT was enough, and
-// the variables are still there.
-const RungInterrupt Rung = "interrupt"
 
 // InterpreterOptions say how an interpreter runs; nil is all defaults.
 type InterpreterOptions struct {
-	// Path is its program. Default: python3, node or /bin/sh, found as a Command's is.
+	// Path is the program of the interpreter, looked up as that of a Command. Default: python3,
+	// node or /bin/sh.
 	Path string
-	// Env and Dir are as a Command's.
+	// Env and Dir are as in Command.
 	Env []string
 	Dir string
-	// SVG asks for figures as SVG beside PNG. Default: PNG alone.
+	// SVG asks for figures as SVG as well as PNG. Default: PNG only.
 	SVG bool
 }
 
-// Interpreter is an interpreter that keeps its variables from one Run to the next. It is
-// safe for concurrent use; runs are carried out one after the other. While none is, it
-// does not keep the sandbox from being Idle.
+// Interpreter is an interpreter that keeps its variables from one Run to the next. It is safe
+// for concurrent use; runs are carried out one after the other. While no code runs, the
+// Interpreter does not keep the sandbox from being Idle.
 type Interpreter struct {
 	sb   *Sandbox
 	lang Language
-	o    InterpreterOptions
-	turn chan struct{} // held by whoever runs code, or restarts
+	opts InterpreterOptions
+	turn chan struct{} // has an element while a call runs code or restarts
 
 	mu      sync.Mutex
 	proc    *interpreterProcess // the newest; nil before the first
@@ -56,78 +53,79 @@ type Interpreter struct {
 
 // ExecutionOptions say how code runs; nil is all defaults.
 type ExecutionOptions struct {
-	// Timeout interrupts the code as Interrupt does. Where it has not stopped after Grace
-	// the interpreter is killed, with its variables. Default: none but that of the context.
+	// Timeout interrupts the code as Interrupt does. If the code has not stopped after Grace,
+	// the interpreter is killed, and its variables are gone. Default: none beside the
+	// context's deadline.
 	Timeout time.Duration
-	// Grace is the time that the code has after the interrupt. Default: DefaultGrace.
+	// Grace is the time that the code has after the interrupt; if it is negative, none.
+	// Default: DefaultGrace.
 	Grace time.Duration
-	// Stdout and Stderr take what the code writes, as it comes. Default: captured in the
-	// Execution.
+	// Stdout and Stderr receive the output as it comes. Default: the output is captured in
+	// the Execution.
 	Stdout, Stderr io.Writer
-	// Capture is how many bytes of a captured stream are kept. Default: DefaultCapture.
+	// Capture is how many bytes of each captured stream are kept. Default: DefaultCapture.
 	Capture int
-	// Display is told of each Display as it comes, by the goroutine that called Run. What was
-	// printed around the same time comes before or after it, and all of it before Run
-	// returns. It must not call Run or Restart. Default: they are only in the Execution.
+	// Display is called with each Display as it comes, by the goroutine that called Run.
+	// Output that was printed at about the same time may come before or after it. Display
+	// must not call Run or Restart. Default: displays are in the Execution only.
 	Display func(Display)
 }
 
-// Execution is what a run of code left.
+// Execution is the result of a run of code.
 type Execution struct {
-	// Result is as a command's. The ExitCode is that of the last command for Shell; else 0,
-	// or 1 with an Exception. It is the process's own where that has ended: see StateLost.
+	// Result is as for a command. The ExitCode is that of the last command for Shell; for
+	// other languages it is 0, or 1 with an Exception. If the process has ended, the ExitCode is
+	// that of the process: see StateLost.
 	Result
-	// Displays are what the code showed, in its order: figures, images, tables, and last the
-	// value of the last expression. At most 64 MiB of them are kept; DisplaysDropped counts
-	// the others.
+	// Displays are the figures, images and tables that the code showed, in order, and at last
+	// the value of the last expression. At most 1000 with 64 MiB in all are kept;
+	// DisplaysDropped counts the others.
 	Displays        []Display
 	DisplaysDropped int
-	// Exception is what the code raised and did not catch, or nil.
+	// Exception is the exception that the code did not catch, or nil.
 	Exception *Exception
-	// StateLost: the interpreter has ended, and its variables are gone. The next Run starts
-	// another.
+	// StateLost: the interpreter has ended, and its variables are gone. The next Run starts a
+	// new one.
 	StateLost bool
-	// Restarted: it had ended after the Run before, by a thread or a signal of its own, and
-	// the code ran in another, without the variables.
+	// Restarted: the interpreter had ended since the Run before, for example by a thread of
+	// that code, so this code ran in a new one, without the variables.
 	Restarted bool
 }
 
-// Display is something that code showed, in one form or more.
+// Display is a value, figure, image or table that code showed, in one or more forms.
 type Display struct {
-	// Data are the forms by MIME type: text/plain, application/json, text/html,
-	// text/markdown, text/latex, image/png, image/jpeg, image/svg+xml. Images are the bytes of their
-	// files. What is HTML or SVG is hostile like all that comes out of a sandbox.
+	// Data is the display in each of its forms, by MIME type: text/plain, application/json,
+	// text/html, text/markdown, text/latex, image/png, image/jpeg or image/svg+xml. An image
+	// is the contents of its file. HTML and SVG are hostile, like everything that comes out of
+	// a sandbox.
 	Data map[string][]byte
-	// Value marks the value of the last expression.
+	// Value is set for the value of the last expression.
 	Value bool
 }
 
 // Exception is an exception that code did not catch.
 type Exception struct {
-	Name  string // of its class, such as "KeyError"
+	Name  string // the name of its class, such as "KeyError"
 	Value string // its message
-	// Traceback are the frames, the innermost last; those of Drydock are left out.
+	// Traceback is the frames, the innermost last. Those of Drydock are left out.
 	Traceback []Frame
-	// Text is all of it in the language's own form.
+	// Text is the whole report in the language's own form.
 	Text string
 }
 
-// Frame is a line of a traceback.
+// Frame is a frame of a traceback.
 type Frame struct {
 	File     string // "<cell 3>" is the code of the third Run
 	Line     int    // from 1
 	Function string
-	Text     string // of the line; may be empty
+	Text     string // the code of the line; may be empty
 }
 
-// Interpreter starts an interpreter, which lives until Close, the sandbox's end, its own,
-// or that of the process that started it. It returns when code can run. One that the image
-// does not have is an error that is fs.ErrNotExist.
+// Interpreter starts an interpreter and returns when code can run. The interpreter ends by
+// Close, by itself, with the sandbox, or with the process that started it. If the image does
+// not have it, the error is fs.ErrNotExist.
 func (sb *Sandbox) Interpreter(ctx context.Context, lang Language, opts *InterpreterOptions) (*Interpreter, error) {
-	in := &Interpreter{sb: sb, lang: lang, turn: make(chan struct{}, 1)}
-	if opts != nil {
-		in.o = *opts
-	}
+	in := &Interpreter{sb: sb, lang: lang, opts: orZero(opts), turn: make(chan struct{}, 1)}
 	if interpreter.Languages[string(lang)] == nil {
 		return nil, in.failure("start interpreter", invalid("there is no such language: write Python, Node or Shell"))
 	}
@@ -137,10 +135,10 @@ func (sb *Sandbox) Interpreter(ctx context.Context, lang Language, opts *Interpr
 	return in, nil
 }
 
-// errInterpreterClosed is what a Run of a closed interpreter finds.
+// errInterpreterClosed is the error of a Run after Close.
 var errInterpreterClosed = errors.New("the interpreter was closed")
 
-// process returns the process that runs code, and starts one where there is none any more.
+// process returns the process that runs code. It starts one if there is none, or it has ended.
 func (in *Interpreter) process(ctx context.Context) (*interpreterProcess, error) {
 	in.mu.Lock()
 	if in.closed {
@@ -151,14 +149,14 @@ func (in *Interpreter) process(ctx context.Context) (*interpreterProcess, error)
 		defer in.mu.Unlock()
 		return in.proc, nil
 	}
-	p, err := in.sb.startInterpreter(ctx, in.lang, &in.o)
+	p, err := in.sb.startInterpreter(ctx, in.lang, &in.opts)
 	if err == nil {
-		// From here on Close, Restart and Interrupt find it.
+		// Set before the process is ready, so that Close, Restart and Interrupt reach it.
 		in.proc = p
 	}
 	in.mu.Unlock()
 	if err == nil {
-		err = p.await(ctx, in.sb.config.StartTimeout, in.o.SVG)
+		err = p.await(ctx, in.sb.config.StartTimeout, in.opts.SVG)
 	}
 	if err != nil {
 		return nil, err
@@ -169,23 +167,19 @@ func (in *Interpreter) process(ctx context.Context) (*interpreterProcess, error)
 	return p, nil
 }
 
-// Version tells what runs, such as "Python 3.12.1".
+// Version returns the name and version of the interpreter, such as "Python 3.12.1".
 func (in *Interpreter) Version() string {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.version
 }
 
-// Run runs code and waits for its end. Code that raises is a result. The error is nil
-// however the code ended by itself, by its Timeout or by Interrupt; it is not when ctx
-// ended, which interrupts the code too, or when the sandbox was lost: see Command.Wait.
-// What threads and children write after the end of the code that started them comes with
-// the next Run.
+// Run runs code and waits for its end. Code that raises, reaches its Timeout or is interrupted
+// is a result without an error. The error is set if ctx ended, which interrupts the code as
+// well, or if the sandbox was lost: see Command.Wait. Output of threads and children after the
+// end of the code that started them comes with the next Run.
 func (in *Interpreter) Run(ctx context.Context, code string, opts *ExecutionOptions) (*Execution, error) {
-	var o ExecutionOptions
-	if opts != nil {
-		o = *opts
-	}
+	o := orZero(opts)
 	x, err := in.run(ctx, code, &o)
 	return x, in.failure("run code", err)
 }
@@ -196,13 +190,13 @@ func (in *Interpreter) run(ctx context.Context, code string, o *ExecutionOptions
 	}
 	switch {
 	case o.Timeout < 0 || o.Capture < 0:
-		return nil, invalid("timeout %v or capture limit %d is negative", o.Timeout, o.Capture)
+		return nil, invalid("timeout %v or Capture %d is negative", o.Timeout, o.Capture)
 	case len(code) > wire.MaxControl:
-		return nil, &wire.Error{Code: wire.CodeTooLong, Text: fmt.Sprintf("code of %d bytes, at most %d: write it to a file and run that", len(code), wire.MaxControl)}
+		return nil, &Error{Code: CodeTooLong, Err: fmt.Errorf("code of %d bytes, at most %d: write it to a file and run that", len(code), wire.MaxControl)}
 	case strings.Contains(code, "\x00") || !utf8.ValidString(code):
-		return nil, invalid("a NUL byte in the code, or bytes that are no UTF-8")
+		return nil, invalid("the code has a NUL byte, or is not UTF-8")
 	}
-	if err := in.take(ctx); err != nil {
+	if err := in.takeTurn(ctx); err != nil {
 		return nil, err
 	}
 	defer func() { <-in.turn }()
@@ -214,12 +208,13 @@ func (in *Interpreter) run(ctx context.Context, code string, o *ExecutionOptions
 		return nil, err
 	}
 	x, err := p.run(ctx, code, o)
-	x.Restarted = p != before && !before.endReported()
+	x.Restarted = p != before && !before.isEndKnown()
 	return x, err
 }
 
-// take waits until no other call runs code.
-func (in *Interpreter) take(ctx context.Context) error {
+// takeTurn waits until no other call runs code or restarts. The caller takes an element from
+// turn when it is done.
+func (in *Interpreter) takeTurn(ctx context.Context) error {
 	select {
 	case in.turn <- struct{}{}:
 		return nil
@@ -228,8 +223,8 @@ func (in *Interpreter) take(ctx context.Context) error {
 	}
 }
 
-// Interrupt interrupts the code that runs, as Ctrl-C does, and keeps the variables. Its
-// Run returns Canceled. Where none runs nothing happens.
+// Interrupt interrupts the running code, as Ctrl-C does, and keeps the variables. Its Run returns
+// the Outcome Canceled. If no code runs, Interrupt does nothing.
 func (in *Interpreter) Interrupt() error {
 	in.mu.Lock()
 	p, closed := in.proc, in.closed
@@ -241,14 +236,14 @@ func (in *Interpreter) Interrupt() error {
 	return nil
 }
 
-// Restart ends the interpreter with all that came of it and starts another. A Run under
-// way returns Canceled.
+// Restart ends the interpreter with all processes that came of it, and starts a new one. A Run
+// under way returns the Outcome Canceled.
 func (in *Interpreter) Restart(ctx context.Context) error {
 	in.mu.Lock()
 	p := in.proc
 	in.mu.Unlock()
 	p.kill()
-	if err := in.take(ctx); err != nil {
+	if err := in.takeTurn(ctx); err != nil {
 		return in.failure("restart interpreter", err)
 	}
 	defer func() { <-in.turn }()
@@ -256,9 +251,9 @@ func (in *Interpreter) Restart(ctx context.Context) error {
 	return in.failure("restart interpreter", err)
 }
 
-// Close ends the interpreter with all that came of it, and returns when it is gone and its
-// output has been taken: a writer that blocks holds it up. A Run under way returns
-// Canceled. It may be called any number of times.
+// Close ends the interpreter with all processes that came of it. It returns when they are gone
+// and the output has been written, so a writer that blocks delays it. A Run under way returns the
+// Outcome Canceled. Close may be called any number of times.
 func (in *Interpreter) Close() error {
 	in.mu.Lock()
 	in.closed = true
@@ -269,9 +264,5 @@ func (in *Interpreter) Close() error {
 }
 
 func (in *Interpreter) failure(op string, err error) error {
-	var done *Error
-	if errors.As(err, &done) {
-		return err
-	}
 	return in.sb.failure(op, string(in.lang), err)
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,42 +20,39 @@ type interpreterProcess struct {
 	cmd  *Command
 
 	sending sync.Mutex
-	code    io.Writer // where code is sent to
+	code    io.Writer // takes the code: its stdin or its control socket
 
-	out, err interpreterStream
-	version  string
+	stdout, stderr interpreterStream
+	version        string
 
 	ready      chan struct{}
-	interrupts chan struct{} // to interrupt the run under way
+	interrupts chan struct{} // has an element if the run under way is to be interrupted
 	ended      chan struct{} // closed after the next three are set
 	result     *Result
 	cause      error
-	broken     error // what it said that was no message
+	violation  error // why its messages could not be read
 
 	mu            sync.Mutex
-	last          uint32     // number of a run
-	current       *execution // the one under way
+	lastRun       uint32     // the number of the newest run
+	current       *execution // the run under way, or nil
 	killed        bool       // by Close or Restart
-	gone          bool       // a run has told of the end
-	pendingPrompt [2]bool    // the prompt after a report is still to come, per stream
+	endKnown      bool       // the caller of a run knows that the process has ended
+	pendingPrompt [2]bool    // the shell's prompt after a report is still to come, for stdout and stderr
 }
 
-// startInterpreter starts a process. It can run code after await.
+// startInterpreter starts a process. Call await before it runs code.
 func (sb *Sandbox) startInterpreter(ctx context.Context, lang Language, o *InterpreterOptions) (*interpreterProcess, error) {
 	p := &interpreterProcess{
 		lang: interpreter.Languages[string(lang)], mark: interpreter.NewMark(),
 		ready: make(chan struct{}), interrupts: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
-	program := p.lang.Program
-	if o.Path != "" {
-		program = o.Path
-	}
+	program := cmp.Or(o.Path, p.lang.Program)
 	p.cmd = sb.Command(program, p.lang.Args...)
 	p.cmd.Env, p.cmd.Dir = append(p.lang.Env[:len(p.lang.Env):len(p.lang.Env)], o.Env...), o.Dir
-	p.cmd.control, p.cmd.label = true, program // the arguments are ours
-	p.out.open(p, 0)
-	p.err.open(p, 1)
-	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
+	p.cmd.control, p.cmd.label = true, program // a caller has not seen the arguments
+	p.stdout.open(p, 0)
+	p.stderr.open(p, 1)
+	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	var stdin io.WriteCloser
 	if p.lang.Stdin {
 		var err error
@@ -65,7 +63,7 @@ func (sb *Sandbox) startInterpreter(ctx context.Context, lang Language, o *Inter
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	// It outlives the call that starts it.
+	// The process outlives the call that starts it.
 	if err := p.cmd.Start(context.WithoutCancel(ctx)); err != nil {
 		return nil, err
 	}
@@ -74,37 +72,37 @@ func (sb *Sandbox) startInterpreter(ctx context.Context, lang Language, o *Inter
 	if p.lang.Stdin {
 		p.code = stdin
 	}
-	heard := make(chan error, 1)
+	messagesErr := make(chan error, 1)
 	go func() {
 		err := interpreter.Messages(control, p.message)
 		if err != nil {
-			// What it says from here on cannot be told apart.
+			// After a broken message the next one cannot be found.
 			p.cmd.cancel(true)
 			_, _ = io.Copy(io.Discard, control)
 		}
-		heard <- err
+		messagesErr <- err
 	}()
 	go func() {
 		defer close(p.ended)
 		p.result, p.cause = p.cmd.Wait()
-		p.broken = <-heard
-		p.out.flush()
-		p.err.flush()
+		p.violation = <-messagesErr
+		p.stdout.flush()
+		p.stderr.flush()
 	}()
 	return p, nil
 }
 
-// await sends what makes it ready and waits until it is.
-func (p *interpreterProcess) await(ctx context.Context, patience time.Duration, svg bool) error {
-	// Of one that does not start the end says more than the write.
+// await sends the code that prepares the interpreter, and waits until it is ready.
+func (p *interpreterProcess) await(ctx context.Context, timeout time.Duration, svg bool) error {
+	// If the process does not start, its end says more than the error of this write.
 	go func() { _ = p.send(p.lang.Boot(p.mark, svg)) }()
-	late := time.NewTimer(patience)
-	defer late.Stop()
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
 	select {
 	case <-p.ready:
 		p.cmd.call.Quiet(true)
 		if p.lang.Stdin {
-			// What a shell says of itself at its start is no run's output.
+			// This discards what the shell prints at its start.
 			if _, err := p.run(ctx, ":", &ExecutionOptions{}); err != nil {
 				p.kill()
 				return err
@@ -115,18 +113,18 @@ func (p *interpreterProcess) await(ctx context.Context, patience time.Duration, 
 		switch {
 		case p.cause != nil:
 			return p.cause
-		case p.endReported():
+		case p.isEndKnown():
 			return errors.New("the interpreter was closed or restarted while it started")
 		}
-		said, _ := p.err.kept.bytes()
+		said, _ := p.stderr.kept.bytes()
 		return fmt.Errorf("the interpreter ended before it could run code: %w", &ExitError{&Result{
 			Outcome: p.result.Outcome, ExitCode: p.result.ExitCode, Signal: p.result.Signal, Stderr: said}})
 	case <-ctx.Done():
 		p.kill()
 		return context.Cause(ctx)
-	case <-late.C:
+	case <-timer.C:
 		p.kill()
-		return fmt.Errorf("the interpreter did not start within %v", patience)
+		return fmt.Errorf("the interpreter did not start within %v", timeout)
 	}
 }
 
@@ -140,14 +138,15 @@ func (p *interpreterProcess) hasEnded() bool {
 	}
 }
 
-// endReported reports whether somebody knows that the process has ended.
-func (p *interpreterProcess) endReported() bool {
+// isEndKnown reports whether the caller knows that the process has ended: because a run
+// reported it, or because Close or Restart ended it.
+func (p *interpreterProcess) isEndKnown() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.gone || p.killed
+	return p.endKnown || p.killed
 }
 
-// kill ends the process and all that came of it, and returns when it is gone.
+// kill ends the process and all processes that came of it, and returns when they are gone.
 func (p *interpreterProcess) kill() {
 	if p == nil || p.hasEnded() {
 		return
@@ -163,8 +162,8 @@ func (p *interpreterProcess) kill() {
 func (p *interpreterProcess) requestInterrupt() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.current == nil && p.last > 0 {
-		return // no code runs, and none waits for the start
+	if p.current == nil && p.lastRun > 0 {
+		return // no code runs, and no Run waits for the start
 	}
 	select {
 	case p.interrupts <- struct{}{}:
@@ -172,7 +171,7 @@ func (p *interpreterProcess) requestInterrupt() {
 	}
 }
 
-// message takes what the interpreter says. It is called by one goroutine.
+// message handles a message of the interpreter. One goroutine calls it.
 func (p *interpreterProcess) message(m *interpreter.Message) {
 	early := false
 	defer func() {
@@ -192,24 +191,25 @@ func (p *interpreterProcess) message(m *interpreter.Message) {
 	case r == nil:
 	case m.Begun == r.id:
 		r.begun = true
-		early = r.interrupted // before the code could hear of it
+		early = r.interrupted // it was interrupted before the code could get the signal
 	case m.Done == r.id && !r.reported:
 		r.report(m)
-		// Code that has closed its streams has closed the way of the marks as well.
-		time.AfterFunc(markPatience, func() { p.abandon(r) })
+		// If the code has closed its streams, the marks cannot come.
+		time.AfterFunc(markTimeout, func() { p.abandon(r) })
 	case len(m.Display) > 0:
 		r.keep(Display{Data: m.Display, Value: m.Value})
 	}
 }
 
+// abandon ends a run whose marks have not come in time.
 func (p *interpreterProcess) abandon(r *execution) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r.end()
 }
 
-// found takes a mark on a stream, 0 being stdout and 1 stderr.
-func (p *interpreterProcess) found(stream int, run uint32) {
+// markFound handles a mark on a stream: 0 is stdout and 1 is stderr.
+func (p *interpreterProcess) markFound(stream int, run uint32) {
 	p.mu.Lock()
 	if run != interpreter.Prompt {
 		p.pendingPrompt[stream] = true
@@ -232,18 +232,19 @@ func (p *interpreterProcess) found(stream int, run uint32) {
 	}
 }
 
-// ask asks for the report of a run that the shell has given up, or will have done.
+// ask asks the shell for the report of a run. The shell does not send one by itself if it has
+// abandoned the code, after a syntax error or an interrupt.
 func (p *interpreterProcess) ask(r *execution) {
 	p.mu.Lock()
 	asked := p.lang.Ask != nil && p.current == r && !r.reported
 	p.mu.Unlock()
 	if asked {
-		// The end of the process says what there is to say of a write that fails.
+		// If this write fails, the end of the process says why.
 		_ = p.send(p.lang.Ask(p.mark, r.id))
 	}
 }
 
-// send sends to the interpreter.
+// send sends code to the interpreter.
 func (p *interpreterProcess) send(b []byte) error {
 	p.sending.Lock()
 	defer p.sending.Unlock()

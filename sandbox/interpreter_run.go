@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -13,26 +14,26 @@ import (
 type execution struct {
 	id          uint32
 	x           *Execution
-	size        int           // of the displays
-	shown       int           // how many of them ExecutionOptions.Display knows
-	more        chan struct{} // there are more
-	sent        bool          // the code has been sent
-	prompted    bool          // a prompt came before that
+	size        int           // bytes of the displays
+	shown       int           // how many displays ExecutionOptions.Display has been called with
+	displayed   chan struct{} // has an element if there are new displays
+	sent        bool          // the code has been sent to the interpreter
+	prompted    bool          // a prompt came before the code was sent
 	begun       bool          // the code can be interrupted
 	interrupted bool
 	reported    bool
-	marked      [2]bool // its marks on stdout and stderr have come
+	marked      [2]bool // the mark has come on stdout, on stderr
 	done        chan struct{}
 }
 
-// report takes what came of the run. As all methods of execution it needs the lock of the
-// process.
+// report records the outcome of the run. Like all methods of execution it is called with the
+// lock of the process.
 func (r *execution) report(m *interpreter.Message) {
 	r.reported = true
 	r.x.ExitCode = m.Exit
 	if m.Asked && m.Exit == 0 {
-		// Not every shell tells the code of what it gave up. These are POSIX's for a syntax
-		// error and, with the usual 128, for SIGINT.
+		// Not every shell has an exit code for code that it abandoned. POSIX has 2 for a syntax
+		// error, and for SIGINT a code above 128.
 		r.x.ExitCode = 2
 		if r.interrupted {
 			r.x.ExitCode = 128 + int(SIGINT)
@@ -59,25 +60,25 @@ func (r *execution) keep(d Display) {
 	}
 	r.x.Displays = append(r.x.Displays, d)
 	select {
-	case r.more <- struct{}{}:
-	default: // it is known that there are
+	case r.displayed <- struct{}{}:
+	default: // the element is there already
 	}
 }
 
-// What an Execution keeps of displays, in bytes and how many.
+// The displays that an Execution keeps.
 const (
-	maxDisplays     = 64 << 20
+	maxDisplays     = 64 << 20 // bytes of all together
 	maxDisplayCount = 1000
 )
 
-// markPatience is how long the marks may take after the report of a run's end, and
-// promptPatience a prompt after an interrupt.
 const (
-	markPatience   = time.Second
-	promptPatience = 100 * time.Millisecond
+	// markTimeout is how long the marks may take after the report of a run's end.
+	markTimeout = time.Second
+	// promptTimeout is how long a prompt may take after an interrupt.
+	promptTimeout = 100 * time.Millisecond
 )
 
-// seconds is a time that the interpreter tells, which may be anything.
+// seconds converts a time that the interpreter reports. An impossible time is 0.
 func seconds(s float64) time.Duration {
 	if s > 0 && s < 1e9 {
 		return time.Duration(s * float64(time.Second))
@@ -100,31 +101,28 @@ func (r *execution) end() {
 	}
 }
 
-// run runs code. There is one at a time.
+// run runs code. It is called by one goroutine at a time.
 func (p *interpreterProcess) run(ctx context.Context, code string, o *ExecutionOptions) (*Execution, error) {
 	r := &execution{x: &Execution{Result: Result{Outcome: Exited, Rung: RungNone}},
-		more: make(chan struct{}, 1), done: make(chan struct{})}
+		displayed: make(chan struct{}, 1), done: make(chan struct{})}
 	p.mu.Lock()
-	if p.last > 0 {
+	if p.lastRun > 0 {
 		select {
-		case <-p.interrupts: // of a run that ended before it was heard
+		case <-p.interrupts: // one for an earlier run, which had ended
 		default:
 		}
 	}
-	p.last++
-	r.id = p.last
+	p.lastRun++
+	r.id = p.lastRun
 	p.current = r
 	p.mu.Unlock()
 	p.cmd.call.Quiet(false)
-	limit := o.Capture
-	if limit == 0 {
-		limit = DefaultCapture
-	}
-	kept := [2]*capture{newCapture(limit), newCapture(limit)}
-	p.out.begin(o.Stdout, kept[0])
-	p.err.begin(o.Stderr, kept[1])
+	size := cmp.Or(o.Capture, DefaultCapture)
+	kept := [2]*capture{newCapture(size), newCapture(size)}
+	p.stdout.begin(o.Stdout, kept[0])
+	p.stderr.begin(o.Stderr, kept[1])
 	start := time.Now()
-	sent := p.send(p.lang.Run(p.mark, r.id, code))
+	sendErr := p.send(p.lang.Run(p.mark, r.id, code))
 	p.mu.Lock()
 	r.sent = true
 	ask := r.prompted
@@ -139,65 +137,66 @@ func (p *interpreterProcess) run(ctx context.Context, code string, o *ExecutionO
 	p.mu.Lock()
 	p.current = nil
 	p.mu.Unlock()
-	failed := errors.Join(p.out.end(), p.err.end())
+	writeErr := errors.Join(p.stdout.end(), p.stderr.end())
 	p.cmd.call.Quiet(true)
 	x.Stdout, x.StdoutDropped = kept[0].bytes()
 	x.Stderr, x.StderrDropped = kept[1].bytes()
-	if err == nil && failed != nil {
-		// These are the caller's, and say nothing of the sandbox.
-		err = &Error{Op: "run code", Name: p.cmd.name(), Err: failed}
+	if err == nil && writeErr != nil {
+		// Errors of the caller's writers: the sandbox is not lost.
+		err = &Error{Op: "run code", Name: p.cmd.name(), Err: writeErr}
 	}
-	if err == nil && sent != nil && !x.StateLost {
-		err = sent
+	if err == nil && sendErr != nil && !x.StateLost {
+		err = sendErr
 	}
 	return x, err
 }
 
-// watch waits for the end of a run, and brings it about where it is time.
+// watch waits for the end of a run. It interrupts the code at its Timeout, on Interrupt and when
+// ctx ends, and kills the process if the code has not stopped after the grace.
 func (p *interpreterProcess) watch(ctx context.Context, r *execution, o *ExecutionOptions) error {
 	grace := (&Command{Grace: o.Grace}).grace()
-	var limit, enough <-chan time.Time
+	var timeout, graceEnd <-chan time.Time
 	if o.Timeout > 0 {
 		t := time.NewTimer(o.Timeout)
 		defer t.Stop()
-		limit = t.C
+		timeout = t.C
 	}
 	canceled, x := ctx.Done(), r.x
 	stop := func(why Outcome) {
 		if x.Outcome == Exited {
 			x.Outcome = why
 		}
-		limit, canceled = nil, nil
-		if enough == nil {
+		timeout, canceled = nil, nil
+		if graceEnd == nil {
 			x.Rung = RungInterrupt
 			p.interrupt(r)
 			t := time.NewTimer(grace)
-			enough = t.C
+			graceEnd = t.C
 		}
 	}
 	for {
 		select {
-		case <-r.more:
+		case <-r.displayed:
 			p.show(r, o)
 		case <-r.done:
 			return p.cancellation(ctx, x)
 		case <-p.ended:
 			return p.lost(ctx, r)
-		case <-limit:
+		case <-timeout:
 			stop(TimedOut)
 		case <-p.interrupts:
 			stop(Canceled)
 		case <-canceled:
 			stop(Canceled)
-		case <-enough:
+		case <-graceEnd:
 			x.Rung = RungKill
 			p.cmd.cancel(true)
-			enough = nil
+			graceEnd = nil
 		}
 	}
 }
 
-// show tells of the displays that have come.
+// show calls ExecutionOptions.Display with the displays that have come.
 func (p *interpreterProcess) show(r *execution, o *ExecutionOptions) {
 	if o.Display == nil {
 		return
@@ -210,7 +209,7 @@ func (p *interpreterProcess) show(r *execution, o *ExecutionOptions) {
 	}
 }
 
-// cancellation is the error of a run that the end of its context stopped.
+// cancellation returns the cause of ctx if the end of ctx stopped the run, else nil.
 func (p *interpreterProcess) cancellation(ctx context.Context, x *Execution) error {
 	cause := context.Cause(ctx)
 	if cause == nil || x.Outcome != Canceled {
@@ -222,22 +221,22 @@ func (p *interpreterProcess) cancellation(ctx context.Context, x *Execution) err
 	return cause
 }
 
-// interrupt does what Ctrl-C does.
+// interrupt interrupts the code of a run as Ctrl-C does.
 func (p *interpreterProcess) interrupt(r *execution) {
 	p.mu.Lock()
 	r.interrupted = true
 	early := p.lang.Begins && !r.begun
 	p.mu.Unlock()
 	if !early {
-		// Where the channel is gone the process has ended.
+		// It fails only if the process or the channel has ended.
 		_ = p.cmd.Signal(SIGINT)
 	}
 	if p.lang.Interrupt != nil {
 		_ = p.send(p.lang.Interrupt(r.id))
 	}
 	if p.lang.Ask != nil {
-		// Code that has sent the shell's streams elsewhere has taken the prompt with them.
-		time.AfterFunc(promptPatience, func() { p.ask(r) })
+		// If the code has redirected the shell's streams, the prompt does not come.
+		time.AfterFunc(promptTimeout, func() { p.ask(r) })
 	}
 }
 
@@ -247,26 +246,26 @@ func (p *interpreterProcess) lost(ctx context.Context, r *execution) error {
 	x.StateLost = true
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.gone = true
+	p.endKnown = true
 	if p.result == nil {
 		return p.cause
 	}
-	by, rung := x.Outcome, x.Rung
+	stopOutcome, rung := x.Outcome, x.Rung
 	reported := r.reported
 	exit := x.ExitCode
 	x.Result = *p.result
 	switch {
 	case p.cause != nil:
 		return p.cause
-	case by != Exited: // it was stopped
-		x.Outcome, x.Rung = by, rung
+	case stopOutcome != Exited: // it was stopped
+		x.Outcome, x.Rung = stopOutcome, rung
 		return p.cancellation(ctx, x)
 	case p.killed:
 		x.Outcome = Canceled
-	case p.broken != nil:
+	case p.violation != nil:
 		x.Outcome, x.Rung, x.Signal = Signaled, RungKill, SIGKILL.String()
 		x.Exception = &Exception{Name: "InterpreterError",
-			Value: "the code wrote to the interpreter's own socket: " + printable.Text(p.broken.Error())}
+			Value: "the code wrote to the interpreter's own socket: " + printable.Text(p.violation.Error())}
 		x.Exception.Text = x.Exception.Name + ": " + x.Exception.Value
 	case reported && x.Outcome == Exited:
 		x.ExitCode = exit // it ended after the code did

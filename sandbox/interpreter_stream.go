@@ -12,14 +12,14 @@ type interpreterStream struct {
 	scan interpreter.Scanner
 
 	mu   sync.Mutex
-	to   io.Writer // of the run under way
-	kept *capture  // of the run under way, or for the next one
-	err  error     // of to
+	to   io.Writer // the writer of the run under way, or nil
+	kept *capture  // output of the run under way without a writer, or for the next run
+	err  error     // the error of to
 }
 
 func (s *interpreterStream) open(p *interpreterProcess, number int) {
 	s.kept = newCapture(DefaultCapture)
-	s.scan = interpreter.Scanner{Mark: p.mark, Write: s.take, Found: func(run uint32) { p.found(number, run) }}
+	s.scan = interpreter.Scanner{Mark: p.mark, Write: s.take, Found: func(run uint32) { p.markFound(number, run) }}
 }
 
 // Write implements io.Writer for the Command.
@@ -27,7 +27,8 @@ func (s *interpreterStream) Write(b []byte) (int, error) { return len(b), s.scan
 
 func (s *interpreterStream) flush() { _ = s.scan.End() }
 
-// take never fails: code whose output is not wanted goes on.
+// take takes the output between marks. It never fails: if the caller's writer fails, the code
+// goes on.
 func (s *interpreterStream) take(b []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,8 +36,8 @@ func (s *interpreterStream) take(b []byte) error {
 	return nil
 }
 
-// put writes to the run's writer, or keeps the bytes. It needs the lock, which also keeps the
-// order of what came early and what comes.
+// put writes to the run's writer, or keeps the bytes. It is called with the lock, which keeps
+// the early output of begin before later output.
 func (s *interpreterStream) put(b []byte) {
 	switch {
 	case s.to == nil:
@@ -49,8 +50,8 @@ func (s *interpreterStream) put(b []byte) {
 	}
 }
 
-// begin directs the stream to a run's writer, or into kept. Output that came since the last
-// run goes there first.
+// begin directs the stream to the writer of a run, or into kept. Output since the last run goes
+// there first.
 func (s *interpreterStream) begin(to io.Writer, kept *capture) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,7 +62,7 @@ func (s *interpreterStream) begin(to io.Writer, kept *capture) {
 	}
 }
 
-// end keeps further output for the next run.
+// end ends a run and returns the error of its writer. Further output is kept for the next run.
 func (s *interpreterStream) end() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

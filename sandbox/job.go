@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,10 +15,10 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// ErrNoJob: there is no background job of that number, or it has ended.
+// ErrNoJob: there is no background job of that number, or it has ended and can get no signal.
 var ErrNoJob = errors.New("no such job")
 
-// DefaultKeep is how many bytes of a background job's output are kept: the last ones.
+// DefaultKeep is how many bytes of a background job's output are kept by default: its end.
 const DefaultKeep = 256 << 10
 
 // JobOptions say how a command runs in the background; nil is all defaults.
@@ -29,9 +30,9 @@ type JobOptions struct {
 	Keep int
 }
 
-// Job is a command in the background. It ends by itself, by Stop, by its Timeout, or with
-// the sandbox; the process that started it may be gone by then, if the sandbox has a
-// lease. It is safe for concurrent use.
+// Job is a command in the background. It ends by itself, by Stop, by its Timeout, or with the
+// sandbox. If the sandbox has a Lease, the job can outlive the process that started it. It is
+// safe for concurrent use.
 type Job struct {
 	sb *Sandbox
 	id int
@@ -48,25 +49,20 @@ type JobInfo struct {
 	Started  time.Time
 	Running  bool
 	Terminal bool
-	// Result is how it ended, without output; nil while it runs.
+	// Result is how it ended, without output. It is nil while the job runs.
 	Result *Result
-	// First and Next are offsets in all that it wrote: of the oldest byte that is kept,
-	// and of the byte after the newest.
+	// First and Next are offsets in bytes in the job's whole output: First is the oldest byte
+	// that is kept, and Next the one after the newest.
 	First, Next int64
 }
 
-// Background starts the command as a background job and returns when it runs. What it
-// writes to stdout and stderr is kept in the sandbox, in the order of writing. A Stdin that
-// is not nil only says that the job has one, which Job.Attach writes to. The fields Stdout,
-// Stderr, Capture and User are not for jobs.
+// Background starts the command as a background job and returns when it runs. The end of its
+// output, stdout and stderr in the order of writing, is kept in the sandbox. Any Stdin that is
+// not nil gives the job a stdin, which Job.Attach writes to; the reader itself is not used.
+// Stdout, Stderr, pipes and User are CodeInvalid, and Capture is ignored.
 func (c *Command) Background(ctx context.Context, opts *JobOptions) (*Job, error) {
-	var o JobOptions
-	if opts != nil {
-		o = *opts
-	}
-	if o.Keep == 0 {
-		o.Keep = DefaultKeep
-	}
+	o := orZero(opts)
+	o.Keep = cmp.Or(o.Keep, DefaultKeep)
 	j, err := c.background(ctx, &o)
 	if err != nil {
 		return nil, c.sb.failure("start job", c.name(), err)
@@ -76,7 +72,7 @@ func (c *Command) Background(ctx context.Context, opts *JobOptions) (*Job, error
 
 func (c *Command) background(ctx context.Context, o *JobOptions) (*Job, error) {
 	if c.call != nil {
-		return nil, invalid("the command was started before: make another")
+		return nil, errStarted
 	}
 	if c.Stdout != nil || c.Stderr != nil || c.User != "" || c.pipes != [3]*pipe{} {
 		return nil, invalid("a background job has no Stdout, Stderr, pipes or User: read its output with Job.Attach")
@@ -92,13 +88,14 @@ func (c *Command) background(ctx context.Context, o *JobOptions) (*Job, error) {
 	return c.sb.Job(m.ID), nil
 }
 
-// Job returns the background job of a number. Whether there is one shows with its use.
+// Job returns the background job of a number. It does not ask the guest: if there is none, the
+// job's methods return ErrNoJob.
 func (sb *Sandbox) Job(id int) *Job { return &Job{sb: sb, id: id} }
 
-// Jobs returns the background jobs in the order of their start: those that run, and the 100
-// that ended last. The results of the last 10,000 stay: Job.Wait and Job.Info have them. Of
-// their output 4 MiB are kept in all; the job that ended longest ago loses its own first, and
-// none does while somebody waits for it or reads it.
+// Jobs returns the background jobs in the order of their start: all that run, and the 100 that
+// ended last. Job.Wait and Job.Info have the results of the last 10,000. 4 MiB of their output
+// are kept in all: the job that ended longest ago loses its output first, but no job does
+// while a call waits for it or reads it.
 func (sb *Sandbox) Jobs(ctx context.Context) ([]JobInfo, error) {
 	data, err := sb.collect(ctx, wire.OpJobs, struct{}{}, maxListing, nil)
 	var jobs []JobInfo
@@ -134,44 +131,43 @@ func (j *Job) ID() int { return j.id }
 // Info describes the job as it is now.
 func (j *Job) Info(ctx context.Context) (JobInfo, error) {
 	var m wire.JobReadDone
-	// Reading nothing.
+	// A read from the end of the longest output: it returns no bytes.
 	err := j.sb.do(ctx, wire.OpJobRead, &wire.JobRead{ID: j.id, From: 1<<63 - 1}, &m)
 	return jobInfo(&m.Job), j.failure("describe job", err)
 }
 
-// AttachOptions say what Attach does; nil is all defaults.
-type AttachOptions struct {
-	// From is the offset of the first byte wanted. Default: the oldest that is kept.
+// JobAttachOptions say what Job.Attach does; nil is all defaults.
+type JobAttachOptions struct {
+	// From is the offset of the first byte, in bytes. Default: the oldest that is kept.
 	From int64
-	// Follow goes on until the job ends. Default: until what is there now.
+	// Follow goes on until the job ends. Default: Attach returns after the output so far.
 	Follow bool
-	// Stdin is written to the job, until its end or Attach's; its end closes the job's
-	// stdin. One Attach at a time can have it. Without Follow, Attach goes on until Stdin has
-	// been read to its end and the job's stdin has taken all of it or is closed, and until
-	// what the job has written by then; a job that does not read can hold it up. A Read error
-	// ends Attach with that error and leaves the job's stdin open; of the bytes before it
-	// some may be missing. Default: nothing is written.
+	// Stdin is copied to the job's stdin until it ends, or until Attach returns. When it ends,
+	// the job's stdin is closed. One Attach at a time can have a Stdin: for a second one the
+	// Code is busy. Without Follow, Attach waits until the job has read all of Stdin, or has
+	// closed its stdin, and returns after the output until then; a job that does not read can
+	// delay that. A Read error ends Attach with that error and leaves the job's stdin open;
+	// the last bytes before the error may not have reached the job. Default: nothing is
+	// written.
 	Stdin io.Reader
-	// Resize are sizes for the job's terminal.
+	// Resize has new sizes for the job's terminal. Default: the size stays.
 	Resize <-chan Size
 }
 
-// Attach writes what the job has written and, with Follow, writes from now on to w. It
-// returns the offset of the next byte, to go on from; where it is further from
-// AttachOptions.From than w has got bytes, the difference was no longer kept. When ctx
-// ends it returns its cause, and the job goes on. With an error next is From and what w has
-// got, so that nothing is missed from there on; where bytes were no longer kept some of it
-// comes again.
-func (j *Job) Attach(ctx context.Context, w io.Writer, opts *AttachOptions) (next int64, err error) {
-	var o AttachOptions
-	if opts != nil {
-		o = *opts
-	}
+// Attach copies the job's output to w: the output so far and, with Follow, further output until
+// the job ends. It returns the offset of the next byte, to resume from. If next is more than
+// From plus the bytes written to w, the difference was no longer kept. When ctx ends, Attach
+// returns its cause, and the job goes on.
+//
+// On error, next is From plus the bytes written to w. Resuming there misses nothing, but may
+// repeat output if older bytes were no longer kept.
+func (j *Job) Attach(ctx context.Context, w io.Writer, opts *JobAttachOptions) (next int64, err error) {
+	o := orZero(opts)
 	next, err = j.attach(ctx, w, &o)
 	return next, j.failure("attach to job", err)
 }
 
-func (j *Job) attach(ctx context.Context, w io.Writer, o *AttachOptions) (int64, error) {
+func (j *Job) attach(ctx context.Context, w io.Writer, o *JobAttachOptions) (int64, error) {
 	if err := context.Cause(ctx); err != nil {
 		return o.From, err
 	}
@@ -182,13 +178,13 @@ func (j *Job) attach(ctx context.Context, w io.Writer, o *AttachOptions) (int64,
 	}
 	stop := context.AfterFunc(ctx, func() {
 		call.Cancel(true)
-		// Whoever reads is to return now; the guest's answer is not waited for.
+		// The reader returns now, without waiting for the guest's answer.
 		call.Stream.Abort(context.Cause(ctx))
 	})
 	defer stop()
 	if o.Stdin != nil {
 		go func() {
-			// As for a command's stdin, nobody waits for a Read that blocks.
+			// Nobody waits for this goroutine, because a Read may block for ever.
 			stream := &errWriter{w: call.Stream}
 			_, err := io.Copy(stream, o.Stdin)
 			switch {
@@ -237,22 +233,22 @@ func (j *Job) attach(ctx context.Context, w io.Writer, o *AttachOptions) (int64,
 	return done.Next, nil
 }
 
-// own makes the error of a reader or writer of the caller, which says nothing of the sandbox
-// whatever it is.
+// own wraps an error of the caller's reader or writer. It keeps failure from taking such an
+// error, for example io.EOF, for the end of the sandbox.
 func (j *Job) own(err error) error {
 	return &Error{Op: "attach to job", Name: strconv.Itoa(j.id), Err: err}
 }
 
-// Output returns what is kept of the job's output, and whether bytes before it are gone.
+// Output returns the output that is kept, and how many bytes before it were dropped.
 func (j *Job) Output(ctx context.Context) (output []byte, dropped int64, err error) {
 	var b bytes.Buffer
 	next, err := j.Attach(ctx, &b, nil)
 	return b.Bytes(), max(0, next-int64(b.Len())), err
 }
 
-// Wait waits until the job has ended and returns its result, with the output that is kept
-// as Stdout. StdoutDropped counts the bytes before it that are no longer kept: all of them if
-// other jobs have ended since with more output than Jobs says is kept.
+// Wait waits until the job has ended and returns its result, with the kept output as Stdout.
+// StdoutDropped counts the bytes before it that are not kept any more: all of them, if jobs that
+// ended since wrote more than Jobs says is kept. An ended ctx ends the waiting, not the job.
 func (j *Job) Wait(ctx context.Context) (*Result, error) {
 	var m wire.JobWaited
 	if err := j.sb.do(ctx, wire.OpJobWait, &wire.JobWait{ID: j.id}, &m); err != nil {
@@ -268,7 +264,7 @@ func (j *Job) result(ctx context.Context, m *wire.Job) (r *Result, err error) {
 	}
 	r.Stdout, r.StdoutDropped, err = j.Output(ctx)
 	if errors.Is(err, ErrNoJob) {
-		// The guest has forgotten it since it told how the job ended.
+		// The guest has dropped the job since it reported its end.
 		r.Stdout, r.StdoutDropped, err = nil, m.Next, nil
 	}
 	return r, err
@@ -276,36 +272,34 @@ func (j *Job) result(ctx context.Context, m *wire.Job) (r *Result, err error) {
 
 // JobLine is a line of a job's output.
 type JobLine struct {
-	Text string // without its end
-	Next int64  // the offset after it, to wait on from
+	Text string // without the line's end
+	Next int64  // the offset after the line, to go on from
 }
 
-// WaitLine waits for a line that matches a regular expression (RE2), in what the job has
-// written from an offset on and writes from now on. A last line without an end counts, so
-// that a prompt can be waited for. When the job ends without such a line, the error is
+// WaitLine waits for a line of the job's output that matches a regular expression (RE2). It
+// begins at the offset from, in bytes, and goes on with further output. An unfinished last line
+// counts, so that a prompt can be waited for. If the job ends without such a line, the error is
 // ErrNoMatch.
 func (j *Job) WaitLine(ctx context.Context, pattern string, from int64) (JobLine, error) {
+	pattern = cmp.Or(pattern, "^")
 	var m wire.JobWaited
-	if pattern == "" {
-		pattern = "^"
-	}
 	err := j.sb.do(ctx, wire.OpJobWait, &wire.JobWait{ID: j.id, Pattern: []byte(pattern), From: from}, &m)
 	if err == nil && !m.Found {
-		err = &wire.Error{Code: wire.CodeNoMatch, Text: fmt.Sprintf("the job ended without a line that matches %q", pattern)}
+		err = &Error{Code: CodeNoMatch, Err: fmt.Errorf("the job ended without a line that matches %q", pattern)}
 	}
 	return JobLine{string(m.Line), m.Next}, j.failure("wait for job", err)
 }
 
-// Signal sends a signal to the job's process group. For a job that has ended it is
+// Signal sends a signal to the job's process group. If the job has ended, the error is
 // ErrNoJob.
 func (j *Job) Signal(ctx context.Context, s Signal) error {
-	if s <= 0 || s > 64 {
-		return j.failure("signal job", invalid("there is no such signal"))
+	if err := s.check(); err != nil {
+		return j.failure("signal job", err)
 	}
 	return j.signal(ctx, "signal job", wire.Signal{Number: int(s)})
 }
 
-// Resize tells a job with a Terminal another size.
+// Resize changes the size of the job's terminal. A job without a Terminal is CodeInvalid.
 func (j *Job) Resize(ctx context.Context, s Size) error {
 	return j.signal(ctx, "resize job", wire.Signal{Size: &wire.Size{Rows: s.Rows, Cols: s.Cols}})
 }
@@ -314,9 +308,9 @@ func (j *Job) signal(ctx context.Context, op string, s wire.Signal) error {
 	return j.failure(op, j.sb.do(ctx, wire.OpJobSignal, &wire.JobSignal{ID: j.id, Signal: s}, nil))
 }
 
-// Stop ends the job and all processes that came of it: SIGTERM, grace, SIGKILL; 0 is
-// DefaultGrace and a negative one leaves SIGTERM out. It returns the result as Wait does.
-// Of a job that has ended it ends what that left behind.
+// Stop ends the job and all processes that came of it: SIGTERM and, after grace, SIGKILL. A
+// grace of 0 means DefaultGrace, and a negative one leaves SIGTERM out. Stop returns the result
+// as Wait does. If the job has ended already, Stop ends the processes that it left behind.
 func (j *Job) Stop(ctx context.Context, grace time.Duration) (*Result, error) {
 	c := Command{Grace: grace}
 	var m wire.Job
@@ -327,9 +321,5 @@ func (j *Job) Stop(ctx context.Context, grace time.Duration) (*Result, error) {
 }
 
 func (j *Job) failure(op string, err error) error {
-	var done *Error
-	if errors.As(err, &done) {
-		return err
-	}
 	return j.sb.failure(op, strconv.Itoa(j.id), err)
 }

@@ -86,7 +86,7 @@ func TestJob(t *testing.T) {
 		outs := make([]bytes.Buffer, 3)
 		for i := range outs { // several at once
 			wg.Go(func() {
-				end, err := j.Attach(ctx, &outs[i], &sandbox.AttachOptions{Follow: true, From: next})
+				end, err := j.Attach(ctx, &outs[i], &sandbox.JobAttachOptions{Follow: true, From: next})
 				is.NoErr(err)
 				is.Equal(end, next+int64(outs[i].Len()))
 			})
@@ -115,7 +115,7 @@ func TestJob(t *testing.T) {
 		is.Equal([]int64{info.First, info.Next}, []int64{total - 1000, total})
 		for _, from := range []int64{0, total - 2000, total - 500, total, total + 500} {
 			var b bytes.Buffer
-			next, err := j.Attach(ctx, &b, &sandbox.AttachOptions{From: from})
+			next, err := j.Attach(ctx, &b, &sandbox.JobAttachOptions{From: from})
 			is.NoErr(err)
 			is.Equal(next, int64(total))
 			is.Equal(int64(b.Len()), min(1000, max(0, total-from)))
@@ -134,7 +134,7 @@ func TestJob(t *testing.T) {
 		})
 		done := make(chan int64)
 		go func() {
-			next, err := j.Attach(ctx, slow, &sandbox.AttachOptions{Follow: true})
+			next, err := j.Attach(ctx, slow, &sandbox.JobAttachOptions{Follow: true})
 			is.NoErr(err)
 			done <- next
 		}()
@@ -178,7 +178,7 @@ func TestJob(t *testing.T) {
 			func(ctx context.Context) error { _, err := j.WaitLine(ctx, "never", 0); return err },
 			func(ctx context.Context) error {
 				var b bytes.Buffer
-				next, err := j.Attach(ctx, &b, &sandbox.AttachOptions{Follow: true})
+				next, err := j.Attach(ctx, &b, &sandbox.JobAttachOptions{Follow: true})
 				is.Equal(next, int64(b.Len()))
 				return err
 			},
@@ -284,21 +284,19 @@ func TestJob(t *testing.T) {
 		done := make(chan error, 1)
 		var out bytes.Buffer
 		go func() {
-			_, err := j.Attach(ctx, &out, &sandbox.AttachOptions{Follow: true, Stdin: r})
+			_, err := j.Attach(ctx, &out, &sandbox.JobAttachOptions{Follow: true, Stdin: r})
 			done <- err
 		}()
 		_, err = io.WriteString(w, "1\n2\n")
 		is.NoErr(err)
 		_, err = j.WaitLine(ctx, "got 2", 0)
 		is.NoErr(err)
-		_, err = j.Attach(ctx, io.Discard, &sandbox.AttachOptions{Stdin: strings.NewReader("")})
-		var e *sandbox.Error
-		is.True(errors.As(err, &e))
-		is.Equal(e.Code, sandbox.CodeBusy) // one at a time
-		is.NoErr(w.Close())                // closes the job's
+		_, err = j.Attach(ctx, io.Discard, &sandbox.JobAttachOptions{Stdin: strings.NewReader("")})
+		is.Equal(codeOf(err), sandbox.CodeBusy) // one at a time
+		is.NoErr(w.Close())                     // closes the job's
 		is.NoErr(<-done)
 		is.Equal(out.String(), "got 1\ngot 2\nend\n")
-		_, err = j.Attach(ctx, io.Discard, &sandbox.AttachOptions{Stdin: strings.NewReader("")})
+		_, err = j.Attach(ctx, io.Discard, &sandbox.JobAttachOptions{Stdin: strings.NewReader("")})
 		is.True(errors.Is(err, fs.ErrInvalid)) // it is closed
 	})
 	t.Run("stdin that fails", func(t *testing.T) {
@@ -309,14 +307,14 @@ func TestJob(t *testing.T) {
 				cmd.Stdin = strings.NewReader("never read")
 				j, err := cmd.Background(ctx, nil)
 				is.NoErr(err)
-				_, err = j.Attach(ctx, io.Discard, &sandbox.AttachOptions{Follow: follow, Stdin: iotest.ErrReader(why)})
+				_, err = j.Attach(ctx, io.Discard, &sandbox.JobAttachOptions{Follow: follow, Stdin: iotest.ErrReader(why)})
 				is.True(errors.Is(err, why))
-				var e *sandbox.Error
-				is.True(errors.As(err, &e))
+				_, ok := errors.AsType[*sandbox.Error](err)
+				is.True(ok)
 				// Its stdin is open, and free as soon as the guest has heard of that.
 				is.NoErr(waitFor(func() bool {
-					_, err = j.Attach(ctx, io.Discard, &sandbox.AttachOptions{Stdin: strings.NewReader("1\n2\n")})
-					return !errors.As(err, &e) || e.Code != sandbox.CodeBusy
+					_, err = j.Attach(ctx, io.Discard, &sandbox.JobAttachOptions{Stdin: strings.NewReader("1\n2\n")})
+					return codeOf(err) != sandbox.CodeBusy
 				}))
 				is.NoErr(err)
 				r, err := j.Wait(ctx) // all of Stdin was sent, and its end
@@ -328,7 +326,7 @@ func TestJob(t *testing.T) {
 	t.Run("a writer that fails", func(t *testing.T) {
 		is := is.New(t)
 		j := background(is, sb, "echo out", nil)
-		_, err := j.Attach(ctx, writerFunc(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }), &sandbox.AttachOptions{Follow: true})
+		_, err := j.Attach(ctx, writerFunc(func([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }), &sandbox.JobAttachOptions{Follow: true})
 		is.True(errors.Is(err, io.ErrUnexpectedEOF)) // and is not taken for the sandbox's end
 	})
 	t.Run("much output of many that are waited for", func(t *testing.T) {

@@ -12,22 +12,24 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// maxLine bounds a line of a listing in bytes: a path of 4 KiB, spelled in base64, and a
-// symlink's target fit well.
+// maxLine is how many bytes a line of a listing may have. A path of 4 KiB and a symlink's
+// target, both in base64, need far less.
 const maxLine = 64 << 10
 
-// lineCall is a call that brings one JSON value a line, read as it comes: who does not read
-// holds the guest up.
+// lineCall is a call that brings one JSON value a line. The lines are read as they come: a slow
+// caller slows the guest.
 type lineCall[T any] struct {
 	sb   *Sandbox
 	call *channel.Call
-	in   *bufio.Reader
-	// ctx is the caller's, or ends with abort: the guest may end the stream and never reply.
+	r    *bufio.Reader
+	// ctx ends with the caller's context or by abort. Result needs it, because a guest may end
+	// the stream and never reply.
 	ctx   context.Context
 	abort context.CancelCauseFunc
 	stop  func() bool
 }
 
+// startLines starts a call that brings lines.
 func startLines[T any](ctx context.Context, sb *Sandbox, op wire.Op, args any) (*lineCall[T], error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
@@ -36,7 +38,7 @@ func startLines[T any](ctx context.Context, sb *Sandbox, op wire.Op, args any) (
 	if err != nil {
 		return nil, err
 	}
-	l := &lineCall[T]{sb: sb, call: call, in: bufio.NewReaderSize(call.Stream, maxLine)}
+	l := &lineCall[T]{sb: sb, call: call, r: bufio.NewReaderSize(call.Stream, maxLine)}
 	l.ctx, l.abort = context.WithCancelCause(ctx)
 	l.stop = context.AfterFunc(l.ctx, func() { call.Stream.Abort(context.Cause(l.ctx)) })
 	return l, nil
@@ -44,7 +46,7 @@ func startLines[T any](ctx context.Context, sb *Sandbox, op wire.Op, args any) (
 
 // next returns the next value, or io.EOF after the last.
 func (l *lineCall[T]) next() (*T, error) {
-	line, err := l.in.ReadSlice('\n')
+	line, err := l.r.ReadSlice('\n')
 	switch {
 	case err == io.EOF && len(line) == 0:
 		if err := l.call.Result(l.ctx, nil); err != nil {
@@ -63,7 +65,7 @@ func (l *lineCall[T]) next() (*T, error) {
 	return v, nil
 }
 
-// close ends the call, if it goes on.
+// close ends the call if it is still under way.
 func (l *lineCall[T]) close() {
 	l.stop()
 	l.abort(nil)
@@ -75,7 +77,7 @@ func (l *lineCall[T]) close() {
 	}
 }
 
-// eachLine decodes one JSON value a line.
+// eachLine decodes data, one JSON value a line, and calls take with each value.
 func eachLine[T any](data []byte, take func(*T) error) error {
 	for line := range bytes.Lines(data) {
 		v := new(T)

@@ -50,8 +50,8 @@ func TestEndWithoutReply(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(50*time.Millisecond, func() { cancel(mine) })
 			err := call(ctx, newScripted(t, silent))
-			var e *Error
-			is.True(errors.As(err, &e))
+			_, ok := errors.AsType[*Error](err)
+			is.True(ok)
 			is.True(errors.Is(err, mine))
 		})
 	}

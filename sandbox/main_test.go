@@ -1,9 +1,12 @@
 package sandbox_test
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"testing"
+
+	"github.com/drydock-go/drydock/sandbox"
 )
 
 // child is set in the processes that are killed: to 1 in TestEndsWithItsProcess, to a
@@ -26,4 +29,12 @@ func TestMain(m *testing.M) {
 		}
 	}
 	os.Exit(m.Run())
+}
+
+// codeOf returns the Code of an error of this package, or "".
+func codeOf(err error) sandbox.Code {
+	if e, ok := errors.AsType[*sandbox.Error](err); ok {
+		return e.Code
+	}
+	return ""
 }

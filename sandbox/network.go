@@ -10,9 +10,9 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/owned"
 )
 
-// Network is a private network: sandboxes whose Options.Network is its name reach each
-// other on it, by the names of their containers, and nothing beyond the host. podman 4 gives
-// such a network no names: use addresses there.
+// Network is a private network. Sandboxes whose Options.Network is its name reach each other
+// by the names of their containers, and nothing beyond the host. podman 4 resolves no names on
+// such a network: use addresses there.
 type Network struct {
 	name   string
 	engine engine.Networks
@@ -22,17 +22,14 @@ type Network struct {
 type NetworkOptions struct {
 	// Name is the network's name. Default: "drydock-" and random letters.
 	Name string
-	// Engine is that of the sandboxes. Default: the docker found in PATH.
+	// Engine is the engine of the sandboxes. Default: the docker found in PATH.
 	Engine engine.Engine
 }
 
-// CreateNetwork makes a network. Close removes it; if this process ends without that, a later
-// Sweep does, which the Open of any other process includes.
+// CreateNetwork makes a network. Close removes it. If this process ends without Close, a later
+// Sweep removes it, such as the one that Open does in the background.
 func CreateNetwork(ctx context.Context, opts *NetworkOptions) (*Network, error) {
-	var o NetworkOptions
-	if opts != nil {
-		o = *opts
-	}
+	o := orZero(opts)
 	n, err := createNetwork(ctx, cmp.Or(o.Name, randomName()), orDefault(o.Engine))
 	return n, failure("create network", o.Name, err)
 }
@@ -54,16 +51,16 @@ func createNetwork(ctx context.Context, name string, on engine.Engine) (*Network
 // Name returns the network's name, for Options.Network.
 func (n *Network) Name() string { return n.name }
 
-// Close removes the network, once the sandboxes on it have ended: one that still runs is an
-// error after some seconds. It may be called any number of times.
+// Close removes the network. Close the sandboxes on it first: if one still runs after 5 s, Close
+// returns an error. It may be called any number of times.
 func (n *Network) Close() error {
-	// An engine may need a moment after the end of a container.
-	const patience, pause = 5 * time.Second, 100 * time.Millisecond
+	// After the end of a container an engine may need a moment to see it.
+	const timeout, pause = 5 * time.Second, 100 * time.Millisecond
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	for start := time.Now(); ; time.Sleep(pause) {
 		gone, err := n.engine.RemoveNetwork(ctx, n.name)
-		if err == nil && !gone && time.Since(start) > patience {
+		if err == nil && !gone && time.Since(start) > timeout {
 			err = errors.New("a sandbox still uses it: close that first")
 		}
 		if err != nil {

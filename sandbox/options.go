@@ -1,16 +1,9 @@
 package sandbox
 
 import (
-	"cmp"
-	"errors"
-	"fmt"
 	"log/slog"
-	"regexp"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/sandbox/engine"
 	"github.com/drydock-go/drydock/sandbox/image"
 )
@@ -30,256 +23,75 @@ const Home = image.Home
 type Options struct {
 	// Runtime is the name of a runtime of Images.Catalog. Default: DefaultRuntime.
 	Runtime string
-	// Image is an image to use as it is, in place of Runtime.
+	// Image is the reference of an image to use unchanged, in place of Runtime.
 	Image string
-	// Snapshot is the name that Sandbox.Snapshot saved under, in place of Runtime. A work dir
-	// or a home that a mount already has files for is left as it is.
+	// Snapshot is the name of a snapshot to start from, in place of Runtime: see
+	// Sandbox.Snapshot. If a mount has files at the work dir or the home already, that
+	// directory is left as it is.
 	Snapshot string
-	// Images makes the image ready, and has the catalogue of runtimes. A service makes one
-	// Builder that all its sandboxes share. Default: the zero Builder.
+	// Images has the catalogue of runtimes, and pulls and builds their images. A service
+	// shares one Builder among all its sandboxes. Default: the zero Builder.
 	Images *image.Builder
 	// Engine runs the container. Default: that of Images.
 	Engine engine.Engine
 
 	// Name is the container's name. Default: "drydock-" and random letters.
 	Name string
-	// Env is set for every command, over the image's. It is no part of the container's
-	// configuration that the engine shows, nor of any command line.
+	// Env is the environment of every command, laid over the image's. It appears neither in
+	// the container's configuration, which the engine shows, nor on a command line.
 	Env map[string]string
-	// WorkDir is where commands start and relative paths begin. Default: the runtime's.
-	// Unless something is mounted there it is an empty tmpfs that ends with the sandbox.
+	// WorkDir is where commands start and relative paths begin. Unless something is mounted
+	// there, it is an empty tmpfs that ends with the sandbox. Default: the runtime's.
 	WorkDir string
 	// User is "uid", "uid:gid" or a name that the image knows. Default: an unprivileged
 	// user of the sandbox's own (see the package documentation).
 	User string
-	// Users are those that a Command may ask for by Command.User, such as "root" or
-	// "1000:1000", beside User. They too run without capabilities.
+	// Users are the values that Command.User may have, such as "root" or "1000:1000". These
+	// users run without capabilities too. Default: none.
 	Users []string
 	// Mounts are host directories and named volumes.
 	Mounts []Mount
 
-	// Memory is in bytes and bounds the tmpfs mounts as well; there is no swap beside it.
-	// Default: DefaultMemory.
+	// Memory is the limit in bytes, at least 16 MiB. Files in tmpfs mounts count against it,
+	// and there is no swap. Default: DefaultMemory.
 	Memory int64
-	// CPUs is how many. Default: DefaultCPUs, and never more than the engine has.
+	// CPUs is the number of cpus, at least 0.01. More than the engine has means all of them.
+	// Default: DefaultCPUs.
 	CPUs float64
-	// PIDs is how many processes and threads the commands may have. The container's limit is
-	// 32 higher, for the guest. Default: DefaultPIDs.
+	// PIDs is how many processes and threads the commands may have, at least 16. The
+	// container's limit is 32 higher, for the guest. Default: DefaultPIDs.
 	PIDs int64
 
-	// Tmpfs are further file systems in memory: their sizes in bytes, by path. They belong to
-	// the sandbox's user, and count against Memory.
+	// Tmpfs are further file systems in memory: the size in bytes, at least 4096, of each
+	// path. They belong to the sandbox's user and count against Memory. An entry for the work
+	// dir, Home or /tmp sets the size of that one. Default: none.
 	Tmpfs map[string]int64
-	// Ulimits are resource limits of the processes by name, such as "nofile". Core files
-	// are always off.
+	// Ulimits are resource limits of the processes by name, such as "nofile". Core files are
+	// always off. Default: the engine's.
 	Ulimits map[string]engine.Ulimit
 	// Network is "none", "bridge", or the name of a network that exists, such as one of
 	// CreateNetwork. The host's network and those of other containers are refused. Default:
-	// "none", which has a loopback interface and nothing else.
+	// "none", which has a loopback interface only.
 	Network string
-	// WritableRoot lets the sandbox's user write to the root file system, if the image lets
-	// that user. Files there are on the engine's disk, without a limit, and end with the
-	// sandbox. Default: read-only.
+	// WritableRoot mounts the root file system for writing. The permissions of the image's
+	// files still apply. What is written there is on the engine's disk, without a limit, and
+	// ends with the sandbox. Default: read-only.
 	WritableRoot bool
-	// OCIRuntime is the engine's name of the runtime to use, such as "runsc". Default: the
-	// engine's own default.
+	// OCIRuntime is the engine's name for the OCI runtime to use, such as "runsc". Default:
+	// the engine's default.
 	OCIRuntime string
 
-	// Lease is how long the sandbox waits for an Adopt after the process that opened or
-	// adopted it has gone without Close. Give it a Name to be found by. Background jobs go on
-	// meanwhile; commands whose result nobody can hear any more are ended, as by their
-	// Timeout. A sandbox with a lease takes about 0.1 s longer to open. Default: 0, it ends
+	// Lease is how long the sandbox waits for an Adopt after its process has ended without
+	// Close, or has called Detach; at least 1 s. Adopt finds it by its Name. Meanwhile
+	// background jobs go on; other commands are ended as by their Timeout, because their
+	// results can reach nobody. Opening takes about 0.1 s longer. Default: 0, the sandbox ends
 	// with the process.
 	Lease time.Duration
 
-	// StartTimeout bounds the start of the container, pulls and builds not counted.
-	// Default: 1 minute.
+	// StartTimeout bounds the start of the container, without pulls and builds. Default: 1
+	// minute.
 	StartTimeout time.Duration
-	// Logger is told of the life of the sandbox. Default: that of Images.
+	// Logger logs when the sandbox is opened and ends, and failures in the background.
+	// Default: that of Images.
 	Logger *slog.Logger
-}
-
-// config is Options with every default filled in and every value checked. It never changes:
-// whatever Open finds out is returned and passed on.
-type config struct {
-	Options
-	resolved drydock.Runtime // of Runtime or Image; without fields for a Snapshot
-}
-
-func (o *Options) resolve() (*config, error) {
-	c := &config{}
-	if o != nil {
-		c.Options = *o
-	}
-	images := image.Builder{}
-	if c.Images != nil {
-		images = *c.Images
-	}
-	images.Engine = cmp.Or(c.Engine, images.Engine)
-	var err error
-	if c.Images, err = images.Resolve(); err != nil {
-		return nil, err
-	}
-	c.Engine = c.Images.Engine
-	c.Logger = cmp.Or(c.Logger, c.Images.Logger)
-	if err := c.resolveSource(); err != nil {
-		return nil, err
-	}
-	c.Memory = cmp.Or(c.Memory, DefaultMemory)
-	c.PIDs = cmp.Or(c.PIDs, DefaultPIDs)
-	c.StartTimeout = cmp.Or(c.StartTimeout, time.Minute)
-	c.Network = cmp.Or(c.Network, "none")
-	if err := cmp.Or(c.checkNames(), c.checkBounds(), c.checkIdentity()); err != nil {
-		return nil, err
-	}
-	return c, c.resolveMounts()
-}
-
-// resolveSource finds the runtime, which the work dir and the user are taken from.
-func (c *config) resolveSource() (err error) {
-	switch {
-	case c.Image != "" && c.Runtime != "" || c.Snapshot != "" && c.Image+c.Runtime != "":
-		return errors.New("more than one of Runtime, Image and Snapshot are set: give one of them")
-	case c.Snapshot != "":
-		_, err = snapshotRef(c.Snapshot)
-	case c.Image != "":
-		c.resolved, err = c.Images.Catalog.Resolve(drydock.Runtime{Image: c.Image})
-	default:
-		c.resolved, err = c.Images.Catalog.Runtime(cmp.Or(c.Runtime, DefaultRuntime))
-	}
-	c.WorkDir = cmp.Or(c.WorkDir, c.resolved.WorkDir)
-	c.User = cmp.Or(c.User, c.resolved.User)
-	return err
-}
-
-// checkNames checks the names that the engine is given, and the environment.
-func (c *config) checkNames() error {
-	switch {
-	case c.Name != "" && !simpleName.MatchString(c.Name):
-		return fmt.Errorf("container name %q: write letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 128", c.Name)
-	case c.Network == "host" || strings.HasPrefix(c.Network, "container:"):
-		return fmt.Errorf("network %q is refused: the sandbox would see what listens there; write none, bridge or a network's name", c.Network)
-	case !simpleName.MatchString(c.Network):
-		return fmt.Errorf("network %q: write none, bridge or a network's name", c.Network)
-	case c.OCIRuntime != "" && !simpleName.MatchString(c.OCIRuntime):
-		return fmt.Errorf("OCI runtime %q: write the engine's name of it, such as runsc", c.OCIRuntime)
-	}
-	for key, value := range c.Env {
-		if err := checkEnv(key, value); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkBounds checks sizes, counts and times.
-func (c *config) checkBounds() error {
-	// The least that the guest and a shell run with at all.
-	const minMemory, minPIDs = 16 << 20, 16
-	const maxMemory, maxPIDs = 1 << 50, 1 << 22
-	switch {
-	case c.Memory < minMemory:
-		return fmt.Errorf("memory of %d bytes: give at least %d (16 MiB)", c.Memory, minMemory)
-	case c.PIDs < minPIDs:
-		return fmt.Errorf("pids limit of %d: give at least %d", c.PIDs, minPIDs)
-	case c.CPUs < 0 || c.CPUs > 0 && c.CPUs < 0.01 || c.CPUs != c.CPUs:
-		return fmt.Errorf("cpus %v: give at least 0.01", c.CPUs)
-	case c.Memory > maxMemory:
-		return fmt.Errorf("memory of %d bytes: no machine has that much", c.Memory)
-	case c.PIDs > maxPIDs:
-		return fmt.Errorf("pids limit of %d: give at most %d, which is all that Linux has", c.PIDs, maxPIDs)
-	case c.Lease != 0 && c.Lease < time.Second:
-		return fmt.Errorf("lease %v: give at least 1s", c.Lease)
-	case c.StartTimeout < 0:
-		return fmt.Errorf("start timeout %v is negative", c.StartTimeout)
-	}
-	for name, u := range c.Ulimits {
-		if err := checkUlimit(name, u); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkIdentity checks the work dir and the users as a runtime's are checked. A snapshot can
-// leave the work dir open.
-func (c *config) checkIdentity() error {
-	r := c.resolved
-	if c.Snapshot != "" {
-		r = drydock.Runtime{Image: "snapshot"}
-	}
-	r.Name, r.WorkDir, r.User = "", c.WorkDir, c.User
-	if err := r.Validate(); err != nil {
-		return err
-	}
-	for _, user := range c.Users {
-		if err := drydock.CheckUser(user); err != nil {
-			return fmt.Errorf("users: %w", err)
-		}
-	}
-	return nil
-}
-
-// resolveMounts checks what is mounted, and finds what the sources of mounts lead to.
-func (c *config) resolveMounts() error {
-	mounts := make([]Mount, len(c.Mounts))
-	for i, m := range c.Mounts {
-		real, err := resolveMount(m)
-		if err != nil {
-			return err
-		}
-		if slices.ContainsFunc(mounts[:i], func(other Mount) bool { return other.Target == m.Target }) {
-			return fmt.Errorf("two mounts at %s", m.Target)
-		}
-		mounts[i] = real
-	}
-	c.Mounts = mounts
-	for target, size := range c.Tmpfs {
-		if err := checkTarget("tmpfs", target); err != nil {
-			return err
-		}
-		if size < 4096 {
-			return fmt.Errorf("tmpfs %s of %d bytes: give at least 4096", target, size)
-		}
-		if slices.ContainsFunc(mounts, func(m Mount) bool { return m.Target == target }) {
-			return fmt.Errorf("both a mount and a tmpfs at %s", target)
-		}
-	}
-	return nil
-}
-
-var (
-	simpleName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$`)
-	ulimitName = regexp.MustCompile(`^[a-z]{2,16}$`)
-)
-
-func checkUlimit(name string, u engine.Ulimit) error {
-	switch {
-	case !ulimitName.MatchString(name):
-		return fmt.Errorf("ulimit %q: write a name such as nofile", name)
-	case name == "core":
-		return errors.New("ulimit core: core files are always off")
-	case name == "locks":
-		return errors.New("ulimit locks: it marks the processes of a command, and limits nothing")
-	case u.Soft < -1 || u.Hard < -1 || u.Hard >= 0 && (u.Soft > u.Hard || u.Soft == -1):
-		return fmt.Errorf("ulimit %s of %d:%d: soft must not exceed hard, -1 is unlimited", name, u.Soft, u.Hard)
-	}
-	return nil
-}
-
-func checkEnv(key, value string) error {
-	if key == "" || strings.ContainsAny(key, "=\x00") || strings.Contains(value, "\x00") {
-		return fmt.Errorf("environment variable %q: a name has no '=', and neither name nor value a NUL byte", key)
-	}
-	return nil
-}
-
-// within returns which of dirs is dir or holds it, or "".
-func within(dir string, dirs []string) string {
-	for _, d := range dirs {
-		if dir == d || strings.HasPrefix(dir, strings.TrimSuffix(d, "/")+"/") {
-			return d
-		}
-	}
-	return ""
 }

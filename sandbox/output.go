@@ -1,14 +1,15 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	"github.com/drydock-go/drydock/sandbox/internal/printable"
 )
 
-// ExitError is a command that did not exit with code 0, though the caller asked for nothing
-// but its output.
+// ExitError is the error of Output and CombinedOutput for a command that did not exit with
+// code 0.
 type ExitError struct {
 	*Result
 }
@@ -28,13 +29,13 @@ func (e *ExitError) Error() string {
 	return text
 }
 
-// DefaultOutput is how many bytes Output and CombinedOutput return, unless Capture says
-// otherwise.
+// DefaultOutput is how many bytes Output and CombinedOutput return at most if Command.Capture
+// is not set.
 const DefaultOutput = 8 << 20
 
-// Output runs the command and returns its stdout. A command that did not exit with code 0 is
-// an *ExitError, which has its stderr. More output than Capture, by default DefaultOutput, is
-// ErrTooLarge.
+// Output runs the command and returns its stdout. If the command does not exit with code 0,
+// the error is an *ExitError, which has its stderr. More output than Capture, by default
+// DefaultOutput, is ErrTooLarge.
 func (c *Command) Output(ctx context.Context) ([]byte, error) {
 	if c.Stdout != nil {
 		return nil, failure("exec", c.name(), invalid("Stdout is set already"))
@@ -52,9 +53,7 @@ func (c *Command) CombinedOutput(ctx context.Context) ([]byte, error) {
 }
 
 func (c *Command) output(ctx context.Context) ([]byte, error) {
-	if c.Capture == 0 {
-		c.Capture = DefaultOutput
-	}
+	c.Capture = cmp.Or(c.Capture, DefaultOutput)
 	r, err := c.Run(ctx)
 	switch {
 	case r == nil:
@@ -65,7 +64,7 @@ func (c *Command) output(ctx context.Context) ([]byte, error) {
 		return r.Stdout, &Error{Op: "exec", Name: c.name(), Err: &ExitError{r}}
 	case r.StdoutDropped > 0:
 		return r.Stdout, &Error{Op: "exec", Name: c.name(), Code: CodeTooLarge,
-			Err: fmt.Errorf("%d bytes more than the %d that are kept: set Capture, or read StdoutPipe", r.StdoutDropped, c.Capture)}
+			Err: fmt.Errorf("%d bytes more than the limit of %d: set Capture to more, or read StdoutPipe", r.StdoutDropped, c.Capture)}
 	}
 	return r.Stdout, nil
 }

@@ -10,17 +10,16 @@ import (
 	"github.com/drydock-go/drydock/sandbox/engine"
 )
 
-// ErrPaused: the sandbox is paused. Resume it first.
+// ErrPaused: the sandbox is paused. Call Resume first.
 var ErrPaused = errors.New("sandbox is paused")
 
-// Pause freezes all that runs in the sandbox: it uses no cpu, keeps its memory, and goes on
-// from there after Resume. Meanwhile operations fail with ErrPaused, and those under way
-// wait; if their context ends or their Timeout expires, that ends them at Resume. Pausing a
-// paused sandbox is no error. ctx counts only before it begins: like Resume it takes 20 s at
-// most.
+// Pause freezes all processes of the sandbox. They use no cpu, keep their memory, and go on
+// after Resume. Meanwhile new operations fail with ErrPaused, and operations under way wait; if
+// their context ends or their Timeout expires, they end after Resume. Pausing a paused sandbox
+// is no error. Once Pause has begun it ignores the end of ctx, and takes at most 20 s.
 func (sb *Sandbox) Pause(ctx context.Context) error {
-	sb.pausing.Lock()
-	defer sb.pausing.Unlock()
+	sb.pauseMu.Lock()
+	defer sb.pauseMu.Unlock()
 	if sb.Paused() {
 		return nil
 	}
@@ -30,12 +29,12 @@ func (sb *Sandbox) Pause(ctx context.Context) error {
 		e, err = engine.Require[engine.Pauser](ctx, sb.config.Engine)
 	}
 	if err == nil {
-		// Before it is frozen, so that no call can have been sent and get no answer.
+		// Before the freeze: a call that is sent after it would get no answer.
 		sb.hold(ErrPaused)
 		ctx, cancel := uninterrupted(ctx)
 		defer cancel()
 		if err = e.Pause(ctx, sb.spec.Name); err != nil {
-			// Frozen or not: a call of the engine that failed may have been heard.
+			// The engine may have frozen the sandbox although its command failed.
 			sb.thaw()
 			sb.hold(nil)
 		}
@@ -43,17 +42,18 @@ func (sb *Sandbox) Pause(ctx context.Context) error {
 	return sb.failure("pause", "", err)
 }
 
-// Resume lets a paused sandbox go on. One that is not paused is no error.
+// Resume lets a paused sandbox go on. It succeeds if the sandbox is not paused. Like Pause it
+// ignores the end of ctx once it has begun, and takes at most 20 s.
 func (sb *Sandbox) Resume(ctx context.Context) error {
-	sb.pausing.Lock()
-	defer sb.pausing.Unlock()
+	sb.pauseMu.Lock()
+	defer sb.pauseMu.Unlock()
 	err := cmp.Or(sb.ch.Err(), context.Cause(ctx))
 	if err == nil && sb.Paused() {
 		ctx, cancel := uninterrupted(ctx)
 		defer cancel()
 		err = sb.unpause(ctx)
 		if err != nil && sb.runs(ctx) {
-			err = nil // somebody else was faster, or a call that failed was heard
+			err = nil // another process has resumed it, or the engine did although its command failed
 		}
 		if err == nil {
 			sb.hold(nil)
@@ -77,7 +77,7 @@ func (sb *Sandbox) runs(ctx context.Context) bool {
 // Paused reports whether the sandbox is paused.
 func (sb *Sandbox) Paused() bool { return sb.ch.Held() && sb.Alive() }
 
-// hold makes operations fail with err, or with nil possible again.
+// hold makes new operations fail with err. A nil err lets them through again.
 func (sb *Sandbox) hold(err error) {
 	sb.ch.Hold(err)
 	for _, ch := range sb.userChannels() {
@@ -86,7 +86,7 @@ func (sb *Sandbox) hold(err error) {
 	if err == nil {
 		sb.mu.Lock()
 		defer sb.mu.Unlock()
-		sb.resumed = time.Now()
+		sb.resumedAt = time.Now()
 	}
 }
 
@@ -94,14 +94,14 @@ func (sb *Sandbox) hold(err error) {
 func (sb *Sandbox) frozen(d time.Duration) bool {
 	sb.mu.Lock()
 	defer sb.mu.Unlock()
-	return sb.Paused() || time.Since(sb.resumed) < d
+	return sb.Paused() || time.Since(sb.resumedAt) < d
 }
 
-// thaw sees to it that a sandbox that may be frozen is not.
+// thaw resumes a sandbox that may be frozen.
 func (sb *Sandbox) thaw() {
 	ctx, cancel := uninterrupted(context.Background())
 	defer cancel()
-	// If it was not frozen, or has gone, the engine says so, and all is well.
+	// The engine's error says that the sandbox is not frozen, or is gone, which is fine.
 	_ = sb.unpause(ctx)
 }
 

@@ -16,12 +16,12 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/printable"
 )
 
-// Pin pins the named runtimes of a catalogue, or all if none are named, to what the engine
-// has: the digest of the image, and the version of every package that was installed. An image
-// that is not built yet is built. The lock is for drydock.Catalog.Locked.
+// Pin pins the named runtimes of a catalogue, or all if no name is given, to what the engine
+// has: the digest of the base image, and the version of every package that was installed. It
+// builds missing images. The lock file is for drydock.Catalog.Locked.
 //
-// Each runtime is opened, and its base image beside it, to ask the package managers for their
-// packages. Those of the base are not pinned, its digest does that.
+// Pin opens a sandbox on each runtime and one on its base image, and asks the package managers
+// for their packages. Packages of the base image are not pinned, because the digest fixes them.
 func Pin(ctx context.Context, images *image.Builder, names ...string) (*drydock.LockFile, error) {
 	lock, err := pinAll(ctx, images, names)
 	return lock, failure("pin", "", err)
@@ -94,7 +94,7 @@ func pin(ctx context.Context, images *image.Builder, r drydock.Runtime) (drydock
 	return pins, nil
 }
 
-// pinned is the image with its digest, or as it is where it has none.
+// pinned returns the image's reference with its digest, or ref itself if the image has none.
 func pinned(ref string, digests []string) string {
 	name, _, _ := strings.Cut(ref, "@")
 	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
@@ -102,7 +102,7 @@ func pinned(ref string, digests []string) string {
 	}
 	for _, d := range digests {
 		repository, digest, ok := strings.Cut(d, "@")
-		// podman says docker.io/library/python where docker says python.
+		// podman names the image docker.io/library/python that docker names python.
 		if ok && (repository == name || strings.HasSuffix(repository, "/"+name)) {
 			return name + "@" + digest
 		}
@@ -110,9 +110,9 @@ func pinned(ref string, digests []string) string {
 	return ref
 }
 
-// pinFiles are requirement files of pip with versions added, or nil where there are none, and
-// where they have hashes: such a file leaves nothing open, and takes no line without one. Pip
-// obeys all lines for a package.
+// pinFiles returns requirement files of pip with the versions of packages appended: pip heeds
+// every line about a package. It returns nil if there are no files, or if a file has hashes:
+// such a file pins everything, and pip accepts no line without a hash in it.
 func pinFiles(files drydock.Requirements, packages []string) drydock.Requirements {
 	var pinned drydock.Requirements
 	for name, text := range files {
@@ -124,7 +124,7 @@ func pinFiles(files drydock.Requirements, packages []string) drydock.Requirement
 	return pinned
 }
 
-// npmLock are the files of the project that npm has installed from.
+// npmLock returns the files of the project that npm installed from.
 func npmLock(ctx context.Context, sb *Sandbox) (drydock.Requirements, error) {
 	files := drydock.Requirements{}
 	for _, name := range []string{"package.json", "package-lock.json"} {
@@ -137,10 +137,10 @@ func npmLock(ctx context.Context, sb *Sandbox) (drydock.Requirements, error) {
 	return files, nil
 }
 
-// lister asks a package manager what is there.
+// lister lists the packages of a package manager.
 type lister struct {
-	args []string
-	// read returns packages with their versions, as the manager takes them.
+	args []string // the command
+	// read returns the packages with their versions, in the form that the manager installs.
 	read func(output []byte) ([]string, error)
 }
 
@@ -154,7 +154,7 @@ var listers = map[drydock.Manager]lister{
 		return strings.Fields(string(output)), nil
 	}},
 	drydock.Apk: {[]string{"apk", "info", "-v"}, func(output []byte) (all []string, err error) {
-		for _, line := range strings.Fields(string(output)) {
+		for line := range strings.FieldsSeq(string(output)) {
 			if m := apkLine.FindStringSubmatch(line); m != nil {
 				all = append(all, m[1]+"="+m[2])
 			}
@@ -191,7 +191,7 @@ var listers = map[drydock.Manager]lister{
 	}},
 }
 
-// versions are the packages that a manager has in the sandbox and had not in the base image.
+// versions returns the packages that a manager has in the sandbox and not in the base image.
 func versions(ctx context.Context, sb *Sandbox, base func() (*Sandbox, error), m drydock.Manager, asked []string) ([]string, error) {
 	l := listers[m]
 	there, err := l.list(ctx, sb)
@@ -209,18 +209,18 @@ func versions(ctx context.Context, sb *Sandbox, base func() (*Sandbox, error), m
 		for _, p := range old {
 			before[p] = true
 		}
-	} else if e := (*commandFailed)(nil); !errors.As(err, &e) {
+	} else if _, failed := errors.AsType[*commandFailed](err); !failed {
 		return nil, err
 	}
 	out := slices.DeleteFunc(there, func(p string) bool { return before[p] })
 	if len(out) == 0 && len(asked) > 0 {
-		return slices.Clone(asked), nil // the base had all of it, and its digest pins them
+		return slices.Clone(asked), nil // the base image has them all, and its digest pins them
 	}
 	slices.Sort(out)
 	return slices.Compact(out), nil
 }
 
-// commandFailed is a package manager that did not answer.
+// commandFailed is the error of a package manager that is missing or failed.
 type commandFailed struct{ text string }
 
 func (e *commandFailed) Error() string { return e.text }
@@ -229,9 +229,9 @@ func (l *lister) list(ctx context.Context, sb *Sandbox) ([]string, error) {
 	cmd := sb.Command(l.args[0], l.args[1:]...)
 	cmd.Capture = 16 << 20
 	r, err := cmd.Run(ctx)
-	var e *Error
+	e, ok := errors.AsType[*Error](err)
 	switch {
-	case errors.As(err, &e) && e.Code == CodeCommandNotFound:
+	case ok && e.Code == CodeCommandNotFound:
 		return nil, &commandFailed{err.Error()}
 	case err != nil:
 		return nil, err

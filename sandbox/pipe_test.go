@@ -105,13 +105,14 @@ func TestPipes(t *testing.T) {
 		is.Equal(string(out), "1\n2\n3\n")
 
 		out, err = sb.Command("sh", "-c", "echo out; echo 'the reason' >&2; exit 5").Output(ctx)
-		var exit *sandbox.ExitError
-		is.True(errors.As(err, &exit))
+		exit, ok := errors.AsType[*sandbox.ExitError](err)
+		is.True(ok)
 		is.Equal(exit.ExitCode, 5)
 		is.Equal(string(out), "out\n")
 		is.True(strings.HasSuffix(err.Error(), ": exit code 5: the reason\n"))
 		_, err = sb.Command("sh", "-c", "kill -9 $$").Output(ctx)
-		is.True(errors.As(err, &exit))
+		_, ok = errors.AsType[*sandbox.ExitError](err)
+		is.True(ok)
 		is.True(strings.HasSuffix(err.Error(), ": signaled by SIGKILL"))
 
 		cmd := sb.Command("seq", "1", "1000")

@@ -6,10 +6,11 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// Rollback restores the files of the work dir and of the home from a snapshot. It first ends
-// every command, job and interpreter, and empties both directories and /tmp, except for other
-// mounts there. If it fails in between, some files are missing. Nothing else should use the
-// sandbox meanwhile: files that are written stay, or are replaced.
+// Rollback restores the files of the work dir and the home from a snapshot. It first ends every
+// command, job and interpreter, and empties both directories and /tmp, except for other mounts
+// in them. If it fails after that, files are missing. Do not use the sandbox meanwhile: files
+// that are written then may stay or be replaced. A sandbox with a WritableRoot is
+// CodeUnsupported.
 func (sb *Sandbox) Rollback(ctx context.Context, name string) error {
 	return sb.failure("rollback", name, sb.rollback(ctx, name))
 }
@@ -26,7 +27,7 @@ func (sb *Sandbox) rollback(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	// The files of one snapshot, and not some of two.
+	// Two rollbacks at once would mix the files of two snapshots.
 	unlock, err := exclusive.Lock(ctx, sb.spec.Name)
 	if err != nil {
 		return err

@@ -1,14 +1,9 @@
 package sandbox
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,8 +19,8 @@ import (
 type Sandbox struct {
 	config  *config
 	spec    *engine.Container
-	base    string // the image that snapshots are built on; empty if only the engine knows
-	leased  bool   // the container outlives this process for a while
+	base    string // the image that snapshots are built on; empty if it was adopted
+	leased  bool   // it has a Lease: the container may outlive this process
 	workDir string
 	conn    engine.Conn
 	ch      *channel.Channel
@@ -38,227 +33,22 @@ type Sandbox struct {
 
 	ending   sync.Once
 	done     chan struct{} // closed when the container is gone
-	detached atomic.Bool   // leave the container to its lease
+	detached atomic.Bool   // Detach was called: the lease ends the container
 
 	mu        sync.Mutex
 	err       error      // why it ended
 	removeErr error      // why its container may still be there
-	lastStats wire.Stats // for the share of the cpus since then
+	lastStats wire.Stats // of the last call of Stats, for Stats.CPUPercent
 
 	users map[string]*userChannel // guarded by mu
 
-	pausing sync.Mutex // held while it is paused or resumed
-	resumed time.Time  // when it last was; guarded by mu
+	pauseMu   sync.Mutex // held by Pause and Resume
+	resumedAt time.Time  // when it was last resumed; guarded by mu
 }
 
-// Open starts a sandbox. It pulls and builds a missing image, unless Builder.Offline says
-// not to. If ctx ends before the sandbox is ready, whatever was begun is removed and the
-// cause of ctx returned; afterwards ctx has no bearing on the sandbox. An engine that cannot
-// be reached is ErrEngine.
-func Open(ctx context.Context, opts *Options) (*Sandbox, error) {
-	sb, err := open(ctx, opts)
-	return sb, failure("open", "", err)
-}
-
-func open(ctx context.Context, opts *Options) (*Sandbox, error) {
-	if err := context.Cause(ctx); err != nil {
-		return nil, err
-	}
-	c, err := opts.resolve()
-	if err != nil {
-		return nil, invalid("%w", err)
-	}
-	if c.Snapshot == "" {
-		return c.open(ctx, source{})
-	}
-	s, err := findSnapshot(ctx, c.Engine, c.Snapshot)
-	if err != nil {
-		return nil, err
-	}
-	if c, err = c.withSnapshot(s); err != nil {
-		return nil, err
-	}
-	sb, err := c.open(ctx, source{image: s.ref, base: s.Base})
-	if err != nil {
-		return nil, err
-	}
-	if err := sb.restoreOwn(ctx); err != nil {
-		sb.Close()
-		return nil, err
-	}
-	return sb, nil
-}
-
-// withSnapshot returns the configuration with the options that a snapshot has and the
-// caller left open.
-func (c *config) withSnapshot(s *SnapshotInfo) (*config, error) {
-	full := *c
-	full.WorkDir = cmp.Or(c.WorkDir, s.WorkDir)
-	full.User = cmp.Or(c.User, s.labels[engine.LabelUser])
-	full.WritableRoot = c.WritableRoot || s.labels[engine.LabelWritable] != ""
-	return &full, full.checkIdentity()
-}
-
-// source is the image of a sandbox.
-type source struct {
-	image string // a reference that is there or nowhere; empty is the runtime's image
-	base  string // the image that snapshots are built on; empty is image itself
-}
-
-// open starts a sandbox of the configuration.
-func (c *config) open(ctx context.Context, from source) (*Sandbox, error) {
-	info, err := c.Engine.Info(ctx)
-	if err != nil {
-		return nil, err
-	}
-	build := from.image == ""
-	if build {
-		if from.image, err = image.Reference(c.resolved, info.Arch); err != nil {
-			return nil, err
-		}
-	}
-	volumes, err := c.findVolumes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	id, claim, err := c.identify(info, volumes.owner)
-	if err != nil {
-		return nil, err
-	}
-	spec := c.container(from.image, id, info)
-	launch := func() (*Sandbox, error) {
-		if err := volumes.make(ctx, c.Engine, from.image, id); err != nil {
-			return nil, err
-		}
-		sb := &Sandbox{config: c, spec: spec, base: cmp.Or(from.base, from.image), workDir: c.WorkDir, leased: c.Lease > 0, claim: claim}
-		return sb, sb.start(ctx, c.processes(id))
-	}
-	var sb *Sandbox
-	if build && c.Images.Pull == image.PullAlways && !c.Images.Offline {
-		err = c.Images.Ensure(ctx, c.resolved)
-	}
-	if err == nil {
-		sb, err = launch()
-	}
-	if errors.Is(err, ErrNoImage) && build {
-		if err = c.Images.Ensure(ctx, c.resolved); err == nil {
-			sb, err = launch()
-		}
-	}
-	if err != nil {
-		claim.Release()
-		return nil, err
-	}
-	if sweepDue(c.Engine) {
-		sb.goWhileAlive(sb.sweep)
-	}
-	image.MarkUsed(spec.Image)
-	c.Logger.InfoContext(ctx, "sandbox opened", "name", spec.Name, "image", spec.Image, "user", spec.User)
-	return sb, nil
-}
-
-// Adopt returns a sandbox with a Lease that another process opened and left behind. Its
-// files and background jobs are as they were. A paused one is resumed. Of opts, Engine,
-// Images.Engine, StartTimeout and Logger count. Whoever has the sandbox already loses it, with
-// ErrLost. A sandbox that does not run, or has no lease, is an error.
-func Adopt(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
-	sb, err := adopt(ctx, name, opts)
-	return sb, failure("adopt", name, err)
-}
-
-func adopt(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
-	c, err := opts.resolve()
-	if err != nil {
-		return nil, invalid("%w", err)
-	}
-	if !simpleName.MatchString(name) {
-		return nil, invalid("%q is no container's name", name)
-	}
-	try := func() (*Sandbox, error) {
-		sb := &Sandbox{config: c, spec: &engine.Container{Name: name}, leased: true}
-		return sb, sb.connect(ctx)
-	}
-	sb, err := try()
-	if err != nil && c.unpause(ctx, name) {
-		// Whoever paused it has gone.
-		sb, err = try()
-	}
-	if err != nil {
-		return nil, err
-	}
-	c.Logger.InfoContext(ctx, "sandbox adopted", "name", name)
-	return sb, nil
-}
-
-// unpause lets a sandbox of that name go on, and reports false if it was not paused.
-func (c *config) unpause(ctx context.Context, name string) bool {
-	pauser, err := engine.Require[engine.Pauser](ctx, c.Engine)
-	if err != nil {
-		return false
-	}
-	all, err := c.Engine.List(ctx, engine.LabelKind, engine.KindSandbox)
-	paused := func(o engine.Object) bool { return o.Name == name && o.State == "paused" }
-	return err == nil && slices.ContainsFunc(all, paused) && pauser.Unpause(ctx, name) == nil
-}
-
-// start runs the container and waits for its guest. processes bounds those of the sandbox's
-// user, see wire.HostHello. A start that fails leaves nothing behind.
-func (sb *Sandbox) start(ctx context.Context, processes int64) error {
-	ctx, cancel := sb.config.startTimeout(ctx)
-	defer cancel()
-	e := sb.config.Engine
-	conn, err := func() (engine.Conn, error) {
-		if !sb.leased {
-			return e.Start(ctx, sb.spec)
-		}
-		if err := e.StartDetached(ctx, sb.spec); err != nil {
-			return nil, err
-		}
-		return e.Connect(ctx, sb.spec.Name)
-	}()
-	if err == nil {
-		err = sb.greet(ctx, conn, wire.HostHello{Procs: processes})
-	}
-	if err == nil {
-		sb.live()
-	} else if !errors.Is(err, ErrNoImage) {
-		// A start that failed or was cut short can leave a container that never ran.
-		sb.removeContainer()
-	}
-	return err
-}
-
-// connect comes back to a container that runs.
-func (sb *Sandbox) connect(ctx context.Context) error {
-	ctx, cancel := sb.config.startTimeout(ctx)
-	defer cancel()
-	conn, err := sb.config.Engine.Connect(ctx, sb.spec.Name)
-	if err != nil {
-		return err
-	}
-	if err := sb.greet(ctx, conn, wire.HostHello{Again: true}); err != nil {
-		return err
-	}
-	sb.workDir, sb.claim = string(sb.hello.Dir), identity.ClaimKnown(sb.hello.UID)
-	sb.live()
-	return nil
-}
-
-func (c *config) startTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, c.StartTimeout, fmt.Errorf("the sandbox did not start within %v", c.StartTimeout))
-}
-
-// greet opens the channel over a connection.
-func (sb *Sandbox) greet(ctx context.Context, conn engine.Conn, hello wire.HostHello) (err error) {
-	hello.Dir, hello.Env = []byte(sb.config.WorkDir), envBytes(sb.env())
-	sb.conn = conn
-	sb.ch, sb.hello, err = openChannel(ctx, conn, hello)
-	return err
-}
-
-// live begins the life of a sandbox that is ready. It ends with its channel, whoever ends
-// that.
-func (sb *Sandbox) live() {
+// begin starts the goroutine that ends the sandbox when its channel has ended. Call it once
+// the guest is ready.
+func (sb *Sandbox) begin() {
 	sb.done = make(chan struct{})
 	sb.ctx, sb.cancel = context.WithCancel(context.Background())
 	go func() {
@@ -267,54 +57,8 @@ func (sb *Sandbox) live() {
 	}()
 }
 
-// openChannel opens a channel over a connection, and ends both if the guest does not answer.
-func openChannel(ctx context.Context, conn engine.Conn, hello wire.HostHello) (*channel.Channel, wire.GuestHello, error) {
-	ch := channel.Open(conn.Stdin(), conn.Stdout(), hello)
-	guest, err := ch.Ready(ctx)
-	if err == nil {
-		return ch, guest, nil
-	}
-	if cause := context.Cause(ctx); cause != nil {
-		err = cause
-	} else {
-		// The guest's stdout ended: what the engine says of it is the better reason.
-		err = startError(conn, err)
-	}
-	ch.Close()
-	conn.Close()
-	ch.Wait()
-	return nil, guest, err
-}
-
-// env is the environment that commands get over the image's.
-func (sb *Sandbox) env() map[string]string {
-	env := map[string]string{"HOME": Home, "USER": "sandbox", "LOGNAME": "sandbox"}
-	maps.Copy(env, sb.config.Env)
-	return env
-}
-
-// startError is why a container, or a guest in it, ended before it said hello. It quotes the
-// error of the channel and does not wrap it: that is no error of a sandbox that runs.
-func startError(conn engine.Conn, err error) error {
-	const patience = 5 * time.Second // the process may say hello to nobody and live on
-	select {
-	case <-conn.Done():
-		e := conn.Wait()
-		var violation *wire.ProtocolError
-		switch {
-		case e == nil:
-		case errors.As(err, &violation):
-			return fmt.Errorf("%w: %v", e, err)
-		default:
-			return e
-		}
-	case <-time.After(patience):
-	}
-	return fmt.Errorf("the guest did not answer: %v", err)
-}
-
-// goWhileAlive runs f in a goroutine that the end of the sandbox waits for. It reports false
-// if the sandbox has ended.
+// goWhileAlive runs f in a goroutine; the end of the sandbox waits for it. It reports false,
+// and does not run f, if the sandbox has ended.
 func (sb *Sandbox) goWhileAlive(f func()) bool {
 	sb.mu.Lock()
 	defer sb.mu.Unlock()
@@ -349,9 +93,9 @@ func (sb *Sandbox) end() {
 		case sb.detached.Load():
 			reason = ErrClosed
 		case sb.leased && !errors.Is(reason, ErrClosed):
-			// The connection is gone; whether the sandbox is, its lease decides.
+			// Only the connection is gone: the lease decides when the container ends.
 		case sb.leased || err != nil:
-			// Not the guest's own clean end, or one that this process does not see.
+			// The guest did not end by itself, or this process cannot see whether it did.
 			sb.removeContainer()
 		}
 		sb.claim.Release()
@@ -363,7 +107,7 @@ func (sb *Sandbox) end() {
 	})
 }
 
-// removeContainer sees to it that the container is gone, with a deadline of its own.
+// removeContainer removes the container, within 20 s. It keeps the error for Close.
 func (sb *Sandbox) removeContainer() {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -376,12 +120,12 @@ func (sb *Sandbox) removeContainer() {
 	sb.removeErr = err
 }
 
-// removeOwn removes a container, and no other that has its name: a start that failed may
-// have failed because there is one.
+// removeOwn removes the container of spec, and no other of the same name: a start may have
+// failed because another container has the name.
 func (c *config) removeOwn(ctx context.Context, spec *engine.Container) error {
 	id, ok := spec.Labels[engine.LabelID]
 	if !ok {
-		return c.Engine.Remove(ctx, spec.Name) // one that was adopted
+		return c.Engine.Remove(ctx, spec.Name) // it was adopted
 	}
 	all, err := c.Engine.List(ctx, engine.LabelID, id)
 	errs := []error{err}
@@ -391,8 +135,8 @@ func (c *config) removeOwn(ctx context.Context, spec *engine.Container) error {
 	return errors.Join(errs...)
 }
 
-// Close ends the sandbox: the guest and all that runs in it, the container and its tmpfs
-// mounts. It returns when they are gone, with an error only if the engine would not remove
+// Close ends the sandbox: the guest, everything that runs in it, the container and its tmpfs
+// mounts. It returns when they are gone. The error is nil unless the engine failed to remove
 // the container. Operations under way fail with ErrClosed. It may be called any number of
 // times.
 func (sb *Sandbox) Close() error {
@@ -402,8 +146,8 @@ func (sb *Sandbox) Close() error {
 	return sb.close()
 }
 
-// Kill is Close without grace: the engine kills the container, and nothing inside is asked
-// to end. It is for a sandbox that does not answer any more.
+// Kill is the ungraceful Close: the engine kills the container, and nothing inside is asked
+// to end. Use it for a sandbox that no longer answers.
 func (sb *Sandbox) Kill() error {
 	sb.ch.Close()
 	if !sb.detached.Load() {
@@ -412,9 +156,9 @@ func (sb *Sandbox) Kill() error {
 	return sb.close()
 }
 
-// Detach leaves a sandbox that has a Lease: it and its background jobs go on, and for the
-// time of the lease another process, or this one, can Adopt it. Operations under way fail
-// with ErrClosed here, as later ones do. Without a lease it is Close.
+// Detach leaves a sandbox that has a Lease. The sandbox and its background jobs go on, and
+// until the lease expires this process or another one can Adopt it. Here, operations under
+// way and later ones fail with ErrClosed. Without a Lease, Detach is Close.
 func (sb *Sandbox) Detach() error {
 	if sb.leased {
 		sb.detached.Store(true)
@@ -437,10 +181,11 @@ func (sb *Sandbox) close() error {
 // Name returns the container's name.
 func (sb *Sandbox) Name() string { return sb.spec.Name }
 
-// Image returns the reference of the image it runs.
+// Image returns the reference of the sandbox's image. It is empty if the sandbox was adopted.
 func (sb *Sandbox) Image() string { return sb.spec.Image }
 
-// StandIn says which image stands in for the runtime's own on this host, or is empty.
+// StandIn says which image stands in for the runtime's own on this host. It is empty if none
+// does.
 func (sb *Sandbox) StandIn() string { return sb.config.resolved.StandIn.String() }
 
 // WorkDir returns the directory where relative paths start.
@@ -459,18 +204,18 @@ func (sb *Sandbox) Err() error {
 	return sb.err
 }
 
-// fail ends a sandbox whose guest does not do its part.
+// fail ends the sandbox because its guest does not respond as it must.
 func (sb *Sandbox) fail(err error) {
 	sb.ch.Fail(err)
-	// A guest that is stuck does not see the end of its stdin either.
+	// A stuck guest does not see the end of its stdin either.
 	sb.removeContainer()
 }
 
-// Alive reports whether the sandbox runs.
+// Alive reports whether the sandbox has not ended. A paused sandbox is alive.
 func (sb *Sandbox) Alive() bool { return sb.ch.Err() == nil }
 
-// Idle returns for how long no operation has been under way; it is 0 while one is, such
-// as a command that runs or a file that is being written.
+// Idle returns how long ago the last operation ended. It is 0 while one is under way, such as
+// a running command or a file that is being written.
 func (sb *Sandbox) Idle() time.Duration {
 	idle := sb.ch.Idle()
 	sb.mu.Lock()
@@ -478,21 +223,10 @@ func (sb *Sandbox) Idle() time.Duration {
 	for _, u := range sb.users {
 		select {
 		case <-u.ready:
-			idle = min(idle, u.ch.Idle()) // one that failed is not in the list
+			idle = min(idle, u.ch.Idle()) // guests that failed are not in the map
 		default:
 			idle = 0
 		}
 	}
 	return idle
-}
-
-func randomName() string { return "drydock-" + strings.ToLower(rand.Text()[:12]) }
-
-// envBytes is an environment as the protocol carries it, sorted.
-func envBytes(env map[string]string) [][]byte {
-	out := make([][]byte, 0, len(env))
-	for _, key := range slices.Sorted(maps.Keys(env)) {
-		out = append(out, []byte(key+"="+env[key]))
-	}
-	return out
 }

@@ -100,7 +100,7 @@ func holdSandbox() {
 func TestEndsWithItsProcess(t *testing.T) {
 	_, cli := enginetest.Engine(t)
 	const times = 20
-	var longest time.Duration
+	var slowest time.Duration
 	for i := range times {
 		is := is.New(t)
 		cmd := exec.Command(os.Args[0])
@@ -120,12 +120,12 @@ func TestEndsWithItsProcess(t *testing.T) {
 		_ = cmd.Wait()
 		is.NoErr(waitFor(func() bool { return enginetest.Containers(t, cli, name) == 0 }))
 		took := time.Since(start)
-		longest = max(longest, took)
+		slowest = max(slowest, took)
 		if took > time.Second {
 			t.Errorf("run %d: the container was gone after %v, want 1 s", i, took)
 		}
 	}
-	t.Logf("%d of %d gone, the slowest after %v (looking costs about 50 ms)", times, times, longest)
+	t.Logf("%d of %d gone, the slowest after %v (looking costs about 50 ms)", times, times, slowest)
 }
 
 func TestEngineUnusable(t *testing.T) {

@@ -16,27 +16,27 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// savedDir is where the archives are in a snapshot's image.
-const savedDir = "/.drydock/snapshot/"
+// archiveDir is the directory of the archives in a snapshot's image.
+const archiveDir = "/.drydock/snapshot/"
 
-// saved are the names of the archives of a snapshot.
-var saved = []string{"work.tar", "home.tar"}
+// archiveNames are the names of the archives of a snapshot.
+var archiveNames = []string{"work.tar", "home.tar"}
 
-// savedDirs lists the directories archived in saved, in the same order.
+// savedDirs returns the directories in the archives of archiveNames, in the same order.
 func (sb *Sandbox) savedDirs() []string { return []string{sb.workDir, Home} }
 
-// savedFiles are archives on this host.
-type savedFiles []*os.File
+// savedArchives are the archives of a snapshot, in temporary files of this host.
+type savedArchives []*os.File
 
-// save packs the directories of a snapshot.
-func (sb *Sandbox) save(ctx context.Context) (files savedFiles, err error) {
+// save packs the directories of a snapshot into temporary files.
+func (sb *Sandbox) save(ctx context.Context) (files savedArchives, err error) {
 	for _, dir := range sb.savedDirs() {
 		f, err := os.CreateTemp("", "drydock-*.tar")
 		if err == nil {
-			// Where an open file can be removed, none is left however this process ends.
+			// If the system can remove an open file, none stays behind however this process ends.
 			_ = os.Remove(f.Name())
 			files = append(files, f)
-			err = sb.packTo(ctx, dir, &bounded{w: f, left: sb.maxSaved()})
+			err = sb.packTo(ctx, dir, &bounded{w: f, remaining: sb.maxArchive()})
 		}
 		if err != nil {
 			files.remove()
@@ -46,42 +46,42 @@ func (sb *Sandbox) save(ctx context.Context) (files savedFiles, err error) {
 	return files, nil
 }
 
-// maxSaved bounds an archive in bytes: a file that is all hole takes no memory in a sandbox,
-// and could fill this host's disk. A work dir that comes from a mount may be larger than the
-// memory.
-func (sb *Sandbox) maxSaved() int64 { return max(sb.config.Memory, 4<<30) }
+// maxArchive returns how many bytes an archive may have. A sparse file takes no memory in a
+// sandbox, and its archive could fill this host's disk. The limit may be above the memory,
+// because a work dir that is a mount is not in memory.
+func (sb *Sandbox) maxArchive() int64 { return max(sb.config.Memory, 4<<30) }
 
-// bounded is a writer that takes no more than left bytes.
+// bounded is a writer that takes no more than remaining bytes.
 type bounded struct {
-	w    io.Writer
-	left int64
+	w         io.Writer
+	remaining int64
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	if b.left -= int64(len(p)); b.left < 0 {
-		return 0, &wire.Error{Code: wire.CodeTooLarge, Text: "the files, with holes in them as zeros, are too many or too long"}
+	if b.remaining -= int64(len(p)); b.remaining < 0 {
+		return 0, &Error{Code: CodeTooLarge, Err: errors.New("the files are too large to save; their holes count as zeros")}
 	}
 	return b.w.Write(p)
 }
 
-func (s savedFiles) remove() {
+func (s savedArchives) remove() {
 	for _, f := range s {
 		f.Close()
-		// Whoever clears the temporary directory has the rest.
+		// A file that cannot be removed stays in the temporary directory.
 		_ = os.Remove(f.Name())
 	}
 }
 
 // reader returns the i-th archive from its beginning.
-func (s savedFiles) reader(i int) (*io.SectionReader, error) {
+func (s savedArchives) reader(i int) (*io.SectionReader, error) {
 	size, err := s[i].Seek(0, io.SeekEnd)
 	return io.NewSectionReader(s[i], 0, size), err
 }
 
 // buildContext returns the archives as files of a build context.
-func (s savedFiles) buildContext() ([]image.File, error) {
+func (s savedArchives) buildContext() ([]image.File, error) {
 	var files []image.File
-	for i, name := range saved {
+	for i, name := range archiveNames {
 		r, err := s.reader(i)
 		if err != nil {
 			return nil, err
@@ -91,7 +91,7 @@ func (s savedFiles) buildContext() ([]image.File, error) {
 	return files, nil
 }
 
-// packTo writes an archive of a directory.
+// packTo has the guest pack a directory, and writes the archive to w.
 func (sb *Sandbox) packTo(ctx context.Context, dir string, w io.Writer) error {
 	call, err := sb.ch.Start(&channel.Request{Op: wire.OpPack, Args: &wire.Pack{Path: []byte(dir), Inside: true}})
 	if err != nil {
@@ -105,14 +105,13 @@ func (sb *Sandbox) packTo(ctx context.Context, dir string, w io.Writer) error {
 		return err
 	}
 	err = call.Result(ctx, &wire.Packed{})
-	var remote *wire.Error
-	if errors.As(err, &remote) && len(remote.Name) > 0 {
+	if remote, ok := errors.AsType[*wire.Error](err); ok && len(remote.Name) > 0 {
 		err = &wire.Error{Code: remote.Code, Text: fmt.Sprintf("%q: %s", path.Join(dir, string(remote.Name)), remote.Text)}
 	}
 	return err
 }
 
-// unpackTar unpacks an archive into a directory.
+// unpackTar has the guest unpack the archive r into a directory.
 func (sb *Sandbox) unpackTar(ctx context.Context, dir string, r io.Reader) error {
 	call, err := sb.ch.Start(&channel.Request{Op: wire.OpUnpack, Args: &wire.Unpack{Path: []byte(dir), Inside: true}})
 	if err != nil {
@@ -128,7 +127,8 @@ func (sb *Sandbox) unpackTar(ctx context.Context, dir string, r io.Reader) error
 	return call.Result(ctx, nil)
 }
 
-// restoreOwn unpacks the archives that the sandbox's own image has.
+// restoreOwn unpacks the archives in the sandbox's own image, into the directories without
+// files.
 func (sb *Sandbox) restoreOwn(ctx context.Context) error {
 	dirs, err := sb.vacantDirs(ctx)
 	if err != nil {
@@ -138,7 +138,7 @@ func (sb *Sandbox) restoreOwn(ctx context.Context) error {
 		if !slices.Contains(dirs, dir) {
 			continue
 		}
-		m := &wire.Unpack{Path: []byte(dir), From: []byte(savedDir + saved[i]), Inside: true}
+		m := &wire.Unpack{Path: []byte(dir), From: []byte(archiveDir + archiveNames[i]), Inside: true}
 		if err := sb.do(ctx, wire.OpUnpack, m, nil); err != nil {
 			return sb.failure("open snapshot", sb.config.Snapshot, err)
 		}
@@ -146,8 +146,8 @@ func (sb *Sandbox) restoreOwn(ctx context.Context) error {
 	return nil
 }
 
-// vacantDirs returns the directories of a snapshot that have no files yet. One that has files
-// comes from a mount, and is left as it is.
+// vacantDirs returns the directories of a snapshot that have no files yet. A directory with
+// files comes from a mount, and is left as it is.
 func (sb *Sandbox) vacantDirs(ctx context.Context) (dirs []string, err error) {
 	for _, dir := range sb.savedDirs() {
 		vacant, err := sb.vacant(ctx, dir)
@@ -161,7 +161,7 @@ func (sb *Sandbox) vacantDirs(ctx context.Context) (dirs []string, err error) {
 	return dirs, nil
 }
 
-// vacant reports whether a directory has no files but mounts.
+// vacant reports whether a directory is empty apart from the targets of mounts.
 func (sb *Sandbox) vacant(ctx context.Context, dir string) (bool, error) {
 	entries, err := sb.ReadDir(ctx, dir)
 	targets := sb.targets()
@@ -180,7 +180,7 @@ func (sb *Sandbox) vacant(ctx context.Context, dir string) (bool, error) {
 	return err == nil, err
 }
 
-// targets lists the paths that something is mounted at.
+// targets returns the paths that something is mounted at.
 func (sb *Sandbox) targets() []string {
 	all := slices.Collect(maps.Keys(sb.config.Tmpfs))
 	for _, m := range sb.config.Mounts {
@@ -189,8 +189,8 @@ func (sb *Sandbox) targets() []string {
 	return append(all, sb.savedDirs()...)
 }
 
-// restoreFrom unpacks archives of this host.
-func (sb *Sandbox) restoreFrom(ctx context.Context, files savedFiles) error {
+// restoreFrom unpacks the archives on this host.
+func (sb *Sandbox) restoreFrom(ctx context.Context, files savedArchives) error {
 	for i, dir := range sb.savedDirs() {
 		r, err := files.reader(i)
 		if err == nil {
@@ -203,22 +203,22 @@ func (sb *Sandbox) restoreFrom(ctx context.Context, files savedFiles) error {
 	return nil
 }
 
-// restoreCarried unpacks the archives of dirs that a carrier has.
+// restoreCarried unpacks the archives in the image of a carrier into dirs.
 func (sb *Sandbox) restoreCarried(ctx context.Context, from *Sandbox, dirs []string) error {
 	for i, dir := range sb.savedDirs() {
 		if !slices.Contains(dirs, dir) {
 			continue
 		}
 		call, err := from.ch.Start(&channel.Request{Op: wire.OpRead,
-			Args: &wire.Read{Path: []byte(savedDir + saved[i]), Limit: math.MaxInt64}})
+			Args: &wire.Read{Path: []byte(archiveDir + archiveNames[i]), Limit: math.MaxInt64}})
 		if err != nil {
-			return from.failure("read", saved[i], err)
+			return from.failure("read", archiveNames[i], err)
 		}
 		if err := sb.unpackTar(ctx, dir, call.Stream); err != nil {
 			return err
 		}
 		if err := call.Result(ctx, nil); err != nil {
-			return from.failure("read", saved[i], err)
+			return from.failure("read", archiveNames[i], err)
 		}
 	}
 	return nil

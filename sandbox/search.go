@@ -2,32 +2,34 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// DefaultMatches is how many matches Glob and Grep return unless told otherwise.
+// DefaultMatches is the default of GlobOptions.Limit and GrepOptions.Limit.
 const DefaultMatches = 10_000
 
-// GlobOptions say where and how Glob looks.
+// GlobOptions say where and how Glob searches; nil is all defaults.
 type GlobOptions struct {
 	// Dir is where the pattern starts. Default: the work dir.
 	Dir string
-	// Hidden lets wildcards match names that begin with a dot.
+	// Hidden lets wildcards match names that begin with a dot. Default: they do not.
 	Hidden bool
-	// GitIgnore leaves out what git ignores: see GrepOptions.
+	// GitIgnore leaves out the files that git ignores: see GrepOptions.GitIgnore.
 	GitIgnore bool
 	// Newest orders by modification time, newest first. Default: by path.
 	Newest bool
-	// Limit is how many matches at most. Default: DefaultMatches.
+	// Limit is the maximum number of matches. A result of more than 64 MiB is ErrTooLarge,
+	// whatever the Limit. Default: DefaultMatches.
 	Limit int
 }
 
 // Match is a file that Glob found.
 type Match struct {
-	// Path is the file's as other functions take it: it begins with GlobOptions.Dir, where
-	// that is set and the pattern is not absolute.
+	// Path is the path of the file, for other methods of the sandbox. It begins with
+	// GlobOptions.Dir if that is set and the pattern is not absolute.
 	Path string
 	FileInfo
 }
@@ -35,25 +37,21 @@ type Match struct {
 // GlobResult is what Glob found.
 type GlobResult struct {
 	Matches []Match
-	// More is set where Limit left matches out.
+	// More is set if there are more matches than Limit.
 	More bool
-	// Errors counts directories that could not be read.
+	// Errors is the number of directories that could not be read.
 	Errors int
 }
 
-// Glob finds files by a pattern: * and ? stop at "/", ** crosses any number of
-// directories, [a-z] and [!a-z] are classes, {a,b} alternatives, and a backslash takes
-// the next character as it is. A pattern without "/" is looked for in Dir alone, and one that
-// ends in "/" finds directories alone.
-// Directories that symlinks lead to are entered only where the pattern names them.
+// Glob finds files by a pattern. * and ? match within a name, ** matches any number of
+// directories, [a-z] and [!a-z] are classes, {a,b} are alternatives, and a backslash quotes the
+// next character. A pattern without "/" searches Dir only, without the directories in it. A
+// pattern that ends in "/" finds directories only. Glob follows a symlink to a directory only
+// if the pattern names the symlink without wildcards.
 func (sb *Sandbox) Glob(ctx context.Context, pattern string, opts *GlobOptions) (*GlobResult, error) {
-	m := &wire.Glob{Pattern: []byte(pattern), Limit: DefaultMatches}
-	if opts != nil {
-		m.Dir, m.Hidden, m.GitIgnore, m.Newest = []byte(opts.Dir), opts.Hidden, opts.GitIgnore, opts.Newest
-		if opts.Limit > 0 {
-			m.Limit = opts.Limit
-		}
-	}
+	o := orZero(opts)
+	m := &wire.Glob{Pattern: []byte(pattern), Dir: []byte(o.Dir), Hidden: o.Hidden, GitIgnore: o.GitIgnore,
+		Newest: o.Newest, Limit: cmp.Or(max(o.Limit, 0), DefaultMatches)}
 	var r wire.Searched
 	data, err := sb.collect(ctx, wire.OpGlob, m, maxListing, &r)
 	if err != nil {
@@ -72,82 +70,81 @@ func (sb *Sandbox) Glob(ctx context.Context, pattern string, opts *GlobOptions) 
 	return result, nil
 }
 
-// GrepOptions say where and how Grep looks.
+// GrepOptions say where and how Grep searches; nil is all defaults.
 type GrepOptions struct {
-	// Path is a file or a directory to search through. Default: the work dir.
+	// Path is a file or a directory to search. Default: the work dir.
 	Path string
-	// Include are globs, one of which a file's name (or, with a "/" in it, its path
-	// below Path) has to match. Default: all files.
+	// Include is a list of globs. A file is searched if one of them matches its name or, for
+	// a glob with a "/", its path below Path. Default: all files.
 	Include []string
 	// IgnoreCase matches letters of either case.
 	IgnoreCase bool
-	// Multiline lets "." match a line's end, and patterns span lines. Files of more than
-	// 16 MiB, or of a 64th of the sandbox's memory where that is less, count in Errors.
+	// Multiline lets "." match the end of a line, and patterns span lines. Files of more than
+	// 16 MiB, or of a 64th of the sandbox's memory if that is less, are not searched and count
+	// in Errors.
 	Multiline bool
 	// Before and After are how many lines of context to return with each match, at most
-	// 1,000. Before is less in a sandbox of less than 128 MiB.
+	// 1,000. Before may be less in a sandbox of less than 128 MiB. Default: none.
 	Before, After int
-	// Hidden searches files and directories whose names begin with a dot, too.
+	// Hidden also searches files and directories whose names begin with a dot.
 	Hidden bool
-	// GitIgnore leaves out what git ignores, by the rules of gitignore(5): those of the
-	// .gitignore in each directory from the top of the repository down, or from where the
-	// search starts where that is in none, and of the repository's info/exclude; and what is
-	// named ".git". A repository below goes by its own rules. What Path names is searched in
-	// any case. Not looked at are the user's own rules (core.excludesFile) and whether git
-	// tracks a file that a rule is about. Rules of more than 256 KiB, or of a 1024th of
-	// the sandbox's memory where that is less, and a .gitignore that is no regular file are not
-	// heeded and count in Errors.
+	// GitIgnore leaves out the files that git ignores, by the rules of gitignore(5), and
+	// everything named ".git". It reads the .gitignore of each directory from the top of the
+	// repository down, and the repository's info/exclude. Outside of a repository it reads
+	// those from Path down. A repository below another has rules of its own. Path itself is
+	// always searched. The user's own rules (core.excludesFile) are not read, and tracked
+	// files that match a rule are left out as well. Rules of more than 256 KiB, or of a 1024th
+	// of the sandbox's memory if that is less, and a .gitignore that is no regular file are
+	// skipped and count in Errors.
 	GitIgnore bool
 	// FilesOnly returns each file with a match once, without its lines.
 	FilesOnly bool
-	// Count returns each file with a match once, with how many of its lines match.
+	// Count returns each file with a match once, with the number of its matching lines.
 	Count bool
-	// Limit is how many lines (with FilesOnly and Count: files) at most, context not
-	// counted. Default: DefaultMatches.
+	// Limit is the maximum number of matching lines or, with FilesOnly or Count, of files.
+	// Context lines do not count. A result of more than 64 MiB is ErrTooLarge, whatever the
+	// Limit. Default: DefaultMatches.
 	Limit int
 }
 
-// Line is a line that Grep found, or one of its context.
+// Line is a line that Grep found, or a line of context.
 type Line struct {
-	// Path is the file's as other functions take it: it begins with GrepOptions.Path,
-	// where that is set.
+	// Path is the path of the file, for other methods of the sandbox. It begins with
+	// GrepOptions.Path if that is set.
 	Path string
-	// Number is the line's, from 1; 0 with FilesOnly and Count.
+	// Number is the number of the line, from 1. It is 0 with FilesOnly and Count.
 	Number int
-	// Text is the line without its end, cut after 2,000 bytes.
+	// Text is the line without its end, cut off after 2,000 bytes.
 	Text []byte
-	// Match is set on a line that matches, and not on context.
+	// Match is set on a matching line, and not on context.
 	Match bool
-	// Count is how many lines of the file match, with GrepOptions.Count.
+	// Count is the number of matching lines of the file, with GrepOptions.Count.
 	Count int
 }
 
 // GrepResult is what Grep found.
 type GrepResult struct {
 	Lines []Line
-	// More is set where Limit left matches out.
+	// More is set if there are more matches than Limit.
 	More bool
-	// Errors counts files and directories that could not be read.
+	// Errors is the number of files and directories that could not be read.
 	Errors int
 }
 
-// Grep finds lines by a regular expression in the syntax of package regexp (RE2), in
-// files ordered by path, element by element. A line's end is "\n"; a "\r" before it is there to
-// be matched, and not in Text. Binary files, which have a NUL byte in their first 8,000, are
-// left out; directories and files that symlinks lead to are not searched. Lines of more than
-// 4 MiB, or of a 64th of the sandbox's memory where that is less, are searched in pieces.
+// Grep finds lines by a regular expression in the syntax of package regexp (RE2). The files are
+// ordered by path, element by element. A line ends with "\n"; the pattern sees a "\r" before it,
+// but Text does not have it. Grep skips binary files, which have a NUL byte in their first 8,000
+// bytes, and does not follow symlinks. Lines of more than 4 MiB, or of a 64th of the sandbox's
+// memory if that is less, are searched in pieces.
 func (sb *Sandbox) Grep(ctx context.Context, pattern string, opts *GrepOptions) (*GrepResult, error) {
-	m := &wire.Grep{Pattern: []byte(pattern), Limit: DefaultMatches}
-	if opts != nil {
-		m.Path, m.IgnoreCase, m.Multiline, m.Hidden = []byte(opts.Path), opts.IgnoreCase, opts.Multiline, opts.Hidden
-		m.Before, m.After = min(max(opts.Before, 0), 1000), min(max(opts.After, 0), 1000)
-		m.GitIgnore, m.FilesOnly, m.Count = opts.GitIgnore, opts.FilesOnly, opts.Count
-		if opts.Limit > 0 {
-			m.Limit = opts.Limit
-		}
-		for _, g := range opts.Include {
-			m.Include = append(m.Include, []byte(g))
-		}
+	const maxContext = 1000
+	o := orZero(opts)
+	m := &wire.Grep{Pattern: []byte(pattern), Path: []byte(o.Path), IgnoreCase: o.IgnoreCase, Multiline: o.Multiline,
+		Before: min(max(o.Before, 0), maxContext), After: min(max(o.After, 0), maxContext),
+		Hidden: o.Hidden, GitIgnore: o.GitIgnore, FilesOnly: o.FilesOnly, Count: o.Count,
+		Limit: cmp.Or(max(o.Limit, 0), DefaultMatches)}
+	for _, glob := range o.Include {
+		m.Include = append(m.Include, []byte(glob))
 	}
 	var r wire.Searched
 	data, err := sb.collect(ctx, wire.OpGrep, m, maxListing, &r)
@@ -162,7 +159,7 @@ func (sb *Sandbox) Grep(ctx context.Context, pattern string, opts *GrepOptions) 
 			return nil, sb.failure("grep", pattern, err)
 		}
 		if path != string(l.Path) {
-			path = string(l.Path) // one for all lines of a file
+			path = string(l.Path) // the lines of a file share one string
 		}
 		result.Lines = append(result.Lines, Line{Path: path, Number: l.Number, Text: l.Text, Match: l.Match, Count: l.Count})
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/keyed"
 )
 
-// A snapshot is an image: that of the sandbox, and on top of it an archive of the work dir
-// and one of the home, which both come from mounts and are in no image by themselves. A
-// sandbox that opens it unpacks them with a uid of its own.
+// A snapshot is an image: the image of the sandbox, with an archive of the work dir and one of
+// the home on top. Both directories are mounts, so no commit of the container would include
+// them. A sandbox that opens the snapshot unpacks the archives as its own user.
 
 // snapshotRepository is the repository of all snapshots; their names are tags.
 const snapshotRepository = "localhost/drydock/snapshot"
@@ -29,9 +29,9 @@ const rootRepository = snapshotRepository + "-root"
 type SnapshotInfo struct {
 	Name    string
 	Created time.Time
-	// Size is that of the image in bytes, with the parts that it shares with others.
+	// Size is the size of the image in bytes, with the layers that it shares with others.
 	Size int64
-	// Base is the image that the sandbox ran.
+	// Base is the image of the sandbox that was saved.
 	Base string
 	// WorkDir is the work dir of the sandbox.
 	WorkDir string
@@ -40,18 +40,18 @@ type SnapshotInfo struct {
 	labels map[string]string
 }
 
-// exclusive holds what one goroutine at a time may do: to save under a name, by the
-// snapshot's reference, and to roll a sandbox back, by the container's name.
+// exclusive lets one goroutine at a time save under a name, keyed by the snapshot's reference,
+// and roll a sandbox back, keyed by the container's name.
 var exclusive keyed.Mutex[string]
 
-// Snapshot saves the files of the work dir and of the home as an image under a name, which
-// Options.Snapshot opens. One of that name is replaced. With Options.WritableRoot all that
-// was changed outside of mounts is saved as well. Processes, /tmp, other mounts and
-// Options.Tmpfs are not saved. Files that are written meanwhile are saved as they are found.
-// A file that the sandbox's user cannot read is an error.
+// Snapshot saves the files of the work dir and the home as an image under a name, which
+// Options.Snapshot opens. It replaces a snapshot of the same name. With Options.WritableRoot,
+// changes of the root file system are saved as well. Processes, /tmp, other mounts and
+// Options.Tmpfs are not saved. A file that is written meanwhile may be saved half written. A file
+// that the sandbox's user cannot read is an error.
 //
-// The files go through temporary files of this host. More than 4 GiB of either directory, or
-// than Options.Memory if that is more, are ErrTooLarge; holes count as zeros.
+// The files pass through temporary files of this host. If either directory has more than 4 GiB,
+// or more than Options.Memory if that is larger, the error is ErrTooLarge. Holes count as zeros.
 func (sb *Sandbox) Snapshot(ctx context.Context, name string) error {
 	return sb.failure("snapshot", name, sb.snapshot(ctx, name))
 }
@@ -96,7 +96,7 @@ func (sb *Sandbox) snapshot(ctx context.Context, name string) error {
 	return nil
 }
 
-// commitRoot makes an image of the root file system, for a snapshot to be built on.
+// commitRoot makes an image of the root file system, which the snapshot is then built on.
 func (sb *Sandbox) commitRoot(ctx context.Context) (ref string, remove func(), err error) {
 	e, err := engine.Require[engine.Committer](ctx, sb.config.Engine)
 	if err != nil {
@@ -110,11 +110,12 @@ func (sb *Sandbox) commitRoot(ctx context.Context) (ref string, remove func(), e
 	if err := e.Commit(ctx, sb.spec.Name, ref); err != nil {
 		return "", nil, err
 	}
-	// Only the name goes: the layers are the snapshot's. A name that stays is swept.
+	// This removes the name only, because the snapshot has the layers. Sweep removes a name that
+	// is left behind.
 	return ref, func() { _ = images.RemoveImage(context.WithoutCancel(ctx), ref) }, nil
 }
 
-func (sb *Sandbox) snapshotRecipe(ref, from, base string, writable bool, files savedFiles) (*image.Recipe, error) {
+func (sb *Sandbox) snapshotRecipe(ref, from, base string, writable bool, files savedArchives) (*image.Recipe, error) {
 	labels := map[string]string{
 		engine.LabelFormat: engine.Format, engine.LabelKind: engine.KindSnapshot, engine.LabelBase: base,
 		engine.LabelWorkDir: sb.workDir, engine.LabelUser: sb.config.User,
@@ -122,7 +123,7 @@ func (sb *Sandbox) snapshotRecipe(ref, from, base string, writable bool, files s
 	}
 	if writable {
 		labels[engine.LabelWritable] = "true"
-		// The labels of a container become those of the image that it is committed to.
+		// A commit copies the container's labels to the image. These do not apply to a snapshot.
 		labels[engine.LabelID], labels[engine.LabelOwner], labels[engine.LabelLease] = "", "", ""
 	}
 	archives, err := files.buildContext()
@@ -130,17 +131,17 @@ func (sb *Sandbox) snapshotRecipe(ref, from, base string, writable bool, files s
 		Tag: ref,
 		Steps: []image.Step{
 			{Instruction: "FROM " + from, Text: "base image " + base},
-			{Instruction: "COPY " + strings.Join(saved, " ") + " " + savedDir, Text: "files"},
+			{Instruction: "COPY " + strings.Join(archiveNames, " ") + " " + archiveDir, Text: "files"},
 			image.Labels(labels),
 		},
 		Files: archives,
-		// podman fails if an image is removed while it looks through all for one to use again.
+		// podman fails if an image is removed while it searches all images for one to reuse.
 		NoCache: true,
 	}, err
 }
 
-// baseImage returns the image that snapshots of the sandbox are built on, and whether its
-// root can be written to.
+// baseImage returns the image that snapshots of the sandbox are built on, and whether the
+// sandbox has a WritableRoot.
 func (sb *Sandbox) baseImage(ctx context.Context) (ref string, writable bool, err error) {
 	ref, labels := sb.base, sb.spec.Labels
 	if ref == "" { // it was adopted
@@ -171,7 +172,7 @@ func snapshotRef(name string) (string, error) {
 	return snapshotRepository + ":" + name, nil
 }
 
-// findSnapshot asks the engine for a snapshot.
+// findSnapshot asks the engine for a snapshot. If there is none, the error is ErrNoImage.
 func findSnapshot(ctx context.Context, on engine.Engine, name string) (*SnapshotInfo, error) {
 	ref, err := snapshotRef(name)
 	if err != nil {
@@ -195,12 +196,12 @@ func snapshotInfo(name, ref string, im engine.Image) (*SnapshotInfo, error) {
 	s := &SnapshotInfo{Name: name, Created: im.Created, Size: im.Size, Base: im.Labels[engine.LabelBase],
 		WorkDir: im.Labels[engine.LabelWorkDir], ref: ref, labels: im.Labels}
 	if im.Labels[engine.LabelKind] != engine.KindSnapshot || s.Base == "" || (drydock.Runtime{Image: s.Base, WorkDir: s.WorkDir}).Validate() != nil || s.WorkDir == "" {
-		return nil, fmt.Errorf("%s is no snapshot, though it has the name of one", ref)
+		return nil, fmt.Errorf("image %s has the name of a snapshot and is none", ref)
 	}
 	return s, nil
 }
 
-// Snapshots returns the snapshots on an engine, nil being engine.Default, sorted by name.
+// Snapshots returns the snapshots on an engine, sorted by name; nil means engine.Default().
 func Snapshots(ctx context.Context, on engine.Engine) ([]SnapshotInfo, error) {
 	all, err := snapshots(ctx, orDefault(on))
 	return all, failure("list snapshots", "", err)
@@ -221,7 +222,7 @@ func snapshots(ctx context.Context, on engine.Engine) ([]SnapshotInfo, error) {
 		if !ours {
 			continue
 		}
-		if s, err := snapshotInfo(name, im.Ref, im.Image); err == nil { // else it only has such a name
+		if s, err := snapshotInfo(name, im.Ref, im.Image); err == nil { // others only have such a name
 			all = append(all, *s)
 		}
 	}
@@ -229,8 +230,8 @@ func snapshots(ctx context.Context, on engine.Engine) ([]SnapshotInfo, error) {
 	return all, nil
 }
 
-// RemoveSnapshot removes a snapshot from an engine, nil being engine.Default. One that does
-// not exist is no error. One that a sandbox runs on is engine.ErrInUse.
+// RemoveSnapshot removes a snapshot from an engine; nil means engine.Default(). It succeeds if
+// there is none. If a sandbox runs on the snapshot, the error is engine.ErrInUse.
 func RemoveSnapshot(ctx context.Context, on engine.Engine, name string) error {
 	return failure("remove snapshot", name, removeSnapshot(ctx, orDefault(on), name))
 }
@@ -251,8 +252,8 @@ func removeSnapshot(ctx context.Context, on engine.Engine, name string) error {
 	return nil
 }
 
-// dropReplaced removes snapshots that have lost their names to newer ones. One that a
-// sandbox runs on stays until the next time.
+// dropReplaced removes snapshots whose names newer ones have taken. A snapshot that a sandbox
+// runs on stays until a later call.
 func dropReplaced(ctx context.Context, on engine.Engine) {
 	e, err := engine.Require[engine.Images](ctx, on)
 	if err != nil {

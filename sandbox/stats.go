@@ -7,20 +7,20 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// Stats are what a sandbox uses, as its container's cgroup counts it. A figure that the
-// engine does not show inside is -1; a limit that is none is 0.
+// Stats are the resources that a sandbox uses, as its container's cgroup counts them. A value
+// that the engine does not show inside is -1. A limit of 0 means no limit.
 type Stats struct {
 	Memory, MemoryLimit int64 // bytes; file cache that the kernel can drop is not counted
 	PIDs, PIDsLimit     int64 // processes and threads, the guest's included
-	// CPUTime is of all processes since the start; CPUPercent the share of one cpu since
-	// the last Stats, or since the start: 200 is two cpus busy.
+	// CPUTime is that of all processes since the start. CPUPercent is the share of one cpu
+	// since the last call of Stats, or since the start: 200 means two busy cpus.
 	CPUTime    time.Duration
 	CPUPercent float64
-	// DiskUsed and DiskSize are in bytes of the file system that holds the work dir.
+	// DiskUsed and DiskSize, in bytes, are those of the file system that holds the work dir.
 	DiskUsed, DiskSize int64
 }
 
-// Stats asks the guest what the sandbox uses. It starts no process.
+// Stats returns the resources that the sandbox uses. It starts no process.
 func (sb *Sandbox) Stats(ctx context.Context) (*Stats, error) {
 	var now wire.Stats
 	if err := sb.do(ctx, wire.OpStats, struct{}{}, &now); err != nil {

@@ -7,38 +7,38 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// callerReader reads from a reader of the caller's. It ends with ctx, and fails if there is
-// never anything to read.
+// callerReader reads from a reader of the caller. It fails once ctx has ended, and if the
+// reader returns neither bytes nor an error again and again.
 type callerReader struct {
 	ctx   context.Context
 	r     io.Reader
-	empty int // reads in a row
+	empty int // reads in a row that returned nothing
 }
 
 func (s *callerReader) Read(p []byte) (int, error) {
 	if err := context.Cause(s.ctx); err != nil {
 		return 0, err
 	}
-	const patience = 100 // as bufio has
+	const maxEmptyReads = 100 // the same as in package bufio
 	n, err := s.r.Read(p)
 	if s.empty++; n > 0 {
 		s.empty = 0
 	}
-	if err == nil && s.empty >= patience {
+	if err == nil && s.empty >= maxEmptyReads {
 		err = io.ErrNoProgress
 	}
 	return n, err
 }
 
-// send copies r to a stream and closes it for writing. It returns r's error only: a write that
-// fails shows in the call's reply, or in the context that ended it.
+// send copies r to a stream and closes it for writing. It returns r's error only: the call's
+// reply, or the context that ended the call, says why a write failed.
 func send(to *wire.Stream, r io.Reader) error {
 	buf := wire.NewBuffer()
 	defer buf.Free()
 	for n := 0; ; {
 		m, err := r.Read(buf.Data()[n:])
 		if n += m; n < len(buf.Data()) && err == nil {
-			continue // small pieces would be frames of their own
+			continue // fill the buffer: each write is a frame
 		}
 		if n > 0 && to.WriteBuffer(buf, n) != nil {
 			return nil
@@ -54,7 +54,8 @@ func send(to *wire.Stream, r io.Reader) error {
 	}
 }
 
-// errWriter keeps the error of a writer, which io.Copy does not tell from a reader's.
+// errWriter records the error of a writer: io.Copy alone does not say whether its reader or its
+// writer failed.
 type errWriter struct {
 	w   io.Writer
 	err error
@@ -68,7 +69,8 @@ func (n *errWriter) Write(p []byte) (int, error) {
 	return k, err
 }
 
-// errReader keeps the error of a reader, which io.Copy does not tell from a writer's.
+// errReader records the error of a reader: io.Copy alone does not say whether its reader or its
+// writer failed.
 type errReader struct {
 	r   io.Reader
 	err error

@@ -13,7 +13,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/owned"
 )
 
-// Sweep removes what dead processes left on an engine, nil being engine.Default:
+// Sweep removes what dead processes left on an engine; nil means engine.Default():
 //
 //   - containers of sandboxes that never ran, are paused, or have exited, with their
 //     anonymous volumes;
@@ -21,20 +21,21 @@ import (
 //   - the locks of builds;
 //   - after an hour, the base images of interrupted snapshots.
 //
-// It returns their names. Running sandboxes end by themselves, or have a lease. Those of
-// living processes, and of other hosts that share the engine, are left alone. Every Open
-// sweeps in the background, at most once a minute for each engine.
+// It returns the names of all that it removed. It leaves running sandboxes alone, because they
+// end by themselves or have a lease, and also everything of living processes and of other hosts
+// that share the engine. Every Open sweeps in the background, at most once a minute for each
+// engine.
 func Sweep(ctx context.Context, e engine.Engine) ([]string, error) {
 	s := sweeper{now: time.Now(), engine: orDefault(e)}
 	s.containers(ctx, engine.KindSandbox)
 	s.containers(ctx, engine.KindBuild)
-	// After the containers, which may have been the last in them.
+	// After the containers: a network is removed only if no container uses it.
 	s.networks(ctx)
 	s.roots(ctx)
 	return s.removed, errors.Join(s.errs...)
 }
 
-// sweeper is one Sweep. An error of one kind of objects does not keep the others.
+// sweeper is one Sweep. An error with one kind of object does not stop the sweep of the others.
 type sweeper struct {
 	engine  engine.Engine
 	now     time.Time
@@ -42,8 +43,8 @@ type sweeper struct {
 	errs    []error
 }
 
-// note records the removal of an object, or why it could not be removed.
-func (s *sweeper) note(name string, gone bool, err error) {
+// record records the removal of an object, or why it could not be removed.
+func (s *sweeper) record(name string, gone bool, err error) {
 	if err != nil {
 		s.errs = append(s.errs, &Error{Op: "sweep", Name: name, Err: err})
 	} else if gone {
@@ -53,10 +54,10 @@ func (s *sweeper) note(name string, gone bool, err error) {
 
 func (s *sweeper) containers(ctx context.Context, kind string) {
 	all, err := s.engine.List(ctx, engine.LabelKind, kind)
-	s.note("", false, err)
+	s.record("", false, err)
 	for _, c := range all {
 		if owned.Abandoned(c, s.now) {
-			s.note(c.Name, true, s.engine.Remove(ctx, c.Ref()))
+			s.record(c.Name, true, s.engine.Remove(ctx, c.Ref()))
 		}
 	}
 }
@@ -64,14 +65,14 @@ func (s *sweeper) containers(ctx context.Context, kind string) {
 func (s *sweeper) networks(ctx context.Context) {
 	e, err := engine.Require[engine.Networks](ctx, s.engine)
 	if err != nil {
-		return // it has none of ours either
+		return // an engine without networks has none to sweep
 	}
 	all, err := e.ListNetworks(ctx, engine.LabelKind, engine.KindNetwork)
-	s.note("", false, err)
+	s.record("", false, err)
 	for _, n := range all {
 		if owned.Abandoned(n, s.now) {
 			gone, err := e.RemoveNetwork(ctx, n.Ref())
-			s.note(n.Name, gone, err)
+			s.record(n.Name, gone, err)
 		}
 	}
 }
@@ -82,10 +83,10 @@ func (s *sweeper) roots(ctx context.Context) {
 		return
 	}
 	all, err := e.ListImages(ctx, engine.LabelKind, engine.KindSandbox)
-	s.note("", false, err)
+	s.record("", false, err)
 	for _, im := range all {
 		if strings.HasPrefix(im.Ref, rootRepository+":") && staleRoot(im.Image, s.now) {
-			s.note(im.Ref, true, e.RemoveImage(ctx, im.Ref))
+			s.record(im.Ref, true, e.RemoveImage(ctx, im.Ref))
 		}
 	}
 }
@@ -95,16 +96,19 @@ func staleRoot(im engine.Image, now time.Time) bool {
 	return !im.Created.IsZero() && now.Sub(im.Created) > time.Hour
 }
 
-// swept is when this process last swept an engine, by keyed.Comparable, for a while.
+// swept is when this process last swept an engine, by keyed.Comparable. Entries older than
+// sweepPause are dropped.
 var swept = struct {
 	sync.Mutex
 	at map[any]time.Time
 }{at: make(map[any]time.Time)}
 
+// sweepPause is how long Open does not sweep an engine again.
 const sweepPause = time.Minute
 
-// sweepDue reports whether an engine is to be swept, and assumes that it now is.
-func sweepDue(e engine.Engine) bool {
+// claimSweep reports whether it is time to sweep an engine. If so, the caller has to sweep:
+// others are told to wait for sweepPause.
+func claimSweep(e engine.Engine) bool {
 	key := keyed.Comparable(e)
 	swept.Lock()
 	defer swept.Unlock()
@@ -116,7 +120,7 @@ func sweepDue(e engine.Engine) bool {
 	return true
 }
 
-// sweep is Sweep beside the sandbox's own work. It is given up when the sandbox ends.
+// sweep is Sweep in the background, until the sandbox ends.
 func (sb *Sandbox) sweep() {
 	removed, err := Sweep(sb.ctx, sb.config.Engine)
 	if len(removed) > 0 || err != nil && sb.ctx.Err() == nil {

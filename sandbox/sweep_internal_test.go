@@ -27,9 +27,9 @@ type structEngine struct {
 func TestSweepDue(t *testing.T) {
 	is := is.New(t)
 	a, b := &structEngine{}, &structEngine{}
-	is.True(sweepDue(a))
-	is.True(!sweepDue(a)) // just now
-	is.True(sweepDue(b))  // another engine
-	_ = sweepDue(structEngine{})
-	is.True(!sweepDue(structEngine{})) // those that cannot be compared are one
+	is.True(claimSweep(a))
+	is.True(!claimSweep(a)) // just now
+	is.True(claimSweep(b))  // another engine
+	_ = claimSweep(structEngine{})
+	is.True(!claimSweep(structEngine{})) // those that cannot be compared are one
 }

@@ -2,13 +2,14 @@ package sandbox
 
 import "github.com/drydock-go/drydock/sandbox/internal/wire"
 
-// Size is that of a terminal, in characters.
+// Size is the size of a terminal in characters.
 type Size struct{ Rows, Cols uint16 }
 
-// Resize tells a command with a Terminal another size. One without is CodeInvalid.
+// Resize changes the size of the command's terminal. A command without a Terminal is
+// CodeInvalid.
 func (c *Command) Resize(s Size) error {
 	if c.Terminal == nil {
 		return failure("resize", c.name(), invalid("the command has no terminal: set Terminal before it starts"))
 	}
-	return c.tell("resize", wire.Signal{Size: &wire.Size{Rows: s.Rows, Cols: s.Cols}})
+	return c.sendSignal("resize", wire.Signal{Size: &wire.Size{Rows: s.Rows, Cols: s.Cols}})
 }

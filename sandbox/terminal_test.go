@@ -260,7 +260,7 @@ func TestTerminal(t *testing.T) {
 		sizes := make(chan sandbox.Size)
 		done := make(chan error, 1)
 		go func() {
-			_, err := j.Attach(ctx, io.Discard, &sandbox.AttachOptions{Follow: true, Stdin: in, Resize: sizes})
+			_, err := j.Attach(ctx, io.Discard, &sandbox.JobAttachOptions{Follow: true, Stdin: in, Resize: sizes})
 			done <- err
 		}()
 		sizes <- sandbox.Size{Rows: 9, Cols: 99}

@@ -13,28 +13,28 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// TransferOptions bound a transfer and say how it goes on; nil is all defaults. A tree over
-// a limit is ErrTooLarge.
+// TransferOptions limit a transfer and say what it leaves out; nil is all defaults. A tree that
+// exceeds a limit is ErrTooLarge.
 type TransferOptions struct {
-	// MaxBytes is for the contents of all files together. Default: 4 GiB.
+	// MaxBytes is the maximum size of the contents of all files together. Default: 4 GiB.
 	MaxBytes int64
-	// MaxEntries is for files, directories and symlinks. Default: 250,000.
+	// MaxEntries is the maximum number of files, directories and symlinks. Default: 250,000.
 	MaxEntries int64
-	// MaxDepth is how many names a path in the tree may have. Default: 100.
+	// MaxDepth is the maximum number of names in a path of the tree. Default: 100.
 	MaxDepth int
-	// MaxPath is how many bytes such a path, or the target of a symlink, may have. Default:
-	// 1024.
+	// MaxPath is the maximum length in bytes of such a path, and of the target of a symlink.
+	// Default: 1024.
 	MaxPath int
-	// Exclude leaves out the entries that one of these globs matches, with all below them:
-	// *, ?, [a-z] and {a,b} stop at "/", ** does not. A glob without "/" matches the last name
-	// of a path ("node_modules"), one with it the whole path in the tree ("build/**/*.o").
-	// The entries of an archive are never left out.
+	// Exclude is a list of globs, in the syntax of Sandbox.Glob. Entries that one of them matches
+	// are left out, with everything below. A glob without a "/" matches the last name of a path
+	// ("node_modules"), one with a "/" the whole path in the tree ("build/**/*.o"). UploadTar
+	// does not apply it to the archive. Default: none.
 	Exclude []string
-	// Skip leaves out what is refused or cannot be read, and goes on: TransferResult.Skipped
-	// tells. Default: it is the error.
+	// Skip leaves out the entries that are refused or cannot be read, and goes on; see
+	// TransferResult.Skipped. Default: the first one is the error.
 	Skip bool
-	// Progress is told how far it is, at most ten times a second and at the end, by the
-	// goroutine that called.
+	// Progress is called with the progress, at most ten times a second and at the end, by the
+	// goroutine that called the transfer's method. Default: none.
 	Progress func(TransferProgress)
 }
 
@@ -42,22 +42,22 @@ type TransferOptions struct {
 type TransferProgress struct {
 	Bytes   int64  // of contents
 	Entries int64  // files, directories and symlinks
-	Name    string // the entry it is at, below the tree's root
+	Name    string // the current entry, below the tree's root
 }
 
 // TransferResult is what a transfer did.
 type TransferResult struct {
 	Bytes   int64 // of contents
 	Entries int64 // files, directories and symlinks, and the tree's root
-	// Skipped are the first 100 of SkippedCount entries that were left out, and why.
+	// Skipped says why entries were left out because of Skip: the first 100 of SkippedCount.
 	Skipped      []*Error
 	SkippedCount int
-	// Changed are the first 100 files that somebody wrote to while they were read, which are
-	// not what they were at any one time: what was appended is missing, and what was cut off
-	// is zeros.
+	// Changed lists the first 100 files that were written to while they were read. Their copy
+	// may mix old and new contents: appended bytes are missing, and truncated ones are zeros.
 	Changed []string
 }
 
+// maxListed is how many entries each list of a TransferResult has at most.
 const maxListed = 100
 
 // transfer is one upload or download.
@@ -69,20 +69,18 @@ type transfer struct {
 	exclude       match.Filter
 	result        TransferResult
 	at            TransferProgress
-	shown         time.Time
+	reported      time.Time // when Progress was last called
 }
 
-func (sb *Sandbox) transfer(ctx context.Context, op, local, remote string, opts *TransferOptions) (*transfer, error) {
-	t := &transfer{sb: sb, op: op, local: local, remote: remote}
-	if opts != nil {
-		t.opts = *opts
-	}
+// newTransfer checks the options of a transfer and fills in their defaults.
+func (sb *Sandbox) newTransfer(ctx context.Context, op, local, remote string, opts *TransferOptions) (*transfer, error) {
+	t := &transfer{sb: sb, op: op, local: local, remote: remote, opts: orZero(opts)}
 	o := &t.opts
 	if err := context.Cause(ctx); err != nil {
 		return nil, t.localError(err)
 	}
 	if o.MaxBytes < 0 || o.MaxEntries < 0 || o.MaxDepth < 0 || o.MaxPath < 0 {
-		return nil, t.localError(invalid("a limit is negative"))
+		return nil, t.localError(invalid("MaxBytes, MaxEntries, MaxDepth or MaxPath is negative"))
 	}
 	var err error
 	if t.exclude, err = match.CompileFilter(o.Exclude...); err != nil {
@@ -95,16 +93,16 @@ func (sb *Sandbox) transfer(ctx context.Context, op, local, remote string, opts 
 	return t, nil
 }
 
-// archiveOptions are the transfer's for the end that is on this host.
+// archiveOptions returns the transfer's options for the packer or unpacker on this host.
 func (t *transfer) archiveOptions(ctx context.Context) *archive.Options {
 	o := &archive.Options{
 		Limits:  archive.Limits{Bytes: t.opts.MaxBytes, Entries: t.opts.MaxEntries, Depth: t.opts.MaxDepth, Path: t.opts.MaxPath},
 		Exclude: t.exclude,
-		Changed: t.changed,
+		Changed: t.recordChanged,
 		Step: func(name string, total archive.Total) error {
 			t.at = TransferProgress{Bytes: total.Bytes, Entries: total.Entries, Name: name}
-			if t.opts.Progress != nil && time.Since(t.shown) >= time.Second/10 {
-				t.shown = time.Now()
+			if t.opts.Progress != nil && time.Since(t.reported) >= time.Second/10 {
+				t.reported = time.Now()
 				t.opts.Progress(t.at)
 			}
 			return context.Cause(ctx)
@@ -112,29 +110,30 @@ func (t *transfer) archiveOptions(ctx context.Context) *archive.Options {
 	}
 	if t.opts.Skip {
 		o.Refused = func(err *wire.Error) error {
-			t.skipped(err, 1)
+			t.recordSkipped(err, 1)
 			return nil
 		}
 	}
 	return o
 }
 
-// skipped notes one of count entries that were left out.
-func (t *transfer) skipped(err *wire.Error, count int) {
+// recordSkipped records why an entry was left out. It adds count to the result's SkippedCount.
+func (t *transfer) recordSkipped(err *wire.Error, count int) {
 	t.result.SkippedCount += count
 	if len(t.result.Skipped) < maxListed {
-		t.result.Skipped = append(t.result.Skipped, t.error("", err))
+		t.result.Skipped = append(t.result.Skipped, t.entryError("", err))
 	}
 }
 
-func (t *transfer) changed(name string) {
+// recordChanged records a file that was written to while it was read.
+func (t *transfer) recordChanged(name string) {
 	if len(t.result.Changed) < maxListed {
 		t.result.Changed = append(t.result.Changed, name)
 	}
 }
 
-// done is the result of a transfer that succeeded.
-func (t *transfer) done(total archive.Total) *TransferResult {
+// finish reports the last progress and returns the result of a transfer that succeeded.
+func (t *transfer) finish(total archive.Total) *TransferResult {
 	t.result.Bytes, t.result.Entries = total.Bytes, total.Entries
 	if t.opts.Progress != nil {
 		t.opts.Progress(TransferProgress{Bytes: total.Bytes, Entries: total.Entries, Name: t.at.Name})
@@ -142,8 +141,8 @@ func (t *transfer) done(total archive.Total) *TransferResult {
 	return &t.result
 }
 
-// error is that of an entry, or of what name says.
-func (t *transfer) error(name string, err error) *Error {
+// entryError returns the error about an entry if err names one, else about name.
+func (t *transfer) entryError(name string, err error) *Error {
 	e := &Error{Op: t.op, Name: name, Err: err}
 	if own, ok := err.(*Error); ok {
 		e.Code, e.Err = own.Code, own.Err
@@ -161,19 +160,19 @@ func (t *transfer) error(name string, err error) *Error {
 	return e
 }
 
-// localError is what went wrong on the host.
-func (t *transfer) localError(err error) error { return t.error(t.local, err) }
+// localError returns the error for a failure on the host.
+func (t *transfer) localError(err error) error { return t.entryError(t.local, err) }
 
-// remoteError is what the sandbox says, or went wrong with it.
+// remoteError returns the error for a failure that the guest reports, or of the sandbox itself.
 func (t *transfer) remoteError(err error) error {
-	if known := (*wire.Error)(nil); errors.As(err, &known) {
-		return t.error(t.remote, err)
+	if _, known := errors.AsType[*wire.Error](err); known {
+		return t.entryError(t.remote, err)
 	}
 	return t.sb.failure(t.op, t.remote, err)
 }
 
-// broken returns why neither end could go on, or nil.
-func (t *transfer) broken(ctx context.Context) error {
+// endCause returns the error if ctx or the sandbox has ended, or nil.
+func (t *transfer) endCause(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return t.localError(cause)
 	}

@@ -31,9 +31,9 @@ func newScripted(t *testing.T, answer scripted) *Sandbox {
 	t.Helper()
 	guestR, hostW := io.Pipe()
 	hostR, guestW := io.Pipe()
-	over := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		defer close(over)
+		defer close(done)
 		defer guestW.Close()
 		r, m := wire.NewReader(guestR), wire.NewMux(guestW)
 		defer m.Fail(io.ErrClosedPipe)
@@ -80,7 +80,7 @@ func newScripted(t *testing.T, answer scripted) *Sandbox {
 		hostW.Close()
 		hostR.Close()
 		sb.ch.Wait()
-		<-over
+		<-done
 		<-sb.done
 	})
 	return sb
@@ -212,8 +212,8 @@ func TestDownloadFromAnyGuest(t *testing.T) {
 				is.True(r.SkippedCount >= 0 && len(r.Skipped) <= 100 && len(r.Changed) <= 100)
 				return
 			}
-			var e *Error
-			is.True(errors.As(err, &e))
+			e, ok := errors.AsType[*Error](err)
+			is.True(ok)
 			is.Equal(e.Op, "download")
 			is.True(errors.Is(err, test.err))
 			is.True(strings.Contains(err.Error(), test.text))
@@ -244,7 +244,7 @@ func TestUploadToAnyGuest(t *testing.T) {
 		}, func(err error) bool { return errors.Is(err, fs.ErrPermission) && err.Error() == "upload dst: closed" }},
 		{"success that cannot be", func(m *wire.Mux, id uint32, s *wire.Stream) {
 			reply(m, id, wire.StatusOK, nil)
-		}, func(err error) bool { return err.Error() == "upload dst: the sandbox did not take all of it" }},
+		}, func(err error) bool { return err.Error() == "upload dst: the sandbox did not read the whole archive" }},
 		{"wants no more", func(m *wire.Mux, id uint32, s *wire.Stream) {
 			s.CloseRead()
 		}, func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }},
@@ -294,13 +294,13 @@ func TestTransferOptions(t *testing.T) {
 		want error
 		text string
 	}{
-		{"negative", func() error { _, err := sb.Upload(ctx, ".", "", &TransferOptions{MaxBytes: -1}); return err }, fs.ErrInvalid, "upload .: a limit is negative"},
+		{"negative", func() error { _, err := sb.Upload(ctx, ".", "", &TransferOptions{MaxBytes: -1}); return err }, fs.ErrInvalid, "upload .: MaxBytes, MaxEntries, MaxDepth or MaxPath is negative"},
 		{"pattern", func() error {
 			_, err := sb.Download(ctx, "a", "b", &TransferOptions{Exclude: []string{"["}})
 			return err
 		}, fs.ErrInvalid, `exclude: pattern "[": a [ has no ]`},
 		{"canceled", func() error { _, err := sb.Download(canceled, "a", "b", nil); return err }, context.Canceled, "download b: "},
-		{"no destination", func() error { _, err := sb.Download(ctx, "a", "", nil); return err }, fs.ErrInvalid, "no destination"},
+		{"no destination", func() error { _, err := sb.Download(ctx, "a", "", nil); return err }, fs.ErrInvalid, "the destination is empty"},
 		{"root into", func() error { _, err := sb.Download(ctx, "/", "x/", nil); return err }, fs.ErrInvalid, "it has no name to put into x/"},
 		{"parent into", func() error { _, err := sb.Download(ctx, "/a/..", "x/", nil); return err }, fs.ErrInvalid, "it has no name"},
 		{"host's root into", func() error { _, err := sb.Upload(ctx, "/", "x/", nil); return err }, fs.ErrInvalid, "it has no name"},

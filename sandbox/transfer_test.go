@@ -240,8 +240,8 @@ func TestTransferPlaces(t *testing.T) {
 
 func failed(is *is.I, err error, op string) *sandbox.Error {
 	is.Helper()
-	var e *sandbox.Error
-	is.True(errors.As(err, &e)) // the typed error
+	e, ok := errors.AsType[*sandbox.Error](err)
+	is.True(ok) // the typed error
 	is.Equal(e.Op, op)
 	return e
 }

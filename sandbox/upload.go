@@ -13,11 +13,11 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// Upload copies a file or a directory of the host into the sandbox: src becomes dst, or
-// dst/ and the last name of src where dst ends with a slash. A symlink is followed where src
-// is one, and nowhere else.
+// Upload copies a file or a directory of the host into the sandbox. src becomes dst or, if dst
+// ends with a slash, the entry of dst with the last name of src. If src itself is a symlink it
+// is followed; other symlinks are copied as symlinks.
 func (sb *Sandbox) Upload(ctx context.Context, src, dst string, opts *TransferOptions) (*TransferResult, error) {
-	t, err := sb.transfer(ctx, "upload", src, dst, opts)
+	t, err := sb.newTransfer(ctx, "upload", src, dst, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -28,36 +28,36 @@ func (sb *Sandbox) Upload(ctx context.Context, src, dst string, opts *TransferOp
 		}
 		base := filepath.Base(abs)
 		if base == string(filepath.Separator) {
-			return nil, t.localError(invalid("it has no name to put into %s: say in full what it is to become", dst))
+			return nil, t.localError(invalid("it has no name to put into %s: write the full destination", dst))
 		}
 		dst += base
 	}
 	return t.send(ctx, dst, func(p *archive.Packer) error { return p.Path(src) })
 }
 
-// UploadFS copies a file system, such as an embed.FS, into the directory dst of the sandbox.
-// As with os.CopyFS files are writable to their owner whatever fsys says, and can be executed
-// where it says so. Symlinks are kept where fsys is an fs.ReadLinkFS, and refused otherwise.
+// UploadFS copies a file system, such as an embed.FS, into the directory dst of the sandbox. As
+// with os.CopyFS, every file is writable for its owner, and files that are executable in fsys
+// stay executable. Symlinks are copied if fsys is an fs.ReadLinkFS, and refused otherwise.
 func (sb *Sandbox) UploadFS(ctx context.Context, fsys fs.FS, dst string, opts *TransferOptions) (*TransferResult, error) {
-	t, err := sb.transfer(ctx, "upload", dst, dst, opts)
+	t, err := sb.newTransfer(ctx, "upload", dst, dst, opts)
 	if err != nil {
 		return nil, err
 	}
 	return t.send(ctx, dst, func(p *archive.Packer) error { return p.FS(fsys) })
 }
 
-// UploadTar extracts a tar archive, which is not compressed, into the directory dst of the
-// sandbox. The archive may come from anywhere: its entries are checked, and those that pass
-// are sent in an archive of the host's own.
+// UploadTar extracts an uncompressed tar archive into the directory dst of the sandbox. The
+// archive need not be trusted: its entries are checked, and written anew into the archive that
+// the host sends.
 func (sb *Sandbox) UploadTar(ctx context.Context, r io.Reader, dst string, opts *TransferOptions) (*TransferResult, error) {
-	t, err := sb.transfer(ctx, "upload", dst, dst, opts)
+	t, err := sb.newTransfer(ctx, "upload", dst, dst, opts)
 	if err != nil {
 		return nil, err
 	}
 	return t.send(ctx, dst, func(p *archive.Packer) error { return p.Archive(&callerReader{ctx: ctx, r: r}, true) })
 }
 
-// send has the guest unpack at dst what pack packs.
+// send sends the archive that pack writes, and has the guest unpack it at dst.
 func (t *transfer) send(ctx context.Context, dst string, pack func(*archive.Packer) error) (*TransferResult, error) {
 	call, err := t.sb.ch.Start(&channel.Request{Op: wire.OpUnpack, Args: &wire.Unpack{Path: []byte(dst)}})
 	if err != nil {
@@ -75,8 +75,8 @@ func (t *transfer) send(ctx context.Context, dst string, pack func(*archive.Pack
 		err = w.end(call.Stream)
 	}
 	if err != nil && w.err == nil {
-		// It is the source's, or the end of ctx. The guest removes what it has so far, and
-		// replies; what matters is known without it.
+		// The source failed, or ctx ended. The guest removes what it has so far and replies, but
+		// the error is known already.
 		call.Cancel(true)
 		select {
 		case <-call.Done():
@@ -85,7 +85,7 @@ func (t *transfer) send(ctx context.Context, dst string, pack func(*archive.Pack
 		}
 		return nil, t.localError(err)
 	}
-	// A write that failed has its reason in the reply, or in ctx.
+	// If a write failed, the reply or ctx says why.
 	if err := call.Await(ctx); err != nil {
 		return nil, t.localError(err)
 	}
@@ -93,12 +93,13 @@ func (t *transfer) send(ctx context.Context, dst string, pack func(*archive.Pack
 		return nil, t.remoteError(err)
 	}
 	if w.err != nil {
-		return nil, t.remoteError(&wire.Error{Code: wire.CodeIO, Text: "the sandbox did not take all of it"})
+		return nil, t.remoteError(&wire.Error{Code: wire.CodeIO, Text: "the sandbox did not read the whole archive"})
 	}
-	return t.done(p.Total()), nil
+	return t.finish(p.Total()), nil
 }
 
-// streamWriter tells errors of the stream from those of what is written to it.
+// streamWriter writes to the call's stream and records the stream's error, so that send can tell
+// it from an error of the source.
 type streamWriter struct {
 	w   *wire.FrameWriter
 	err error
@@ -111,7 +112,7 @@ func (w *streamWriter) Write(p []byte) (n int, err error) {
 
 func (w *streamWriter) end(s *wire.Stream) error {
 	if w.err = w.w.Flush(); w.err == nil {
-		// A guest that has the archive's end may have replied, and hears no more.
+		// It fails if the guest has found the archive's end and replied already.
 		_ = s.CloseWrite()
 	}
 	return w.err

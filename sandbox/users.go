@@ -12,8 +12,8 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// userChannel is the way to a second guest, which runs the commands of another user: with
-// every capability dropped PID 1 could neither become that user nor end its processes.
+// userChannel is the connection to a second guest, which runs the commands of another user.
+// PID 1 has no capabilities, so it could neither become that user nor end its processes.
 type userChannel struct {
 	ready chan struct{} // closed when ch or err is set
 	conn  engine.Conn
@@ -40,7 +40,7 @@ func (sb *Sandbox) channelOf(ctx context.Context, user string) (*channel.Channel
 			sb.users = make(map[string]*userChannel)
 		}
 		sb.users[user] = u
-		// It outlives this call, and ends with the sandbox.
+		// The guest outlives this call and ends with the sandbox.
 		go sb.openUser(u, user)
 	}
 	sb.mu.Unlock()
@@ -59,14 +59,14 @@ func (sb *Sandbox) userChannels() (open []*channel.Channel) {
 	for _, u := range sb.users {
 		select {
 		case <-u.ready:
-			open = append(open, u.ch) // one that failed is not in the list
+			open = append(open, u.ch) // guests that failed are not in the map
 		default:
 		}
 	}
 	return open
 }
 
-// openUser starts the guest of a user. A failure is not remembered.
+// openUser starts the guest of a user. After a failure the next command tries again.
 func (sb *Sandbox) openUser(u *userChannel, user string) {
 	defer close(u.ready)
 	ctx, cancel := context.WithTimeoutCause(sb.ctx, sb.config.StartTimeout,
@@ -82,10 +82,10 @@ func (sb *Sandbox) openUser(u *userChannel, user string) {
 	sb.background.Go(func() {
 		select {
 		case <-u.ch.Done():
-			// Only that user's processes can have ended it, and its commands are lost.
+			// Only processes of that user can have ended it. Its commands are lost.
 			go sb.fail(fmt.Errorf("%w: of user %s: %w", errGuestGone, user, u.ch.Err()))
 		case <-sb.ctx.Done():
-			u.ch.Fail(sb.ch.Err()) // what ended the sandbox ended its commands
+			u.ch.Fail(sb.ch.Err()) // the user's commands end for the same reason as the sandbox
 		}
 		u.ch.Close()
 		u.conn.Close()
@@ -95,6 +95,7 @@ func (sb *Sandbox) openUser(u *userChannel, user string) {
 
 var errGuestGone = errors.New("a guest is gone")
 
+// connectUser starts a guest as a user and opens a channel to it.
 func (sb *Sandbox) connectUser(ctx context.Context, user string) (*channel.Channel, engine.Conn, error) {
 	e, err := engine.Require[engine.UserConnector](ctx, sb.config.Engine)
 	if err != nil {
@@ -105,7 +106,7 @@ func (sb *Sandbox) connectUser(ctx context.Context, user string) (*channel.Chann
 		return nil, nil, err
 	}
 	ch, _, err := openChannel(ctx, conn, wire.HostHello{Dir: []byte(sb.workDir), Env: envBytes(sb.env())})
-	// docker 20.10 says so on the command's own stdout.
+	// docker 20.10 writes this error to the command's stdout.
 	if err != nil && !errors.Is(err, ErrUser) && strings.Contains(err.Error(), "unable to find user") {
 		err = fmt.Errorf("%w: %w", ErrUser, err)
 	}

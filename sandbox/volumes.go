@@ -9,14 +9,14 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/identity"
 )
 
-// volumes are those that a configuration mounts for writing.
+// volumes are the named volumes that a configuration mounts for writing.
 type volumes struct {
-	owner   *identity.Owner // of the first one that Drydock made
-	missing []string        // names of those that do not exist yet
+	owner   *identity.Owner // the owner of the first volume that Drydock made, or nil
+	missing []string        // the names of the volumes that do not exist yet
 }
 
-// findVolumes asks the engine for the volumes that are mounted for writing. The owner of a
-// volume is on its label, because only the engine sees its files.
+// findVolumes asks the engine for the volumes that are mounted for writing. A label of the
+// volume names its owner, because only the engine sees the volume's files.
 func (c *config) findVolumes(ctx context.Context) (volumes, error) {
 	var v volumes
 	for _, m := range c.Mounts {
@@ -43,9 +43,9 @@ func (c *config) findVolumes(ctx context.Context) (volumes, error) {
 	return v, nil
 }
 
-// make makes the missing volumes for the user who will write to them. If only the image
-// knows that user's uid, the engine makes them when it mounts them.
-func (v volumes) make(ctx context.Context, e engine.Engine, image string, id identity.Identity) error {
+// create makes the missing volumes for the user who will write to them. If only the image
+// knows that user's uid, it makes none: then the engine makes them when it mounts them.
+func (v volumes) create(ctx context.Context, e engine.Engine, image string, id identity.Identity) error {
 	if len(v.missing) == 0 || id.UID < 0 {
 		return nil
 	}

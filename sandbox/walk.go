@@ -11,22 +11,21 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// WalkOptions say how far Walk goes.
+// WalkOptions say how far Walk goes; nil is all defaults.
 type WalkOptions struct {
-	// MaxDepth is how many levels below the top: 1 is what is in it. Default: all.
+	// MaxDepth is the maximum number of levels below root: 1 is the entries of root itself.
+	// Default: all levels.
 	MaxDepth int
 }
 
-// Walk goes through a tree, a directory before what it holds, each sorted by name, beginning
-// with the top itself, whose Path is root. Symlinks are described, not followed, but for root.
+// Walk goes through a tree. It begins with root itself, whose Path is root. A directory comes
+// before its entries, which are sorted by name. Walk does not follow symlinks, except for root.
 //
-// A directory that cannot be read comes a second time, with the error, and the walk goes on.
-// What ends it, such as a root that does not exist, is an error of a Match without a Path.
+// A directory that cannot be read comes a second time, with the error, and the walk goes on. An
+// error that ends the walk, such as a root that does not exist, comes with a Match without a
+// Path.
 func (sb *Sandbox) Walk(ctx context.Context, root string, opts *WalkOptions) iter.Seq2[Match, error] {
-	m := &wire.Walk{Path: []byte(root)}
-	if opts != nil {
-		m.Depth = max(opts.MaxDepth, 0)
-	}
+	m := &wire.Walk{Path: []byte(root), Depth: max(orZero(opts).MaxDepth, 0)}
 	return func(yield func(Match, error) bool) {
 		l, err := startLines[wire.WalkEntry](ctx, sb, wire.OpWalk, m)
 		if err != nil {
@@ -57,14 +56,14 @@ func (sb *Sandbox) Walk(ctx context.Context, root string, opts *WalkOptions) ite
 	}
 }
 
-// isBelow reports whether a path is one below a directory, or empty for that itself. Whoever
-// copies a tree may make files of these names on the host.
+// isBelow reports whether name is a clean path below a directory, or empty, which is the
+// directory itself. Callers may copy a tree to the host, so no name may lead out of it.
 func isBelow(name []byte) bool {
 	p := string(name)
 	return p == "" || p == path.Clean(p) && p != "." && p != ".." && !strings.HasPrefix(p, "../") && p[0] != '/' && !strings.Contains(p, "\x00")
 }
 
-// matchBelow describes a file whose name is a path below root.
+// matchBelow returns the Match of a file whose name is a path below root.
 func matchBelow(root string, f *wire.FileInfo) Match {
 	m := Match{Path: root}
 	if below := string(f.Name); below != "" {
@@ -78,17 +77,20 @@ func matchBelow(root string, f *wire.FileInfo) Match {
 	return m
 }
 
-// Usage is what a tree takes.
+// Usage is the disk usage of a tree.
 type Usage struct {
-	// Bytes are the lengths of the regular files together, Disk what the blocks of all take.
+	// Bytes is the total length of the regular files. Disk is the size of the blocks of all
+	// files, in bytes.
 	Bytes, Disk int64
-	// Files are the regular ones, Dirs the directories with the top, Others the rest.
+	// Files is the number of regular files, Dirs that of directories with the top, and Others
+	// that of all other files.
 	Files, Dirs, Others int64
-	// Errors counts directories that could not be read, and are not in the sums.
+	// Errors is the number of directories that could not be read. The other numbers do not
+	// include their contents.
 	Errors int64
 }
 
-// Usage adds up what a file or a tree takes. A file with several names counts once, and
+// Usage returns the disk usage of a file or a tree. A file with several names counts once, and
 // symlinks are not followed.
 func (sb *Sandbox) Usage(ctx context.Context, name string) (Usage, error) {
 	var u wire.Usage

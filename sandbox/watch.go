@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -10,22 +11,22 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// ChangeKind is what became of a file.
+// ChangeKind is what happened to a file.
 type ChangeKind string
 
 // The kinds of changes.
 const (
 	FileCreated  ChangeKind = "created"
-	FileModified ChangeKind = "modified" // contents, mode, owner or times; or another took its place
+	FileModified ChangeKind = "modified" // contents, mode, owner or times; or another file replaced it
 	FileRemoved  ChangeKind = "removed"
-	// ChangesLost: more happened than could be kept, or seen, and is in no other change. Look at
-	// the tree anew.
+	// ChangesLost: there were more changes than could be seen or kept, and the others are not
+	// reported. Read the tree again.
 	ChangesLost ChangeKind = "overflow"
 )
 
-// Change is what happened to one file since the last batch, all in all.
+// Change is the net change of one file since the last batch.
 type Change struct {
-	// Path is the file's below the directory that is watched; empty with ChangesLost.
+	// Path is the path of the file below the watched directory. It is empty with ChangesLost.
 	Path  string
 	Kind  ChangeKind
 	IsDir bool
@@ -33,49 +34,45 @@ type Change struct {
 
 // WatchOptions say what Watch reports; nil is all defaults.
 type WatchOptions struct {
-	// Exclude are globs of files and directories to leave out with all below, such as
-	// "node_modules": one without a "/" is a name at any depth, else a path below the
-	// directory. Default: none.
+	// Exclude is a list of globs, such as "node_modules". Files and directories that one of
+	// them matches are left out, with everything below. A glob without a "/" matches a name at
+	// any depth; one with a "/" matches a path below the directory. Default: none.
 	Exclude []string
-	// Delay is how long changes are gathered, so that one save is one change. Default: 50 ms.
+	// Delay is how long changes are gathered into a batch, so that one save is one change.
+	// Default: 50 ms.
 	Delay time.Duration
 }
 
-// Watcher reports changes of a tree. One goroutine may use it at a time; Close may be called
-// by another.
+// Watcher reports changes of a tree. One goroutine at a time may call Next; any goroutine may
+// call Close.
 type Watcher struct {
 	dir   string
 	lines *lineCall[wire.Change]
 	err   error
 }
 
-// Watch begins to watch a directory and all below it, but nothing that symlinks lead to, and
-// returns when it does: what is changed later is reported. Directories that come later are
-// watched as well. A file that was renamed is one that was removed and one that was created;
-// a directory that was moved away is one change.
+// Watch watches a directory and everything below it, without following symlinks. Changes after
+// its return are reported, and so are those in directories that are made later. A rename is two
+// changes, FileRemoved and FileCreated. A directory that is moved away is one change.
 //
-// Each directory takes one of the kernel's inotify watches, of which a user has a limited
-// number; too many are an error with the Code no_space. A watch keeps no session busy. It
-// ends with ctx, or by Close.
+// Each directory uses one of the kernel's inotify watches. A user has a limited number of
+// those; if they run out, the error is CodeNoSpace. A watch does not keep the sandbox from being
+// Idle. It ends with ctx, or by Close.
 func (sb *Sandbox) Watch(ctx context.Context, dir string, opts *WatchOptions) (*Watcher, error) {
-	m := &wire.Watch{Path: []byte(dir), Delay: int64(50 * time.Millisecond)}
-	if opts != nil {
-		for _, glob := range opts.Exclude {
-			m.Exclude = append(m.Exclude, []byte(glob))
-		}
-		if opts.Delay < 0 {
-			return nil, failure("watch", dir, invalid("delay %v is negative", opts.Delay))
-		}
-		if opts.Delay > 0 {
-			m.Delay = int64(opts.Delay)
-		}
+	o := orZero(opts)
+	if o.Delay < 0 {
+		return nil, failure("watch", dir, invalid("delay %v is negative", o.Delay))
+	}
+	m := &wire.Watch{Path: []byte(dir), Delay: int64(cmp.Or(o.Delay, 50*time.Millisecond))}
+	for _, glob := range o.Exclude {
+		m.Exclude = append(m.Exclude, []byte(glob))
 	}
 	l, err := startLines[wire.Change](ctx, sb, wire.OpWatch, m)
 	if err != nil {
 		return nil, sb.failure("watch", dir, err)
 	}
 	w := &Watcher{dir: dir, lines: l}
-	if _, err := l.next(); err != nil { // the line that says that it has begun
+	if _, err := l.next(); err != nil { // the first line only says that the watch has begun
 		if err == io.EOF {
 			err = &wire.ProtocolError{Reason: "a watch that ended before it began"}
 		}
@@ -86,11 +83,12 @@ func (sb *Sandbox) Watch(ctx context.Context, dir string, opts *WatchOptions) (*
 	return w, nil
 }
 
-// Next waits for changes and returns those of one batch, sorted by path and at most 10,000
-// and one. Who does not call it for a while gets what happened meanwhile, all in all. After an
-// error, such as the end of the context, or of the directory, there is nothing more.
+// Next waits for changes and returns one batch of them, sorted by path: at most 10,000, and
+// ChangesLost. If it is not called for a while, the next call returns the net changes since.
+// After an error, for example because the context ended or the directory was removed, every
+// call returns that error.
 func (w *Watcher) Next() ([]Change, error) {
-	const most = 10_001
+	const maxChanges = 10_001
 	var batch []Change
 	for w.err == nil {
 		c, err := w.lines.next()
@@ -98,7 +96,7 @@ func (w *Watcher) Next() ([]Change, error) {
 		case err == io.EOF:
 			err = &wire.ProtocolError{Reason: "a watch that ended without a reason"}
 		case err != nil:
-		case len(batch) == most:
+		case len(batch) == maxChanges:
 			err = &wire.ProtocolError{Reason: "a batch of changes without an end"}
 		case !isBelow(c.Path):
 			err = &wire.ProtocolError{Reason: fmt.Sprintf("a change of %q", c.Path)}
@@ -116,7 +114,8 @@ func (w *Watcher) Next() ([]Change, error) {
 	return nil, w.err
 }
 
-// Close ends the watch, and a Next that waits with fs.ErrClosed. It may be called any number of times.
+// Close ends the watch. A Next that waits returns fs.ErrClosed. Close may be called any number of
+// times.
 func (w *Watcher) Close() error {
 	w.lines.call.Stream.Abort(fs.ErrClosed)
 	w.lines.abort(fs.ErrClosed)

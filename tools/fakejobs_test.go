@@ -127,7 +127,7 @@ func (j *FakeJob) Info(ctx context.Context) (sandbox.JobInfo, error) {
 	return info, err
 }
 
-func (j *FakeJob) Attach(ctx context.Context, w io.Writer, o *sandbox.AttachOptions) (int64, error) {
+func (j *FakeJob) Attach(ctx context.Context, w io.Writer, o *sandbox.JobAttachOptions) (int64, error) {
 	defer j.mu.Unlock()
 	if err := j.begin(ctx); err != nil {
 		return 0, err

@@ -138,7 +138,7 @@ func (c *call) readJob(ctx context.Context, j job, from int64) (*part, error) {
 	// Read a second time, for output written between the first reading and the job's end.
 	for range 2 {
 		at, size := p.next, out.size()
-		if p.next, err = j.Attach(ctx, out, &sandbox.AttachOptions{From: at}); err != nil {
+		if p.next, err = j.Attach(ctx, out, &sandbox.JobAttachOptions{From: at}); err != nil {
 			return nil, c.jobFailure(ctx, id, err)
 		}
 		if p.next < at {

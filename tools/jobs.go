@@ -16,7 +16,7 @@ import (
 type job interface {
 	ID() int
 	Info(ctx context.Context) (sandbox.JobInfo, error)
-	Attach(ctx context.Context, w io.Writer, opts *sandbox.AttachOptions) (next int64, err error)
+	Attach(ctx context.Context, w io.Writer, opts *sandbox.JobAttachOptions) (next int64, err error)
 	Wait(ctx context.Context) (*sandbox.Result, error)
 	WaitLine(ctx context.Context, pattern string, from int64) (sandbox.JobLine, error)
 	Stop(ctx context.Context, grace time.Duration) (*sandbox.Result, error)

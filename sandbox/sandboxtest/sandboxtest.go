@@ -35,11 +35,8 @@ type Options struct {
 // New opens a sandbox that ends with the test. If that is not possible the test fails.
 func New(t testing.TB, opts *Options) *sandbox.Sandbox {
 	t.Helper()
-	var o Options
-	if opts != nil {
-		o = *opts
-	}
-	return open(t, o.Options, find(t, &o.Options, o.Require))
+	o := orZero(opts)
+	return open(t, o.Options, findEngine(t, &o.Options, o.Require))
 }
 
 func open(t testing.TB, o sandbox.Options, e engine.Engine) *sandbox.Sandbox {
@@ -73,12 +70,9 @@ func open(t testing.TB, o sandbox.Options, e engine.Engine) *sandbox.Sandbox {
 // Images.Engine, Name and Require count.
 func NewNetwork(t testing.TB, opts *Options) string {
 	t.Helper()
-	var o Options
-	if opts != nil {
-		o = *opts
-	}
+	o := orZero(opts)
 	n, err := sandbox.CreateNetwork(t.Context(), &sandbox.NetworkOptions{
-		Name: cmp.Or(o.Name, nameFor(t)), Engine: find(t, &o.Options, o.Require)})
+		Name: cmp.Or(o.Name, nameFor(t)), Engine: findEngine(t, &o.Options, o.Require)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,13 +84,21 @@ func NewNetwork(t testing.TB, opts *Options) string {
 	return n.Name()
 }
 
+// orZero returns the options, or all defaults if there are none.
+func orZero[T any](opts *T) T {
+	if opts == nil {
+		return *new(T)
+	}
+	return *opts
+}
+
 // fromEnv is one engine for the whole process, so that it is probed once.
 var fromEnv = sync.OnceValue(func() *engine.CLI {
 	return engine.Docker(&dockercli.Client{Path: os.Getenv(EnvEngine)})
 })
 
-// find returns the engine to use, or ends the test if there is none.
-func find(t testing.TB, o *sandbox.Options, require bool) engine.Engine {
+// findEngine returns the engine to use, or ends the test if there is none.
+func findEngine(t testing.TB, o *sandbox.Options, require bool) engine.Engine {
 	t.Helper()
 	e := o.Engine
 	if e == nil && o.Images != nil {
@@ -129,8 +131,8 @@ func nameFor(t testing.TB) string {
 	return cmp.Or(clean, "test") + "-" + strings.ToLower(rand.Text()[:10])
 }
 
-// dumped is how many bytes of a job's output the log of a failed test gets.
-const dumped = 16 << 10
+// maxDumped is how many bytes of a job's output the log of a failed test gets.
+const maxDumped = 16 << 10
 
 // dump logs what the background jobs of a sandbox have printed.
 func dump(t testing.TB, sb *sandbox.Sandbox) {
@@ -142,7 +144,7 @@ func dump(t testing.TB, sb *sandbox.Sandbox) {
 		t.Logf("what ran in %s cannot be told: %v", sb.Name(), err)
 	}
 	for _, j := range jobs {
-		t.Logf("%s, job %d %q, %s:\n%s", sb.Name(), j.ID, j.Args, state(j), tail(ctx, sb.Job(j.ID), dumped))
+		t.Logf("%s, job %d %q, %s:\n%s", sb.Name(), j.ID, j.Args, state(j), tail(ctx, sb.Job(j.ID), maxDumped))
 	}
 }
 
@@ -170,7 +172,7 @@ func tail(ctx context.Context, j *sandbox.Job, n int64) string {
 		if from > 0 {
 			fmt.Fprintf(&b, "[%d bytes before]\n", from)
 		}
-		_, err = j.Attach(ctx, &b, &sandbox.AttachOptions{From: from})
+		_, err = j.Attach(ctx, &b, &sandbox.JobAttachOptions{From: from})
 	}
 	if err != nil {
 		fmt.Fprintf(&b, "[%v]", err)

@@ -18,7 +18,6 @@ import (
 	"github.com/drydock-go/drydock"
 	"github.com/drydock-go/drydock/sandbox"
 	"github.com/drydock-go/drydock/sandbox/engine"
-	"github.com/drydock-go/drydock/sandbox/image"
 )
 
 // DefaultWaitTimeout is how long a service may take to be ready.
@@ -61,15 +60,12 @@ type Service struct {
 // unless ServiceOptions.Wait says how.
 func Run(t testing.TB, ref string, opts *ServiceOptions) *Service {
 	t.Helper()
-	var o ServiceOptions
-	if opts != nil {
-		o = *opts
-	}
+	o := orZero(opts)
 	if o.Runtime != "" || o.Image != "" || o.Snapshot != "" {
 		t.Fatalf("service %s: Options has a Runtime, Image or Snapshot as well: a service is of the image that Run is given", ref)
 	}
-	e := find(t, &o.Options, o.Require)
-	info, err := choose(t.Context(), e, ref, &o.Options)
+	e := findEngine(t, &o.Options, o.Require)
+	info, err := resolveImage(t.Context(), e, ref, &o.Options)
 	if err != nil {
 		t.Fatalf("service %s: %v", ref, err)
 	}
@@ -97,21 +93,18 @@ func Run(t testing.TB, ref string, opts *ServiceOptions) *Service {
 		wait = forPorts(info.Ports)
 	}
 	if err := s.await(wait, cmp.Or(o.WaitTimeout, DefaultWaitTimeout)); err != nil {
-		const lastWords = 4 << 10
+		const maxTail = 4 << 10
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		t.Fatalf("service %s: %v; it printed:\n%s", ref, err, tail(ctx, s.Job, lastWords))
+		t.Fatalf("service %s: %v; it printed:\n%s", ref, err, tail(ctx, s.Job, maxTail))
 	}
 	return s
 }
 
-// choose changes o to the options of a sandbox on an image, which it pulls if it has to, and
+// resolveImage changes o to the options of a sandbox on an image, which it pulls if it has to, and
 // describes that image.
-func choose(ctx context.Context, e engine.Engine, ref string, o *sandbox.Options) (im engine.Image, err error) {
-	images := image.Builder{}
-	if o.Images != nil {
-		images = *o.Images
-	}
+func resolveImage(ctx context.Context, e engine.Engine, ref string, o *sandbox.Options) (im engine.Image, err error) {
+	images := orZero(o.Images)
 	images.Engine = e
 	full, err := images.Resolve()
 	if err != nil {
@@ -156,8 +149,8 @@ func forPorts(exposed []string) []Wait {
 }
 
 // await waits for all of it, or for the end of the service, which is an error.
-func (s *Service) await(wait []Wait, limit time.Duration) error {
-	ctx, cancel := context.WithTimeoutCause(s.t.Context(), limit, fmt.Errorf("not within %v", limit))
+func (s *Service) await(wait []Wait, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(s.t.Context(), timeout, fmt.Errorf("not within %v", timeout))
 	defer cancel()
 	ctx, cancelCause := context.WithCancelCause(ctx)
 	var watch sync.WaitGroup

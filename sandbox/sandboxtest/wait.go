@@ -13,12 +13,12 @@ import (
 
 // Wait is something that holds once a service is ready.
 type Wait struct {
-	what  string
+	name  string
 	until func(ctx context.Context, s *Service) error
 }
 
 // String says what is waited for.
-func (w Wait) String() string { return w.what }
+func (w Wait) String() string { return w.name }
 
 // ForPort waits until somebody takes connections at a port of the service's loopback
 // interface.
@@ -50,7 +50,7 @@ func ForHTTP(port int, path string, status int) Wait {
 		defer transport.CloseIdleConnections()
 		client := &http.Client{Transport: transport, Timeout: tryTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-		return again(ctx, func() error {
+		return retry(ctx, func() error {
 			request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 			if err != nil {
 				return err
@@ -80,15 +80,15 @@ func ForCommand(name string, args ...string) Wait {
 // than the image says.
 func ForHealthcheck() Wait {
 	return Wait{"the image's HEALTHCHECK", func(ctx context.Context, s *Service) error {
-		limit := s.image.HealthTimeout
-		if limit == 0 {
-			limit = 30 * time.Second // as for the engine
+		timeout := s.image.HealthTimeout
+		if timeout == 0 {
+			timeout = 30 * time.Second // as for the engine
 		}
 		switch test := s.image.Health; {
 		case len(test) > 1 && test[0] == "CMD":
-			return s.succeeds(ctx, test[1:], limit)
+			return s.succeeds(ctx, test[1:], timeout)
 		case len(test) == 2 && test[0] == "CMD-SHELL":
-			return s.succeeds(ctx, []string{"/bin/sh", "-c", test[1]}, limit)
+			return s.succeeds(ctx, []string{"/bin/sh", "-c", test[1]}, timeout)
 		}
 		return errors.New("the image has none")
 	}}
@@ -98,10 +98,10 @@ func ForHealthcheck() Wait {
 const tryTimeout = 5 * time.Second
 
 // succeeds runs a command until it exits with 0.
-func (s *Service) succeeds(ctx context.Context, args []string, limit time.Duration) error {
-	return again(ctx, func() error {
+func (s *Service) succeeds(ctx context.Context, args []string, timeout time.Duration) error {
+	return retry(ctx, func() error {
 		cmd := s.Command(args[0], args[1:]...)
-		cmd.Timeout = limit
+		cmd.Timeout = timeout
 		r, err := cmd.Run(ctx)
 		if err != nil {
 			return err
@@ -114,27 +114,27 @@ func (s *Service) succeeds(ctx context.Context, args []string, limit time.Durati
 	})
 }
 
-// again tries until there is no error, or ctx ends: then its cause and what the last try
+// retry tries until there is no error, or ctx ends: then its cause and what the last try
 // said are the error.
-func again(ctx context.Context, try func() error) error {
-	const first, last = 10 * time.Millisecond, 250 * time.Millisecond
-	var before error
-	for pause := first; ; pause = min(2*pause, last) {
+func retry(ctx context.Context, try func() error) error {
+	const minPause, maxPause = 10 * time.Millisecond, 250 * time.Millisecond
+	var lastErr error
+	for pause := minPause; ; pause = min(2*pause, maxPause) {
 		err := try()
 		if err == nil {
 			return nil
 		}
 		if ctx.Err() == nil {
-			before = err // else it only says that it was cut short
+			lastErr = err // else it only says that it was cut short
 			select {
 			case <-time.After(pause):
 				continue
 			case <-ctx.Done():
 			}
 		}
-		if before == nil {
+		if lastErr == nil {
 			return context.Cause(ctx)
 		}
-		return fmt.Errorf("%w; the last try: %w", context.Cause(ctx), before)
+		return fmt.Errorf("%w; the last try: %w", context.Cause(ctx), lastErr)
 	}
 }
