@@ -177,7 +177,7 @@ func relative(name string) (string, error) {
 	if strings.HasPrefix(name, "/") {
 		return "", &refusal{status: http.StatusBadRequest, text: "path: write one below the work dir, without a slash before it"}
 	}
-	for _, element := range strings.Split(name, "/") {
+	for element := range strings.SplitSeq(name, "/") {
 		if element == ".." {
 			return "", &refusal{status: http.StatusBadRequest, text: "path: write one below the work dir, without .."}
 		}

@@ -2,7 +2,7 @@
 // code in it, see the output as it comes, and list, fetch and upload files. A page to do so by
 // hand is at its root.
 //
-//	go run . --runtime python-datascience
+//	go run ./examples/multiuser --runtime python-datascience
 //
 // The interface, with {name} for a user and {path} for a file below the user's work dir:
 //

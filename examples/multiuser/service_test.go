@@ -134,7 +134,7 @@ func TestRefused(t *testing.T) {
 		"fetch absolute":      {"GET", "/users/ann/files/%2Fetc/passwd", "", "", 400, "below the work dir"},
 		"fetch above":         {"GET", "/users/ann/files/a%2F..%2F..%2Fb", "", "", 400, "below the work dir"},
 		"delete what":         {"DELETE", "/users/ann?files=some", "", "", 400, "keep or delete"},
-		"the engine, unnamed": {"GET", "/users/ann/files", "", "", 500, "internal error"},
+		"the engine, unnamed": {"GET", "/users/ann/files", "", "", 503, "the container engine cannot be reached"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -143,6 +143,7 @@ func TestRefused(t *testing.T) {
 			is.NoErr(json.Unmarshal(w.Body.Bytes(), &got))
 			is.Equal(w.Code, c.status)                                                      // status
 			is.True(strings.Contains(got["error"], c.text))                                 // text
+			is.True(!strings.Contains(got["error"], "nonexistent"))                         // and nothing of the host
 			is.Equal(w.Header().Get("Content-Type"), "application/json")                    // never a page
 			is.Equal(w.Header().Get("X-Content-Type-Options"), "nosniff")                   // nor taken for one
 			is.True(strings.Contains(w.Header().Get("Content-Security-Policy"), "sandbox")) // nor run
@@ -166,7 +167,7 @@ func TestAtOnce(t *testing.T) {
 	w := ask(s, "GET", "/users/ann/files", "")
 	is.Equal(w.Code, 429)                                    // no room
 	is.Equal(w.Header().Get("Retry-After"), "1")             // when
-	is.Equal(ask(s, "GET", "/users/bo/files", "").Code, 500) // for ann alone
+	is.Equal(ask(s, "GET", "/users/bo/files", "").Code, 503) // for ann alone: the engine's failure
 	for range atOnce {
 		s.leave("ann")
 	}
