@@ -14,15 +14,16 @@ import (
 
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/sandboxtest"
 	"github.com/matryer/is"
 )
 
-// testEngine returns the engine to test on, or skips the test where none is named.
+// testEngine returns the engine to test on. If none is named it skips the test.
 func testEngine(t *testing.T) string {
 	t.Helper()
-	name := os.Getenv("DRYDOCK_TEST_ENGINE")
+	name := os.Getenv(sandboxtest.EnvEngine)
 	if name == "" {
-		t.Skip("DRYDOCK_TEST_ENGINE names no engine")
+		t.Skip(sandboxtest.EnvEngine + " names no engine")
 	}
 	return name
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/sandboxtest"
 	"github.com/matryer/is"
 )
 
@@ -43,12 +44,12 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// testEngine returns the engine to test on, or skips the test where none is named.
+// testEngine returns the engine to test on. If none is named it skips the test.
 func testEngine(t *testing.T) string {
 	t.Helper()
-	name := os.Getenv("DRYDOCK_TEST_ENGINE")
+	name := os.Getenv(sandboxtest.EnvEngine)
 	if name == "" {
-		t.Skip("DRYDOCK_TEST_ENGINE names no engine")
+		t.Skip(sandboxtest.EnvEngine + " names no engine")
 	}
 	return name
 }
@@ -77,8 +78,8 @@ func finish(t *testing.T, cmd *exec.Cmd) end {
 	return end{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// left returns the containers that the process pid opened.
-func left(t *testing.T, pid int) (names []string) {
+// containersOf returns the containers that the process pid opened.
+func containersOf(t *testing.T, pid int) (names []string) {
 	t.Helper()
 	client := &dockercli.Client{Path: testEngine(t)}
 	all, err := client.ContainerList(t.Context(), map[string]string{engine.LabelOwner: ""})
@@ -108,7 +109,7 @@ func start(t *testing.T, cmd *exec.Cmd) (first string, rest *bufio.Reader) {
 	if first, err = rest.ReadString('\n'); err != nil {
 		t.Fatalf("no line of output: %q, %v", first, err)
 	}
-	if len(left(t, cmd.Process.Pid)) != 1 {
+	if len(containersOf(t, cmd.Process.Pid)) != 1 {
 		t.Fatal("the container of a running command is not seen, so its absence would prove nothing")
 	}
 	return first, rest
@@ -238,9 +239,9 @@ func TestRunStreams(t *testing.T) {
 	out, err := io.ReadAll(rest)
 	is.NoErr(err)
 	is.NoErr(cmd.Wait())
-	is.Equal(string(out), "two answer\n")      // stdout to stdout
-	is.Equal(stderr.String(), "three\n")       // stderr to stderr, and nothing beside it
-	is.Equal(len(left(t, cmd.Process.Pid)), 0) // containers left
+	is.Equal(string(out), "two answer\n")              // stdout to stdout
+	is.Equal(stderr.String(), "three\n")               // stderr to stderr, and nothing beside it
+	is.Equal(len(containersOf(t, cmd.Process.Pid)), 0) // containers left
 }
 
 func TestRunStdin(t *testing.T) {
@@ -302,7 +303,7 @@ func TestRunTimeout(t *testing.T) {
 			is.Equal(r.Rung, c.rung)                              // rung
 			is.Equal(r.Stdout, "begun\n")                         // what it wrote is kept
 			is.True(r.DurationMS >= 500 && r.DurationMS < 20_000) // in time
-			is.Equal(len(left(t, cmd.Process.Pid)), 0)            // containers left
+			is.Equal(len(containersOf(t, cmd.Process.Pid)), 0)    // containers left
 		})
 	}
 	t.Run("without json", func(t *testing.T) {
@@ -389,9 +390,9 @@ func TestRunRefused(t *testing.T) {
 			is := is.New(t)
 			cmd := sandboxed(t, append(c.args, "--", "true")...)
 			got := finish(t, cmd)
-			is.Equal(got.code, 125)                       // no sandbox
-			is.True(strings.Contains(got.stderr, c.want)) // the way out
-			is.Equal(len(left(t, cmd.Process.Pid)), 0)    // containers left
+			is.Equal(got.code, 125)                            // no sandbox
+			is.True(strings.Contains(got.stderr, c.want))      // the way out
+			is.Equal(len(containersOf(t, cmd.Process.Pid)), 0) // containers left
 		})
 	}
 }
@@ -416,8 +417,8 @@ func TestRunInterrupted(t *testing.T) {
 			start(t, cmd)
 			is.NoErr(cmd.Process.Signal(c.signal))
 			_ = cmd.Wait()
-			is.Equal(cmd.ProcessState.ExitCode(), c.code) // 128 and the signal
-			is.Equal(len(left(t, cmd.Process.Pid)), 0)    // containers left
+			is.Equal(cmd.ProcessState.ExitCode(), c.code)      // 128 and the signal
+			is.Equal(len(containersOf(t, cmd.Process.Pid)), 0) // containers left
 		})
 	}
 	t.Run("json", func(t *testing.T) {
@@ -434,10 +435,10 @@ func TestRunInterrupted(t *testing.T) {
 		is.NoErr(cmd.Process.Signal(syscall.SIGINT))
 		_ = cmd.Wait()
 		r := decode(t, stdout.String())
-		is.Equal(cmd.ProcessState.ExitCode(), 130) // 128 and SIGINT
-		is.Equal(r.Outcome, "canceled")            // outcome
-		is.Equal(r.Stdout, "begun\n")              // what it wrote is kept
-		is.Equal(len(left(t, cmd.Process.Pid)), 0) // containers left
+		is.Equal(cmd.ProcessState.ExitCode(), 130)         // 128 and SIGINT
+		is.Equal(r.Outcome, "canceled")                    // outcome
+		is.Equal(r.Stdout, "begun\n")                      // what it wrote is kept
+		is.Equal(len(containersOf(t, cmd.Process.Pid)), 0) // containers left
 	})
 	t.Run("twice", func(t *testing.T) {
 		is := is.New(t)
@@ -493,10 +494,10 @@ func TestPythonScripts(t *testing.T) {
 			cmd.Dir = dir
 			cmd.Stdin = strings.NewReader(c.stdin)
 			got := finish(t, cmd)
-			is.Equal(got.code, c.code)                      // exit code
-			is.Equal(got.stdout, c.stdout)                  // stdout
-			is.True(strings.Contains(got.stderr, c.stderr)) // stderr
-			is.Equal(len(left(t, cmd.Process.Pid)), 0)      // containers left
+			is.Equal(got.code, c.code)                         // exit code
+			is.Equal(got.stdout, c.stdout)                     // stdout
+			is.True(strings.Contains(got.stderr, c.stderr))    // stderr
+			is.Equal(len(containersOf(t, cmd.Process.Pid)), 0) // containers left
 		})
 	}
 	_, err := os.Stat(filepath.Join(dir, "out"))
@@ -508,7 +509,7 @@ func TestPythonScripts(t *testing.T) {
 func gone(t *testing.T, pid int) {
 	t.Helper()
 	begin := time.Now()
-	eventually(t, "no container", func() bool { return len(left(t, pid)) == 0 })
+	eventually(t, "no container", func() bool { return len(containersOf(t, pid)) == 0 })
 	t.Logf("container gone after %v", time.Since(begin).Round(time.Millisecond))
 }
 

@@ -223,7 +223,7 @@ func TestTerminalSignals(t *testing.T) {
 		is := is.New(t)
 		s := onTerminal(t, sandboxed(t, "-t", "--", "sh", "-c", "echo begun; setsid sleep 100 & sleep 100"))
 		s.see(`begun\r\n`)
-		is.Equal(len(left(t, s.cmd.Process.Pid)), 1) // else its absence would prove nothing
+		is.Equal(len(containersOf(t, s.cmd.Process.Pid)), 1) // else its absence would prove nothing
 		is.NoErr(s.cmd.Process.Kill())
 		gone(t, s.cmd.Process.Pid)
 	})
