@@ -80,7 +80,7 @@ func TestScriptedConversation(t *testing.T) {
 	} {
 		_, after, found := strings.Cut(rest, step)
 		if !found {
-			t.Fatalf("no %q in what is left of the transcript:\n%s", step, rest)
+			t.Fatalf("no %q in the rest of the transcript:\n%s", step, rest)
 		}
 		rest = after
 	}
@@ -100,7 +100,7 @@ func TestScriptedConversation(t *testing.T) {
 	is.True(len(colours) > 50) // something is drawn
 }
 
-// The user allows the program to be written and not to be run; then asks for something else.
+// The user allows the model to write the program but not to run it, then asks for something else.
 func TestScriptedConversationWithQuestions(t *testing.T) {
 	is := is.New(t)
 	code, stdout, _, dir := converse(t, onlyJob+"\na\nno not today\nWrite a poem.\n")
