@@ -22,7 +22,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// actAsDrydock makes this test binary the program that it tests.
+// actAsDrydock makes this test binary act as the program under test.
 const actAsDrydock = "DRYDOCK_CLI_TEST_MAIN"
 
 func TestMain(m *testing.M) {
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 // busybox is an image that scripts/setup makes.
 const busybox = "localhost/drydock/busybox:1"
 
-// program is drydock, about to be started with args.
+// program returns drydock with args, not started yet.
 func program(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
@@ -54,7 +54,7 @@ func testEngine(t *testing.T) string {
 	return name
 }
 
-// sandboxed is drydock run with args on the engine and image of the tests.
+// sandboxed returns drydock run with args on the engine and image of the tests, not started yet.
 func sandboxed(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	return program(t, append([]string{"run", "--engine", testEngine(t), "--image", busybox}, args...)...)
@@ -120,7 +120,7 @@ func TestUsage(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		"":                            {2, "", "which command?"},
+		"":                            {2, "", "no command; write one"},
 		"--help":                      {0, "usage: drydock COMMAND", ""},
 		"help":                        {0, "usage: drydock COMMAND", ""},
 		"ruin":                        {2, "", `unknown command "ruin"`},
@@ -139,17 +139,17 @@ func TestUsage(t *testing.T) {
 		"runtimes lab":                {2, "", `unexpected argument "lab"`},
 		"runtimes --schema":           {0, "json-schema.org", ""},
 		"build --help":                {0, "usage: drydock build", ""},
-		"build":                       {2, "", "which runtimes?"},
+		"build":                       {2, "", "no runtimes; write their names"},
 		"build --all lab":             {2, "", "both --all and"},
 		"images --help":               {0, "usage: drydock images", ""},
 		"images lab":                  {2, "", `unexpected argument "lab"`},
 		"prune --help":                {0, "usage: drydock prune", ""},
 		"prune --unused-for 30":       {2, "", "30d"},
 		"export --help":               {0, "usage: drydock export", ""},
-		"export":                      {2, "", "to which file?"},
-		"export a.tar":                {2, "", "which runtimes?"},
+		"export":                      {2, "", "no file; write its name"},
+		"export a.tar":                {2, "", "no runtimes; write their names"},
 		"import --help":               {0, "usage: drydock import", ""},
-		"import":                      {2, "", "from which file?"},
+		"import":                      {2, "", "no file; write the name of one"},
 		"import /no/one":              {125, "", "/no/one: no such file"},
 		"runtimes --runtimes /no/one": {1, "", "/no/one: cannot be read"},
 	} {
@@ -159,8 +159,8 @@ func TestUsage(t *testing.T) {
 			is.Equal(got.code, want.code)                      // exit code
 			is.True(strings.Contains(got.stdout, want.stdout)) // stdout
 			is.True(strings.Contains(got.stderr, want.stderr)) // stderr
-			is.Equal(got.stdout == "", want.stdout == "")      // stdout is for what was asked for
-			is.Equal(got.stderr == "", want.stderr == "")      // stderr is for what went wrong
+			is.Equal(got.stdout == "", want.stdout == "")      // stdout is for results
+			is.Equal(got.stderr == "", want.stderr == "")      // stderr is for errors
 		})
 	}
 }
@@ -176,7 +176,7 @@ func TestRuntimeFiles(t *testing.T) {
 	is.Equal(list[len(list)-1]["image"], "debian:12") // with its image
 }
 
-// No engine takes part in these.
+// These need no engine.
 func TestNoEngine(t *testing.T) {
 	for _, path := range []string{"drydock-test-no-such-engine", "/nonexistent"} {
 		t.Run(path, func(t *testing.T) {
@@ -186,10 +186,10 @@ func TestNoEngine(t *testing.T) {
 			is.True(strings.Contains(got.stderr, path))                       // names the engine
 			is.True(strings.Contains(got.stderr, "install docker or podman")) // says what to install
 			got = finish(t, program(t, "runtimes", "--engine", path))
-			is.Equal(got.code, 0)                                           // the list is there
-			is.True(strings.Contains(got.stdout, "python-datascience"))     // all the same
-			is.True(!strings.Contains(got.stdout, "BUILT"))                 // without what is not known
-			is.True(strings.Contains(got.stderr, "are built is not known")) // which is told
+			is.Equal(got.code, 0)                                                      // the list is there
+			is.True(strings.Contains(got.stdout, "python-datascience"))                // all the same
+			is.True(!strings.Contains(got.stdout, "BUILT"))                            // without sizes
+			is.True(strings.Contains(got.stderr, "because the engine did not answer")) // and says so
 		})
 	}
 	t.Run("unknown runtime", func(t *testing.T) {
@@ -362,7 +362,7 @@ func TestRunOptions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			// Build progress is not what is tested here.
+			// The progress of builds is tested elsewhere.
 			cmd := sandboxed(t, append(c.args, "--", "sh", "-c", c.script)...)
 			cmd.Dir = dir
 			is.Equal(finish(t, cmd).stdout, c.want) // as the command sees it
@@ -383,7 +383,7 @@ func TestRunRefused(t *testing.T) {
 		"relative work dir": {[]string{"--workdir", "x"}, "absolute path"},
 		"user":              {[]string{"--user", "-x"}, "uid:gid"},
 		"memory":            {[]string{"--memory", "1k"}, "at least"},
-		"image with -":      {[]string{"--image", "-x"}, "no image reference"},
+		"image with -":      {[]string{"--image", "-x"}, "not an image reference"},
 		"offline":           {[]string{"--offline", "--image", "localhost/drydock/not-here:1"}, "offline"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -423,7 +423,7 @@ func TestRunInterrupted(t *testing.T) {
 	}
 	t.Run("json", func(t *testing.T) {
 		is := is.New(t)
-		dir := t.TempDir() // where the command shows that it has begun
+		dir := t.TempDir() // the command shows here that it has begun
 		cmd := sandboxed(t, "--json", "--mount", dir+":/workspace", "--", "sh", "-c", "echo begun; touch begun; sleep 100")
 		var stdout bytes.Buffer
 		cmd.Stdout = &stdout
@@ -504,8 +504,8 @@ func TestPythonScripts(t *testing.T) {
 	is.True(os.IsNotExist(err)) // made only for an image
 }
 
-// gone waits until the containers of a process that ended without a word are no more. On a
-// machine that does nothing else it takes well under a second.
+// gone waits until the containers of a killed process are removed. On an idle machine that takes
+// well under a second.
 func gone(t *testing.T, pid int) {
 	t.Helper()
 	begin := time.Now()
@@ -513,11 +513,11 @@ func gone(t *testing.T, pid int) {
 	t.Logf("container gone after %v", time.Since(begin).Round(time.Millisecond))
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t *testing.T, event string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("still waiting for %s", what)
+			t.Fatalf("still waiting for %s", event)
 		}
 	}
 }
