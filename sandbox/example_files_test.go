@@ -63,7 +63,7 @@ func ExampleSandbox_Walk() {
 	}
 	for m, err := range sb.Walk(ctx, ".", nil) {
 		if err != nil {
-			log.Fatal(err) // or go on without what cannot be read
+			log.Fatal(err) // or go on without the unreadable directory
 		}
 		fmt.Print(m.Path, " ")
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/drydock-go/drydock/sandbox/engine"
 )
 
-// options are those of the examples: a small image, on the engine that is tested. A
-// program of yours needs neither to name the engine nor an image.
+// options returns the options of the examples: a small image, on the engine under test. A
+// program of yours needs to name neither.
 func options() *sandbox.Options {
 	return &sandbox.Options{
 		Image:  "localhost/drydock/busybox:1",
@@ -259,7 +259,7 @@ func ExampleSweep() {
 		log.Fatal(err)
 	}
 	for _, name := range removed {
-		fmt.Println("removed", name) // left by a process that was killed while it started one
+		fmt.Println("removed", name) // its process was killed while it started the sandbox
 	}
 	// Output:
 }

@@ -54,7 +54,7 @@ func ExampleSandbox_UploadFS() {
 		log.Fatal(err)
 	}
 	defer sb.Close()
-	// An embed.FS, or what else is an fs.FS.
+	// An embed.FS, or any other fs.FS.
 	files := fstest.MapFS{"data/numbers.txt": {Data: []byte("1\n2\n3\n")}}
 	if _, err := sb.UploadFS(ctx, files, "input", nil); err != nil {
 		log.Fatal(err)
@@ -74,7 +74,7 @@ func ExampleSandbox_UploadTar() {
 		log.Fatal(err)
 	}
 	defer sb.Close()
-	// An archive that somebody sent.
+	// An archive from an unknown sender.
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
 	if err := w.WriteHeader(&tar.Header{Name: "../../etc/passwd", Typeflag: tar.TypeReg}); err != nil {

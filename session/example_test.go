@@ -25,7 +25,7 @@ func Example() {
 	defer manager.Close()
 
 	http.HandleFunc("POST /run", func(w http.ResponseWriter, r *http.Request) {
-		user, _, _ := r.BasicAuth() // checked by what stands before this handler
+		user, _, _ := r.BasicAuth() // a proxy in front has checked the password
 		sb, err := manager.Get(r.Context(), user, nil)
 		switch {
 		case errors.Is(err, session.ErrFull):

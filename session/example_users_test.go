@@ -21,7 +21,7 @@ func ExampleManager_Get_engine() {
 	}
 	defer os.RemoveAll(root)
 	users, err := session.New(&session.Options{
-		Sandbox: sandbox.Options{ // a program of yours names neither an image nor the engine
+		Sandbox: sandbox.Options{ // a program of yours needs neither
 			Image:  busybox,
 			Engine: engine.Docker(&dockercli.Client{Path: os.Getenv("DRYDOCK_TEST_ENGINE")}),
 		},

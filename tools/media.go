@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	_ "image/gif" // the decoders of dimensions: a program may import none
+	_ "image/jpeg"
+	_ "image/png"
 	"net/http"
 	"path"
 	"strings"

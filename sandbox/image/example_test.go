@@ -13,7 +13,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/image"
 )
 
-// A program of yours needs not to name the engine: the docker in PATH is the default.
+// A program of yours need not name the engine: the docker in PATH is the default.
 func ExampleBuilder_Prebuild() {
 	ctx := context.Background()
 	docker := engine.Docker(&dockercli.Client{Path: os.Getenv("DRYDOCK_TEST_ENGINE")})
