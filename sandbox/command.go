@@ -22,8 +22,9 @@ import (
 const DefaultGrace = 2 * time.Second
 
 // answerTimeout is how long the guest may take to report the end of a command once the
-// command has been sent SIGKILL. After that the sandbox itself is ended.
-const answerTimeout = 10 * time.Second
+// signals have been sent. On a busy machine it has to end a fork bomb of DefaultPIDs processes
+// with a thousandth of the cpus.
+const answerTimeout = 30 * time.Second
 
 // Command is a program to run in a sandbox, in the shape of exec.Cmd. Set its fields, then
 // call Run, or Start and Wait. It can be used once.
