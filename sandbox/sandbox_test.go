@@ -69,6 +69,55 @@ func TestClose(t *testing.T) {
 	is.NoErr(sb.Close())
 }
 
+// Kill is Close for a sandbox in whatever state, and as often as one likes.
+func TestKill(t *testing.T) {
+	ctx := context.Background()
+	for name, prepare := range map[string]func(*is.I, *sandbox.Sandbox){
+		"at rest": func(*is.I, *sandbox.Sandbox) {},
+		"paused":  func(is *is.I, sb *sandbox.Sandbox) { is.NoErr(sb.Pause(ctx)) },
+		"closed":  func(is *is.I, sb *sandbox.Sandbox) { is.NoErr(sb.Close()) },
+		"with a job": func(is *is.I, sb *sandbox.Sandbox) {
+			_, err := sb.Command("sleep", "600").Background(ctx, nil)
+			is.NoErr(err)
+		},
+	} {
+		for _, lease := range []time.Duration{0, time.Minute} {
+			t.Run(fmt.Sprintf("%s, lease %v", name, lease), func(t *testing.T) {
+				is := is.New(t)
+				_, cli := enginetest.Engine(t)
+				sb := enginetest.Open(t, sandbox.Options{Lease: lease})
+				cmd := sb.Command("sh", "-c", "trap '' TERM; sleep 600")
+				is.NoErr(cmd.Start(ctx))
+				prepare(is, sb)
+				var all sync.WaitGroup
+				for range 3 {
+					all.Go(func() { _ = sb.Kill() })
+				}
+				all.Wait()
+				is.NoErr(sb.Kill())
+				is.Equal(sb.Err(), sandbox.ErrClosed)
+				is.Equal(enginetest.Containers(t, cli, sb.Name()), 0)
+				r, err := cmd.Wait()
+				is.True(errors.Is(err, sandbox.ErrClosed))
+				is.Equal(r.Outcome, sandbox.Lost)
+				is.NoErr(sb.Close())
+			})
+		}
+	}
+	t.Run("detached", func(t *testing.T) {
+		is := is.New(t)
+		e, cli := enginetest.Engine(t)
+		sb := enginetest.Open(t, sandbox.Options{Lease: time.Minute})
+		is.NoErr(sb.Detach())
+		is.NoErr(sb.Kill()) // it is somebody else's by now
+		is.Equal(enginetest.Containers(t, cli, sb.Name()), 1)
+		again, err := sandbox.Adopt(ctx, sb.Name(), &sandbox.Options{Engine: e})
+		is.NoErr(err)
+		is.NoErr(again.Kill())
+		is.Equal(enginetest.Containers(t, cli, sb.Name()), 0)
+	})
+}
+
 func waitFor(cond func() bool) error {
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if cond() {
