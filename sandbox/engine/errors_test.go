@@ -38,20 +38,20 @@ func TestTranslate(t *testing.T) {
 	is.New(t).NoErr(translate("x", nil))
 }
 
-// least is an engine that has nothing but what every engine has.
-type least struct{ name string }
+// smallest is an engine that has nothing but what every engine has.
+type smallest struct{ name string }
 
-func (e least) Info(context.Context) (Info, error) {
+func (e smallest) Info(context.Context) (Info, error) {
 	if e.name == "" {
 		return Info{}, errors.New("no answer")
 	}
 	return Info{Name: e.name}, nil
 }
-func (least) Start(context.Context, *Container) (Conn, error)        { panic("Start") }
-func (least) StartDetached(context.Context, *Container) error        { panic("StartDetached") }
-func (least) Connect(context.Context, string) (Conn, error)          { panic("Connect") }
-func (least) List(context.Context, string, string) ([]Object, error) { panic("List") }
-func (least) Remove(context.Context, string) error                   { panic("Remove") }
+func (smallest) Start(context.Context, *Container) (Conn, error)        { panic("Start") }
+func (smallest) StartDetached(context.Context, *Container) error        { panic("StartDetached") }
+func (smallest) Connect(context.Context, string) (Conn, error)          { panic("Connect") }
+func (smallest) List(context.Context, string, string) ([]Object, error) { panic("List") }
+func (smallest) Remove(context.Context, string) error                   { panic("Remove") }
 
 func TestRequire(t *testing.T) {
 	ctx := context.Background()
@@ -69,10 +69,10 @@ func TestRequire(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			is := is.New(t)
 			is.NoErr(find(Default())) // docker has it
-			err := find(least{"kubernetes"})
+			err := find(smallest{"kubernetes"})
 			is.True(errors.Is(err, errors.ErrUnsupported))
 			is.Equal(err.Error(), "the engine kubernetes "+text)
-			is.Equal(find(least{}).Error(), "the engine "+text) // one that does not answer
+			is.Equal(find(smallest{}).Error(), "the engine "+text) // one that does not answer
 		})
 	}
 	is.New(t).Equal(len(need), len(parts)) // all parts

@@ -490,10 +490,10 @@ func TestBuild(t *testing.T) {
 		var mu sync.Mutex
 		var steps []image.Progress
 		var wg sync.WaitGroup
-		boxes := make([]*sandbox.Sandbox, 4)
-		for i := range boxes {
+		sandboxes := make([]*sandbox.Sandbox, 4)
+		for i := range sandboxes {
 			wg.Go(func() {
-				boxes[i], _ = sandbox.Open(context.Background(), &sandbox.Options{Runtime: "test-build", Images: &image.Builder{Engine: e, Catalog: catalog,
+				sandboxes[i], _ = sandbox.Open(context.Background(), &sandbox.Options{Runtime: "test-build", Images: &image.Builder{Engine: e, Catalog: catalog,
 					Progress: func(p image.Progress) {
 						mu.Lock()
 						defer mu.Unlock()
@@ -502,11 +502,11 @@ func TestBuild(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		for _, sb := range boxes {
+		for _, sb := range sandboxes {
 			is.True(sb != nil)
 			defer sb.Close()
 		}
-		t.Cleanup(func() { exec.Command(cli, "rmi", boxes[0].Image()).Run() })
+		t.Cleanup(func() { exec.Command(cli, "rmi", sandboxes[0].Image()).Run() })
 		done, last := 0, image.Progress{}
 		for _, p := range steps {
 			if p.Done {
@@ -518,7 +518,7 @@ func TestBuild(t *testing.T) {
 		is.NoErr(last.Err)
 		is.Equal(last.Image, "runtime test-build")
 		is.True(last.Steps > 5 && last.Step == last.Steps)
-		r, err := boxes[0].Exec(context.Background(), `pwd; tail -n1 /made-by-setup; echo "$B"`)
+		r, err := sandboxes[0].Exec(context.Background(), `pwd; tail -n1 /made-by-setup; echo "$B"`)
 		is.NoErr(err)
 		is.Equal(string(r.Stdout), "/data\ntwo \"words\" $HOME \\ #\ntwo \"words\" $HOME \\ #\n")
 	})

@@ -154,9 +154,9 @@ func TestDirectoryInPasses(t *testing.T) {
 		}
 		want = append(want, name)
 	}
-	for _, most := range []int{1, 300, 5000, 1 << 20} {
+	for _, size := range []int{1, 300, 5000, 1 << 20} {
 		r := newDirReader(idle())
-		r.max = most
+		r.max = size
 		var got []string
 		for e, err := range r.entries(dir) {
 			is.NoErr(err)

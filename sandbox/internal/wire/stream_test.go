@@ -379,9 +379,9 @@ func TestAppendLast(t *testing.T) {
 
 // The header of a second frame overwrites bytes of the first: none may be lost.
 func TestWriteBufferFraming(t *testing.T) {
-	most := len(NewBuffer().Data())
-	for _, n := range []int{0, 1, 2, 8, 9, 10, 17, 18, 19, 1000, most - 1, most} {
-		for _, credit := range []int{1, 2, 8, 9, 10, 999, most - 1, most, Window} {
+	full := len(NewBuffer().Data())
+	for _, n := range []int{0, 1, 2, 8, 9, 10, 17, 18, 19, 1000, full - 1, full} {
+		for _, credit := range []int{1, 2, 8, 9, 10, 999, full - 1, full, Window} {
 			is := is.New(t)
 			var out bytes.Buffer
 			s := NewMux(&out).Open(5, nil)
