@@ -21,6 +21,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
+// Expose listens where it is told, holds to MaxConns, and resets all when it is closed.
 func TestExposeListens(t *testing.T) {
 	is := is.New(t)
 	sb := serving(t, sandbox.Options{})

@@ -27,6 +27,7 @@ func background(is *is.I, sb *sandbox.Sandbox, script string, opts *sandbox.JobO
 	return j
 }
 
+// A background job outlives its call, and its output can be read at any time, from any offset.
 func TestJob(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()

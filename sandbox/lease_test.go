@@ -89,7 +89,8 @@ func leaveSandbox(name string) {
 	select {}
 }
 
-func TestDetachAndAttach(t *testing.T) {
+// A sandbox that was left with a lease goes on, is taken over by name, and ends with its lease.
+func TestDetachAndAdopt(t *testing.T) {
 	is := is.New(t)
 	e, cli := enginetest.Engine(t)
 	ctx := context.Background()

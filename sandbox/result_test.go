@@ -114,6 +114,7 @@ func TestOutcomes(t *testing.T) {
 // eat takes memory until there is none: tmpfs would only be full.
 const eat = `BEGIN { while (1) a[n++] = sprintf("%1000s", n) }`
 
+// A command that the kernel kills for its memory is told from one that is killed.
 func TestOutOfMemory(t *testing.T) {
 	ctx := context.Background()
 	t.Run("alone", func(t *testing.T) {

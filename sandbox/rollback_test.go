@@ -13,6 +13,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
+// Rollback ends all that runs and empties the directories, whatever their modes.
 func TestRollbackEnds(t *testing.T) {
 	is := is.New(t)
 	e, _ := enginetest.Engine(t)

@@ -78,6 +78,7 @@ func (s *screen) ends() (*sandbox.Result, string) {
 	return r, string(rest)
 }
 
+// A command with a Terminal has a real one: signals, sizes, ends of input, and no lost output.
 func TestTerminal(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()

@@ -224,6 +224,7 @@ func TestDownloadFromAnyGuest(t *testing.T) {
 	}
 }
 
+// Whatever a guest does with an upload, the host's error says what happened, and no call blocks.
 func TestUploadToAnyGuest(t *testing.T) {
 	full := &wire.Error{Code: wire.CodeNoSpace, Name: []byte("a/b"), Text: "no space left on device"}
 	for _, test := range []struct {

@@ -196,6 +196,7 @@ func TestWaits(t *testing.T) {
 	}
 }
 
+// A service that is not ready in time fails its test, with the condition and the output.
 func TestWaitsFail(t *testing.T) {
 	needEngine(t)
 	soon := func(o *ServiceOptions) *ServiceOptions {
@@ -254,6 +255,7 @@ func TestWaitsEndWithTheContainer(t *testing.T) {
 // childVar is set in the process that TestKilled kills.
 const childVar = "DRYDOCK_TEST_SERVICE_CHILD"
 
+// What a killed test leaves ends by itself or is swept, and nothing of a living test is.
 func TestKilled(t *testing.T) {
 	needEngine(t)
 	is := is.New(t)
