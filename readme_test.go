@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -51,7 +52,28 @@ func TestREADME(t *testing.T) {
 			}
 		})
 	}
-	is.New(t).True(programs >= 4)
+	is.New(t).Equal(programs, 2)
+}
+
+// The files that the README links to are there, and have the examples that it names.
+func TestREADMELinks(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := regexp.MustCompile(`\[`+"`([^`]+)`"+`\]\(([^)]+)\)`).FindAllStringSubmatch(string(text), -1)
+	for _, link := range links {
+		name, file := link[1], link[2]
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			source, err := os.ReadFile(file)
+			is.NoErr(err)
+			if strings.HasPrefix(name, "Example") {
+				is.True(strings.Contains(string(source), "\nfunc "+name+"() {")) // the example is in the file
+			}
+		})
+	}
+	is.New(t).True(len(links) >= 20)
 }
 
 func lastLine(text string) string {

@@ -115,7 +115,7 @@ func (t *transfer) receive(ctx context.Context, src string, take func(io.Reader)
 			t.recordSkipped(err, 0)
 		}
 	}
-	t.result.SkippedCount += max(packed.Left, 0)
+	t.result.SkippedCount += max(packed.SkippedCount, 0)
 	for _, name := range packed.Changed {
 		t.recordChanged(string(name))
 	}

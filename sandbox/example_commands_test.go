@@ -69,6 +69,28 @@ func ExampleCommand_terminal() {
 	// xterm-256color
 }
 
+// A timeout ends all that came of a command, whatever its processes did to escape.
+func ExampleCommand_timeout() {
+	ctx := context.Background()
+	sb, err := sandbox.Open(ctx, options())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sb.Close()
+	cmd := sb.Command("sh", "-c", "trap '' TERM; setsid sleep 600 & echo working; wait")
+	cmd.Timeout, cmd.Grace = 200*time.Millisecond, 100*time.Millisecond
+	result, err := cmd.Run(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s %s %q\n", result.Outcome, result.Rung, result.Stdout)
+	result, err = sb.Exec(ctx, "grep sleep /proc/[0-9]*/comm")
+	fmt.Println(result.ExitCode, err) // no process of that name is left
+	// Output:
+	// timed_out kill "working\n"
+	// 1 <nil>
+}
+
 func ExampleCommand_Background() {
 	ctx := context.Background()
 	sb, err := sandbox.Open(ctx, options())

@@ -110,7 +110,7 @@ func ExampleSandbox_Edit() {
 	}
 	fmt.Printf("%d edits, lines %d to %d of %d: %q\n", edited.Count, lines.First, lines.First+lines.Count-1, lines.Total, lines.Text)
 	// Output:
-	// true edit a.txt: the text to replace is 2 times in /workspace/a.txt (line 1, 3): give more of what is around the one that is meant, or replace all
+	// true edit a.txt: the text to replace is 2 times in /workspace/a.txt (line 1, 3): give more of the text around the one that is meant, or replace all
 	// 2 edits, lines 2 to 3 of 3: "green\nblue\n"
 }
 

@@ -41,7 +41,7 @@ func (sb *Sandbox) ReadFile(ctx context.Context, name string, opts *ReadOptions)
 		return nil, failure("read", name, invalid("offset %d and limit %d must not be negative", o.Offset, o.Limit))
 	}
 	m := &wire.Read{Path: []byte(name), Offset: o.Offset, Limit: cmp.Or(o.Limit, -1), Max: MaxRead}
-	data, err := sb.collect(ctx, wire.OpRead, m, max(m.Limit, MaxRead), &wire.FileRead{})
+	data, err := sb.collect(ctx, wire.OpRead, m, max(m.Limit, MaxRead), nil)
 	if err != nil {
 		err = sb.failure("read", name, err)
 		if e, ok := errors.AsType[*Error](err); ok && e.Code == CodeTooLarge {

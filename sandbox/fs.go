@@ -181,7 +181,7 @@ func (f *openFile) Read(p []byte) (int, error) {
 	n, err := f.call.Stream.Read(p)
 	f.off += int64(n)
 	if err == io.EOF {
-		if e := f.call.Result(f.fs.ctx, &wire.FileRead{}); e != nil {
+		if e := f.call.Result(f.fs.ctx, nil); e != nil {
 			err = f.fs.sb.failure("read", f.path, e)
 		}
 	} else if err != nil {

@@ -23,7 +23,7 @@ const DefaultKeep = 256 << 10
 
 // JobOptions say how a command runs in the background; nil is all defaults.
 type JobOptions struct {
-	// Name is for people, and need not be unique. Default: none.
+	// Name is for people, at most 4 KiB long, and need not be unique. Default: none.
 	Name string
 	// Keep is how many bytes of output are kept inside the sandbox, at most 16 MiB. They
 	// count against its memory. Default: DefaultKeep.
@@ -40,8 +40,10 @@ type Job struct {
 
 // JobInfo describes a background job.
 type JobInfo struct {
-	ID       int
-	Name     string
+	ID   int
+	Name string
+	// Args are the command's; nil if it ended so long ago that later jobs with 4 MiB of
+	// arguments have ended since.
 	Args     []string
 	PID      int // inside the sandbox
 	Started  time.Time
@@ -91,14 +93,11 @@ func (c *Command) background(ctx context.Context, o *JobOptions) (*Job, error) {
 func (sb *Sandbox) Job(id int) *Job { return &Job{sb: sb, id: id} }
 
 // Jobs returns the background jobs in the order of their start: all that run, and the 100 that
-// ended last, or fewer if their output takes more than 4 MiB. The job that ended last is always
-// listed, and so is one while a call waits for it or reads it.
+// ended last. Job.Wait and Job.Info have the results of the last 10,000. 4 MiB of their output
+// are kept in all: the job that ended longest ago loses its output first, but no job does
+// while a call waits for it or reads it.
 func (sb *Sandbox) Jobs(ctx context.Context) ([]JobInfo, error) {
-	var data []byte // appended to by the channel's read loop, until the call is done
-	call, err := sb.ch.Start(&channel.Request{Op: wire.OpJobs, Args: struct{}{}, Stdout: func(p []byte) { data = append(data, p...) }})
-	if err == nil {
-		err = call.Result(ctx, nil)
-	}
+	data, err := sb.collect(ctx, wire.OpJobs, struct{}{}, maxListing, nil)
 	var jobs []JobInfo
 	for line := range bytes.Lines(data) {
 		var m wire.Job
@@ -191,8 +190,9 @@ func (j *Job) attach(ctx context.Context, w io.Writer, o *JobAttachOptions) (int
 			switch {
 			case stream.err != nil:
 			case err != nil:
-				call.Cancel(true)
+				// In this order: the reply to the cancel would end the stream without a reason.
 				call.Stream.Abort(j.own(fmt.Errorf("stdin: %w", err)))
+				call.Cancel(true)
 			default:
 				_ = call.Stream.CloseWrite()
 			}
@@ -246,9 +246,9 @@ func (j *Job) Output(ctx context.Context) (output []byte, dropped int64, err err
 	return b.Bytes(), max(0, next-int64(b.Len())), err
 }
 
-// Wait waits until the job has ended and returns its result, with the kept output as Stdout. If
-// many other jobs have ended meanwhile, nothing may be kept any more: then Stdout is empty, and
-// StdoutDropped counts the job's whole output. An ended ctx ends the waiting, not the job.
+// Wait waits until the job has ended and returns its result, with the kept output as Stdout.
+// StdoutDropped counts the bytes before it that are not kept any more: all of them, if jobs that
+// ended since wrote more than Jobs says is kept. An ended ctx ends the waiting, not the job.
 func (j *Job) Wait(ctx context.Context) (*Result, error) {
 	var m wire.JobWaited
 	if err := j.sb.do(ctx, wire.OpJobWait, &wire.JobWait{ID: j.id}, &m); err != nil {

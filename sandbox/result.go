@@ -86,7 +86,7 @@ func (r *Result) fill(x *wire.Exited) {
 		r.Signal = Signal(x.Signal).String()
 	}
 	switch {
-	case x.OverLimit:
+	case x.OutputExceeded:
 		r.Outcome = OutputLimit
 	case x.OutOfMemory:
 		r.Outcome, r.Suspected = OutOfMemory, x.Others

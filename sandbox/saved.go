@@ -217,7 +217,7 @@ func (sb *Sandbox) restoreCarried(ctx context.Context, from *Sandbox, dirs []str
 		if err := sb.unpackTar(ctx, dir, call.Stream); err != nil {
 			return err
 		}
-		if err := call.Result(ctx, &wire.FileRead{}); err != nil {
+		if err := call.Result(ctx, nil); err != nil {
 			return from.failure("read", archiveNames[i], err)
 		}
 	}

@@ -96,7 +96,7 @@ func TestEdit(t *testing.T) {
 		is.Equal(err.Error(), "edit f: the text to replace is not in /workspace/f")
 		_, err = sb.Edit(ctx, "f", "x", "z", nil)
 		is.True(errors.Is(err, sandbox.ErrManyMatches))
-		is.Equal(err.Error(), "edit f: the text to replace is 3 times in /workspace/f (line 1): give more of what is around the one that is meant, or replace all")
+		is.Equal(err.Error(), "edit f: the text to replace is 3 times in /workspace/f (line 1): give more of the text around the one that is meant, or replace all")
 		_, err = sb.Edit(ctx, "f", "x", "z", &sandbox.EditOptions{All: true, IfHash: "stale"})
 		is.True(errors.Is(err, sandbox.ErrChanged))
 		_, err = sb.Edit(ctx, "f", "", "z", nil)

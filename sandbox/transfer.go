@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/drydock-go/drydock/sandbox/internal/archive"
+	"github.com/drydock-go/drydock/sandbox/internal/guest/match"
 	"github.com/drydock-go/drydock/sandbox/internal/printable"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
@@ -24,10 +25,10 @@ type TransferOptions struct {
 	// MaxPath is the maximum length in bytes of such a path, and of the target of a symlink.
 	// Default: 1024.
 	MaxPath int
-	// Exclude is a list of patterns. Entries that one of them matches are left out, with
-	// everything below. * and ? match within a name, and [a-z] is a class. A pattern without
-	// a "/" matches the last name of a path ("node_modules"), one with a "/" the whole path in
-	// the tree ("build/*.o"). UploadTar does not apply it to the archive. Default: none.
+	// Exclude is a list of globs, in the syntax of Sandbox.Glob. Entries that one of them matches
+	// are left out, with everything below. A glob without a "/" matches the last name of a path
+	// ("node_modules"), one with a "/" the whole path in the tree ("build/**/*.o"). UploadTar
+	// does not apply it to the archive. Default: none.
 	Exclude []string
 	// Skip leaves out the entries that are refused or cannot be read, and goes on; see
 	// TransferResult.Skipped. Default: the first one is the error.
@@ -65,6 +66,7 @@ type transfer struct {
 	op            string
 	local, remote string // names of the two ends, for errors
 	opts          TransferOptions
+	exclude       match.Filter
 	result        TransferResult
 	at            TransferProgress
 	reported      time.Time // when Progress was last called
@@ -80,8 +82,9 @@ func (sb *Sandbox) newTransfer(ctx context.Context, op, local, remote string, op
 	if o.MaxBytes < 0 || o.MaxEntries < 0 || o.MaxDepth < 0 || o.MaxPath < 0 {
 		return nil, t.localError(invalid("MaxBytes, MaxEntries, MaxDepth or MaxPath is negative"))
 	}
-	if err := archive.CheckPatterns(o.Exclude); err != nil {
-		return nil, t.localError(err)
+	var err error
+	if t.exclude, err = match.CompileFilter(o.Exclude...); err != nil {
+		return nil, t.localError(invalid("exclude: %v", err))
 	}
 	o.MaxBytes = cmp.Or(o.MaxBytes, 4<<30)
 	o.MaxEntries = cmp.Or(o.MaxEntries, 250_000)
@@ -94,7 +97,7 @@ func (sb *Sandbox) newTransfer(ctx context.Context, op, local, remote string, op
 func (t *transfer) archiveOptions(ctx context.Context) *archive.Options {
 	o := &archive.Options{
 		Limits:  archive.Limits{Bytes: t.opts.MaxBytes, Entries: t.opts.MaxEntries, Depth: t.opts.MaxDepth, Path: t.opts.MaxPath},
-		Exclude: t.opts.Exclude,
+		Exclude: t.exclude,
 		Changed: t.recordChanged,
 		Step: func(name string, total archive.Total) error {
 			t.at = TransferProgress{Bytes: total.Bytes, Entries: total.Entries, Name: name}

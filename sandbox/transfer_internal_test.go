@@ -121,7 +121,7 @@ func TestDownloadFromAnyGuest(t *testing.T) {
 		}, nil, ""},
 		{"odd replies", func(m *wire.Mux, id uint32, s *wire.Stream) {
 			_, _ = s.Write(whole)
-			reply(m, id, wire.StatusOK, wire.Packed{Left: -1 << 62, Bytes: -1, Skipped: slices.Repeat([]*wire.Error{nil, bad}, 1000), Changed: make([][]byte, 1000)})
+			reply(m, id, wire.StatusOK, wire.Packed{SkippedCount: -1 << 62, Skipped: slices.Repeat([]*wire.Error{nil, bad}, 1000), Changed: make([][]byte, 1000)})
 		}, nil, ""},
 		{"error at once", func(m *wire.Mux, id uint32, s *wire.Stream) {
 			reply(m, id, wire.StatusError, bad)
@@ -234,7 +234,7 @@ func TestUploadToAnyGuest(t *testing.T) {
 	}{
 		{"well", func(m *wire.Mux, id uint32, s *wire.Stream) {
 			_, _ = io.Copy(io.Discard, s)
-			reply(m, id, wire.StatusOK, wire.Unpacked{})
+			reply(m, id, wire.StatusOK, nil)
 		}, func(err error) bool { return err == nil }},
 		{"error at once", func(m *wire.Mux, id uint32, s *wire.Stream) {
 			reply(m, id, wire.StatusError, full)
@@ -244,7 +244,7 @@ func TestUploadToAnyGuest(t *testing.T) {
 			reply(m, id, wire.StatusError, &wire.Error{Code: wire.CodePermission, Text: "closed"})
 		}, func(err error) bool { return errors.Is(err, fs.ErrPermission) && err.Error() == "upload dst: closed" }},
 		{"success that cannot be", func(m *wire.Mux, id uint32, s *wire.Stream) {
-			reply(m, id, wire.StatusOK, wire.Unpacked{})
+			reply(m, id, wire.StatusOK, nil)
 		}, func(err error) bool { return err.Error() == "upload dst: the sandbox did not read the whole archive" }},
 		{"wants no more", func(m *wire.Mux, id uint32, s *wire.Stream) {
 			s.CloseRead()
@@ -299,7 +299,7 @@ func TestTransferOptions(t *testing.T) {
 		{"pattern", func() error {
 			_, err := sb.Download(ctx, "a", "b", &TransferOptions{Exclude: []string{"["}})
 			return err
-		}, fs.ErrInvalid, `exclude "["`},
+		}, fs.ErrInvalid, `exclude: pattern "[": a [ has no ]`},
 		{"canceled", func() error { _, err := sb.Download(canceled, "a", "b", nil); return err }, context.Canceled, "download b: "},
 		{"no destination", func() error { _, err := sb.Download(ctx, "a", "", nil); return err }, fs.ErrInvalid, "the destination is empty"},
 		{"root into", func() error { _, err := sb.Download(ctx, "/", "x/", nil); return err }, fs.ErrInvalid, "it has no name to put into x/"},

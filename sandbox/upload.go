@@ -89,7 +89,7 @@ func (t *transfer) send(ctx context.Context, dst string, pack func(*archive.Pack
 	if err := call.Await(ctx); err != nil {
 		return nil, t.localError(err)
 	}
-	if err := call.Result(ctx, &wire.Unpacked{}); err != nil {
+	if err := call.Result(ctx, nil); err != nil {
 		return nil, t.remoteError(err)
 	}
 	if w.err != nil {

@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,6 +38,13 @@ var ctx = context.Background()
 func TestMain(m *testing.M) {
 	if prefix := os.Getenv(child); prefix != "" {
 		holdSessions(prefix)
+	}
+	flag.Parse()
+	if skip := flag.Lookup("test.skip"); os.Getenv("DRYDOCK_TEST_ENGINE") == "" && skip.Value.String() == "" {
+		// These examples need an engine, and an example cannot skip itself.
+		if err := skip.Value.Set("^Example.*_engine$"); err != nil {
+			panic(err)
+		}
 	}
 	// The runtime keeps two descriptors from the first pipe on.
 	if r, w, err := os.Pipe(); err == nil {

@@ -296,12 +296,12 @@ func (f *Fake) Edit(ctx context.Context, name, old, text string, opts *sandbox.E
 	return &sandbox.EditResult{Count: count, Line: line, Hash: fileHash(f.nodes[real].data)}, nil
 }
 
-func fakePattern(op, glob string) (*pattern, error) {
-	p, err := compilePattern(glob)
-	if err != nil {
-		return nil, &sandbox.Error{Op: op, Name: glob, Code: sandbox.CodeInvalid, Err: fmt.Errorf("pattern %q: %w", glob, err)}
+func fakePattern(op, glob string) (*sandbox.Pattern, error) {
+	p, err := sandbox.CompilePattern(glob)
+	if e, ok := errors.AsType[*sandbox.Error](err); ok {
+		return nil, &sandbox.Error{Op: op, Name: glob, Code: sandbox.CodeInvalid, Err: fmt.Errorf("pattern %q: %w", glob, e.Err)}
 	}
-	return p, nil
+	return p, err
 }
 
 // dotted reports whether a path has an element that begins with a dot.

@@ -1,12 +1,15 @@
 package tools
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/drydock-go/drydock/sandbox"
 )
 
 // rule is a Rule, compiled.
@@ -15,8 +18,8 @@ type rule struct {
 	all bool // matches everything
 
 	// For paths.
-	path  *pattern // nil for OpExecute
-	local bool     // path is relative to the work dir
+	path  *sandbox.Pattern // nil for OpExecute
+	local bool             // path is relative to the work dir
 
 	// For commands.
 	words []*regexp.Regexp // of the pattern
@@ -87,7 +90,10 @@ func (r *rule) compilePath() error {
 		glob = "/**/" + glob
 	}
 	var err error
-	if r.path, err = compilePattern(glob); err != nil {
+	if r.path, err = sandbox.CompilePattern(glob); err != nil {
+		if e, ok := errors.AsType[*sandbox.Error](err); ok {
+			err = e.Err // which does not name the pattern, that is not quite the rule's
+		}
 		return fmt.Errorf("pattern %q does not compile: %w", r.Pattern, err)
 	}
 	return nil

@@ -14,21 +14,21 @@ import (
 )
 
 const (
-	// maxTokens of one message: the SDK wants more to be streamed.
+	// maxTokens is the maximum length of one message. The SDK requires longer ones to be streamed.
 	maxTokens = 16_000
-	// maxImage is what the API takes of one image, in bytes of base64, and maxSide in pixels.
-	// It would refuse the conversation from then on.
+	// maxImage and maxSide are the API's maxima for one image, in bytes of base64 and in
+	// pixels. It would refuse the whole conversation from a larger image on.
 	maxImage = 5 << 20
 	maxSide  = 8000
 )
 
-// toolset is what the loop needs of a tools.Set.
+// toolset is the part of a tools.Set that the agent needs.
 type toolset interface {
 	Tools() []tools.Tool
 	Call(ctx context.Context, name string, args json.RawMessage) (*tools.Result, error)
 }
 
-// agent has a conversation with a model and makes the calls that it asks for.
+// agent holds a conversation with a model and makes its tool calls.
 type agent struct {
 	messages anthropic.MessageService
 	model    anthropic.Model
@@ -36,20 +36,20 @@ type agent struct {
 	tools    toolset
 	figures  *figures
 	out      io.Writer // the user's terminal
-	maxTurns int       // messages of the model for one prompt
+	maxTurns int       // the maximum of messages of the model for one prompt
 
 	history []anthropic.MessageParam
 	used    usedTokens
 }
 
-// stopped says why the model stopped before it was done. The conversation can go on.
-type stopped struct{ why string }
+// stopped is the reason why the model stopped early. The conversation can go on.
+type stopped struct{ reason string }
 
-func (s *stopped) Error() string { return s.why }
+func (s *stopped) Error() string { return s.reason }
 
-// run gives the model a prompt and answers its tool calls until it is done. The error is a
-// *stopped or an *anthropic.Error, after which another prompt can follow; or the cause of
-// ctx, or that of a sandbox which is broken, and then there is nothing to go on with.
+// run gives the model a prompt and answers its tool calls until it is done. After a *stopped or
+// an *anthropic.Error another prompt can follow. Any other error is the cause of ctx or that of a
+// broken sandbox, and ends the conversation.
 func (a *agent) run(ctx context.Context, prompt string) error {
 	a.say(anthropic.NewTextBlock(prompt))
 	for range a.maxTurns {
@@ -60,7 +60,7 @@ func (a *agent) run(ctx context.Context, prompt string) error {
 		calls := a.show(message)
 		switch {
 		case len(calls) == 0 && message.StopReason == anthropic.StopReasonPauseTurn:
-			// It goes on when it is given its own words.
+			// The model goes on if it is sent its own message.
 		case len(calls) == 0:
 			return end(message.StopReason)
 		case message.StopReason == anthropic.StopReasonToolUse:
@@ -68,18 +68,18 @@ func (a *agent) run(ctx context.Context, prompt string) error {
 				return err
 			}
 		default:
-			// The last call may be half of one, and a call without a result is refused.
+			// The last call may be incomplete, and the API refuses a call without a result.
 			a.refuse(calls, message.StopReason)
 			if message.StopReason != anthropic.StopReasonMaxTokens {
 				return end(message.StopReason)
 			}
 		}
 	}
-	return &stopped{fmt.Sprintf("stopped after %d messages of the model; say what to do next", a.maxTurns)}
+	return &stopped{fmt.Sprintf("stopped after %d messages of the model; write how to go on, or raise -turns", a.maxTurns)}
 }
 
-// say adds to what the user says. The roles have to alternate, so after an answer that was
-// cut short it goes into the user's last message.
+// say adds blocks of the user. The roles have to alternate, so blocks that follow a failed request
+// go into the user's last message.
 func (a *agent) say(blocks ...anthropic.ContentBlockParamUnion) {
 	if n := len(a.history); n > 0 && a.history[n-1].Role == anthropic.MessageParamRoleUser {
 		a.history[n-1].Content = append(a.history[n-1].Content, blocks...)
@@ -92,7 +92,7 @@ func (a *agent) say(blocks ...anthropic.ContentBlockParamUnion) {
 func (a *agent) next(ctx context.Context) (*anthropic.Message, error) {
 	params := anthropic.MessageNewParams{
 		Model: a.model, MaxTokens: maxTokens, Messages: a.history,
-		// The conversation so far is not paid in full again with each turn.
+		// The conversation so far is not billed in full again with each turn.
 		CacheControl: anthropic.NewCacheControlEphemeralParam(),
 	}
 	if a.system != "" {
@@ -119,7 +119,7 @@ func (a *agent) next(ctx context.Context) (*anthropic.Message, error) {
 	return message, nil
 }
 
-// show prints what the model says and returns the calls that it makes.
+// show prints the text of a message and returns its tool calls.
 func (a *agent) show(message *anthropic.Message) (calls []anthropic.ToolUseBlock) {
 	for _, block := range message.Content {
 		switch b := block.AsAny().(type) {
@@ -134,15 +134,15 @@ func (a *agent) show(message *anthropic.Message) (calls []anthropic.ToolUseBlock
 	return calls
 }
 
-// answer makes the calls and adds their results, in one message. They are made one after
-// the other: a model that writes a file and runs it in one message means it in this order.
+// answer makes the calls and adds their results in one message. It makes them one after the other:
+// a model that writes a file and runs it in one message means this order.
 func (a *agent) answer(ctx context.Context, calls []anthropic.ToolUseBlock) error {
 	var results []anthropic.ContentBlockParamUnion
 	for _, call := range calls {
 		fmt.Fprintf(a.out, "\n→ %s %s\n", visible(call.Name), shorten(visible(string(call.Input)), 100))
 		result, err := a.tools.Call(ctx, call.Name, call.Input)
 		if err != nil {
-			return err // the sandbox or ctx: nothing that the model could mend
+			return err // the sandbox failed or ctx ended, which the model cannot mend
 		}
 		fmt.Fprint(a.out, excerpt(result.Text))
 		for _, image := range result.Images {
@@ -158,7 +158,7 @@ func (a *agent) answer(ctx context.Context, calls []anthropic.ToolUseBlock) erro
 	return nil
 }
 
-// refuse answers calls that are not made because their message did not end well.
+// refuse answers calls that are not made because their message may be incomplete.
 func (a *agent) refuse(calls []anthropic.ToolUseBlock, reason anthropic.StopReason) {
 	for _, call := range calls {
 		text := fmt.Sprintf("not called, because the message ended with %s", reason)
@@ -170,8 +170,8 @@ func (a *agent) refuse(calls []anthropic.ToolUseBlock, reason anthropic.StopReas
 	}
 }
 
-// toolResult is a tool's result for the model. The API takes no empty text, and of errors
-// nothing but text.
+// toolResult returns a tool's result for the model. The API takes no empty text, and only text for
+// an error.
 func toolResult(id string, r *tools.Result) *anthropic.ToolResultBlockParam {
 	text := r.Text
 	var media []anthropic.ToolResultBlockParamContentUnion
@@ -180,7 +180,7 @@ func toolResult(id string, r *tools.Result) *anthropic.ToolResultBlockParam {
 		switch width, height := size(r.JSON); {
 		case r.IsError:
 		case len(data) > maxImage || width > maxSide || height > maxSide:
-			text += fmt.Sprintf("\nThe image is too large to be shown, which at most %d bytes and %d pixels a side can be: make a smaller one of it.", maxImage/4*3, maxSide)
+			text += fmt.Sprintf("\nThe image is too large to be shown: the maximum is %d bytes and %d pixels a side. Make a smaller copy and read that.", maxImage/4*3, maxSide)
 		default:
 			block := anthropic.NewImageBlockBase64(image.MediaType, data)
 			media = append(media, anthropic.ToolResultBlockParamContentUnion{OfImage: block.OfImage})
@@ -195,39 +195,39 @@ func toolResult(id string, r *tools.Result) *anthropic.ToolResultBlockParam {
 		media = append(media, anthropic.ToolResultBlockParamContentUnion{OfDocument: block.OfDocument})
 	}
 	if strings.TrimSpace(text) == "" {
-		text = "(nothing)"
+		text = "(no output)"
 	}
-	words := anthropic.ToolResultBlockParamContentUnion{OfText: &anthropic.TextBlockParam{Text: text}}
+	first := anthropic.ToolResultBlockParamContentUnion{OfText: &anthropic.TextBlockParam{Text: text}}
 	return &anthropic.ToolResultBlockParam{
 		ToolUseID: id,
 		IsError:   anthropic.Bool(r.IsError),
-		Content:   append([]anthropic.ToolResultBlockParamContentUnion{words}, media...),
+		Content:   append([]anthropic.ToolResultBlockParamContentUnion{first}, media...),
 	}
 }
 
-// size is what a Result says about its image, or 0.
-func size(about json.RawMessage) (width, height int) {
+// size returns the width and height in the JSON of a result, or 0.
+func size(data json.RawMessage) (width, height int) {
 	var v struct{ Width, Height int }
-	_ = json.Unmarshal(about, &v)
+	_ = json.Unmarshal(data, &v)
 	return v.Width, v.Height
 }
 
-// end is what run returns after a message without calls.
+// end returns the error of run after a message without calls.
 func end(reason anthropic.StopReason) error {
 	switch reason {
 	case anthropic.StopReasonEndTurn, anthropic.StopReasonStopSequence:
 		return nil
 	case anthropic.StopReasonMaxTokens:
-		return &stopped{fmt.Sprintf("the answer was cut after %d tokens", maxTokens)}
+		return &stopped{fmt.Sprintf("the answer was cut after %d tokens; ask for the rest", maxTokens)}
 	case anthropic.StopReasonRefusal:
 		return &stopped{"the model refused to answer"}
 	case anthropic.StopReasonModelContextWindowExceeded:
-		return &stopped{"the conversation is too long for the model; begin a new one"}
+		return &stopped{"the conversation is too long for the model; start the agent again"}
 	}
 	return &stopped{fmt.Sprintf("the model stopped: %s", reason)}
 }
 
-// usedTokens counts what a conversation cost.
+// usedTokens counts the tokens of a conversation.
 type usedTokens struct{ messages, in, cached, out int64 }
 
 func (u *usedTokens) add(v anthropic.Usage) {

@@ -21,7 +21,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// actAsAgent makes this test binary the program that it tests.
+// actAsAgent makes this test binary act as the program under test.
 const actAsAgent = "DRYDOCK_AGENT_TEST_MAIN"
 
 func TestMain(m *testing.M) {
@@ -59,21 +59,21 @@ func (f *fakeTools) Call(ctx context.Context, name string, args json.RawMessage)
 	return f.call(ctx, name, args)
 }
 
-// says is what a model answers: an error where status is set.
-type says struct {
+// modelAnswer is an answer of the model. If status is set it is an error.
+type modelAnswer struct {
 	status  int
 	content string // a JSON array
 	reason  anthropic.StopReason
 }
 
-// fakeModel answers in turn, and again from the beginning. It keeps the requests, and fails
-// the test where one of them is not what the API takes.
+// fakeModel gives its answers in turn, and then again from the first. It keeps the requests, and
+// fails the test if the API would refuse one.
 type fakeModel struct {
 	mu       sync.Mutex
 	requests []wireRequest
 }
 
-func serve(t *testing.T, answers ...says) (*fakeModel, anthropic.MessageService) {
+func serve(t *testing.T, answers ...modelAnswer) (*fakeModel, anthropic.MessageService) {
 	t.Helper()
 	m := &fakeModel{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -123,7 +123,7 @@ const (
 
 func TestParallelCallsAreAnsweredInOrder(t *testing.T) {
 	is := is.New(t)
-	m, messages := serve(t, says{content: twoCalls, reason: "tool_use"}, says{content: bye, reason: "end_turn"})
+	m, messages := serve(t, modelAnswer{content: twoCalls, reason: "tool_use"}, modelAnswer{content: bye, reason: "end_turn"})
 	set := &fakeTools{call: func(_ context.Context, name string, _ json.RawMessage) (*tools.Result, error) {
 		if name == "nothing" {
 			return &tools.Result{Text: "there is no tool nothing", IsError: true}, nil
@@ -143,7 +143,7 @@ func TestParallelCallsAreAnsweredInOrder(t *testing.T) {
 	is.Equal(last[1].ToolUseID, "toolu_2")
 	is.Equal([]bool{last[0].IsError, last[1].IsError}, []bool{false, true})
 	is.Equal(len(last[0].Content), 3) // text, image, document
-	is.Equal(last[0].Content[0].Text, "(nothing)")
+	is.Equal(last[0].Content[0].Text, "(no output)")
 	is.Equal(last[0].Content[1].Source.Data, base64.StdEncoding.EncodeToString(pixel(t)))
 	is.Equal(last[0].Content[2].Source.MediaType, "application/pdf")
 	is.True(strings.Contains(out.String(), "bye"))
@@ -154,23 +154,23 @@ func TestParallelCallsAreAnsweredInOrder(t *testing.T) {
 }
 
 func TestTheLoopStops(t *testing.T) {
-	call := says{content: oneCall, reason: "tool_use"}
+	call := modelAnswer{content: oneCall, reason: "tool_use"}
 	for _, test := range []struct {
 		name     string
-		answers  []says
+		answers  []modelAnswer
 		want     string // in the error; empty is none
 		requests int
 		calls    int
 	}{
-		{"at its end", []says{call, {content: bye, reason: "end_turn"}}, "", 2, 1},
-		{"after too many turns", []says{call}, "stopped after 5 messages", 5, 5},
-		{"cut text", []says{{content: bye, reason: "max_tokens"}}, "was cut after", 1, 0},
-		{"a cut call is not made", []says{{content: oneCall, reason: "max_tokens"}, {content: bye, reason: "end_turn"}}, "", 2, 0},
-		{"refusal", []says{{content: `[]`, reason: "refusal"}}, "refused", 1, 0},
-		{"refusal with a call", []says{{content: oneCall, reason: "refusal"}}, "refused", 1, 0},
-		{"context", []says{{content: bye, reason: "model_context_window_exceeded"}}, "too long", 1, 0},
-		{"empty end", []says{{content: `[]`, reason: "end_turn"}}, "", 1, 0},
-		{"unknown", []says{{content: bye, reason: "tired"}}, "tired", 1, 0},
+		{"at its end", []modelAnswer{call, {content: bye, reason: "end_turn"}}, "", 2, 1},
+		{"after too many turns", []modelAnswer{call}, "stopped after 5 messages", 5, 5},
+		{"cut text", []modelAnswer{{content: bye, reason: "max_tokens"}}, "was cut after", 1, 0},
+		{"a cut call is not made", []modelAnswer{{content: oneCall, reason: "max_tokens"}, {content: bye, reason: "end_turn"}}, "", 2, 0},
+		{"refusal", []modelAnswer{{content: `[]`, reason: "refusal"}}, "refused", 1, 0},
+		{"refusal with a call", []modelAnswer{{content: oneCall, reason: "refusal"}}, "refused", 1, 0},
+		{"context", []modelAnswer{{content: bye, reason: "model_context_window_exceeded"}}, "too long", 1, 0},
+		{"empty end", []modelAnswer{{content: `[]`, reason: "end_turn"}}, "", 1, 0},
+		{"unknown", []modelAnswer{{content: bye, reason: "tired"}}, "tired", 1, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			is := is.New(t)
@@ -195,8 +195,8 @@ func TestTheLoopStops(t *testing.T) {
 
 func TestAPIError(t *testing.T) {
 	is := is.New(t)
-	m, messages := serve(t, says{status: 529, content: `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`},
-		says{content: bye, reason: "end_turn"})
+	m, messages := serve(t, modelAnswer{status: 529, content: `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`},
+		modelAnswer{content: bye, reason: "end_turn"})
 	a, out := newAgent(t, messages, &fakeTools{call: text("ok")})
 	err := a.run(t.Context(), "go")
 	var refused *anthropic.Error
@@ -210,7 +210,7 @@ func TestAPIError(t *testing.T) {
 
 func TestLostSandboxEndsTheLoop(t *testing.T) {
 	is := is.New(t)
-	m, messages := serve(t, says{content: twoCalls, reason: "tool_use"})
+	m, messages := serve(t, modelAnswer{content: twoCalls, reason: "tool_use"})
 	set := &fakeTools{call: func(context.Context, string, json.RawMessage) (*tools.Result, error) {
 		return nil, fmt.Errorf("exec: %w", sandbox.ErrLost)
 	}}
@@ -224,7 +224,7 @@ func TestCancelEndsTheLoop(t *testing.T) {
 	why := errors.New("enough")
 	t.Run("in a call", func(t *testing.T) {
 		is := is.New(t)
-		_, messages := serve(t, says{content: oneCall, reason: "tool_use"})
+		_, messages := serve(t, modelAnswer{content: oneCall, reason: "tool_use"})
 		ctx, cancel := context.WithCancelCause(t.Context())
 		set := &fakeTools{call: func(ctx context.Context, _ string, _ json.RawMessage) (*tools.Result, error) {
 			cancel(why)

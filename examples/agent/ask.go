@@ -13,23 +13,23 @@ import (
 	"github.com/drydock-go/drydock/tools"
 )
 
-// approver asks the user about the calls that the permissions do not decide.
+// approver asks the user about the calls that permissions leave to them.
 type approver struct {
 	in  *lines
 	out io.Writer
-	yes bool // to everything, without a question
+	yes bool // allow everything without a question
 
 	mu sync.Mutex // one question at a time
 }
 
-// ask is tools.Options.Ask. The call is shown whole: what is not shown is not approved.
+// ask is tools.Options.Ask. It shows the whole call, because the user approves only what is shown.
 func (a *approver) ask(ctx context.Context, r tools.Request) (tools.Decision, error) {
 	if a.yes {
 		return tools.Decision{Allow: true}, nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.in.forget() // it was typed before the question was there
+	a.in.forget() // lines that were typed before the question are no answer to it
 	fmt.Fprintf(a.out, "\nThe model asks for %s", r.Tool)
 	if r.Path != "" {
 		fmt.Fprintf(a.out, " of\n%s", block(r.Path))
@@ -47,7 +47,7 @@ func (a *approver) ask(ctx context.Context, r tools.Request) (tools.Decision, er
 		line, err := a.in.next(ctx)
 		if errors.Is(err, io.EOF) {
 			fmt.Fprintln(a.out, "no (end of input)")
-			return tools.Decision{Reason: "there is nobody to ask"}, nil
+			return tools.Decision{Reason: "nobody is there to answer"}, nil
 		}
 		if err != nil {
 			fmt.Fprintln(a.out)
@@ -77,16 +77,16 @@ func (a *approver) ask(ctx context.Context, r tools.Request) (tools.Decision, er
 func showArgs(w io.Writer, args json.RawMessage) error {
 	d := json.NewDecoder(bytes.NewReader(args))
 	if _, err := d.Token(); err != nil {
-		return fmt.Errorf("the arguments of the call: %w", err)
+		return fmt.Errorf("read the arguments of the call: %w", err)
 	}
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
-			return fmt.Errorf("the arguments of the call: %w", err)
+			return fmt.Errorf("read the arguments of the call: %w", err)
 		}
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
-			return fmt.Errorf("the arguments of the call: %w", err)
+			return fmt.Errorf("read the arguments of the call: %w", err)
 		}
 		var text string
 		if json.Unmarshal(value, &text) != nil {

@@ -25,8 +25,8 @@ func TestAsk(t *testing.T) {
 		{"n\n", tools.Decision{}},
 		{"no use a venv\n", tools.Decision{Reason: "use a venv"}},
 		{"\nwhat?\ny but\nalways\n", tools.Decision{Allow: true, Always: true}},
-		{"what?\n", tools.Decision{Reason: "there is nobody to ask"}},
-		{"", tools.Decision{Reason: "there is nobody to ask"}},
+		{"what?\n", tools.Decision{Reason: "nobody is there to answer"}},
+		{"", tools.Decision{Reason: "nobody is there to answer"}},
 	} {
 		t.Run(test.input, func(t *testing.T) {
 			is := is.New(t)
@@ -82,7 +82,7 @@ func TestAskEndsWithItsContext(t *testing.T) {
 	is.Equal(err, why)
 }
 
-// What was typed on a terminal before the question was shown does not answer it.
+// A line that was typed on a terminal before the question was shown does not answer it.
 func TestAskForgetsWhatWasTypedBefore(t *testing.T) {
 	is := is.New(t)
 	in, w := io.Pipe()
@@ -97,7 +97,7 @@ func TestAskForgetsWhatWasTypedBefore(t *testing.T) {
 		_, _ = io.WriteString(w, "n later\n")
 		_ = w.Close()
 	}()
-	// Should the second line have come already it is forgotten as well, and there is no more.
+	// If the second line has come already it is forgotten as well, and there is no other.
 	got, err := (&approver{in: l, out: io.Discard}).ask(t.Context(), tools.Request{Args: json.RawMessage(`{}`)})
 	is.NoErr(err)
 	is.Equal(got.Allow, false)

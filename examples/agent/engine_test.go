@@ -14,15 +14,16 @@ import (
 
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/sandboxtest"
 	"github.com/matryer/is"
 )
 
-// testEngine returns the engine to test on, or skips the test where none is named.
+// testEngine returns the engine to test on. If none is named it skips the test.
 func testEngine(t *testing.T) string {
 	t.Helper()
-	name := os.Getenv("DRYDOCK_TEST_ENGINE")
+	name := os.Getenv(sandboxtest.EnvEngine)
 	if name == "" {
-		t.Skip("DRYDOCK_TEST_ENGINE names no engine")
+		t.Skip(sandboxtest.EnvEngine + " names no engine")
 	}
 	return name
 }
@@ -79,7 +80,7 @@ func TestScriptedConversation(t *testing.T) {
 	} {
 		_, after, found := strings.Cut(rest, step)
 		if !found {
-			t.Fatalf("no %q in what is left of the transcript:\n%s", step, rest)
+			t.Fatalf("no %q in the rest of the transcript:\n%s", step, rest)
 		}
 		rest = after
 	}
@@ -99,7 +100,7 @@ func TestScriptedConversation(t *testing.T) {
 	is.True(len(colours) > 50) // something is drawn
 }
 
-// The user allows the program to be written and not to be run; then asks for something else.
+// The user allows the model to write the program but not to run it, then asks for something else.
 func TestScriptedConversationWithQuestions(t *testing.T) {
 	is := is.New(t)
 	code, stdout, _, dir := converse(t, onlyJob+"\na\nno not today\nWrite a poem.\n")

@@ -15,12 +15,12 @@ import (
 	"github.com/drydock-go/drydock/tools"
 )
 
-// figures saves images in a directory of the host, which is made when there is one to save.
-// Their names are the model's choice and their bytes those of a program in the sandbox, so a
-// name is one plain element, and no file that is there is ever overwritten.
+// figures saves images in a directory of the host, which it makes for the first image. The model
+// chose their names and a program in the sandbox their bytes. So a name is one plain element, and
+// an existing file is never overwritten.
 type figures struct{ dir string }
 
-// save returns the file's name on the host.
+// save writes an image and returns the file's name on the host.
 func (f *figures) save(call anthropic.ToolUseBlock, image tools.Image) (string, error) {
 	if err := os.MkdirAll(f.dir, 0o755); err != nil {
 		return "", err
@@ -42,10 +42,10 @@ func (f *figures) save(call anthropic.ToolUseBlock, image tools.Image) (string, 
 		}
 		return filepath.Join(f.dir, name), err
 	}
-	return "", fmt.Errorf("%s has a thousand files like %s%s: remove some", f.dir, stem, ext)
+	return "", fmt.Errorf("%s has a thousand files like %s%s: remove some and try again", f.dir, stem, ext)
 }
 
-// create writes a new file. One that is there with the same bytes will do.
+// create writes a new file. If the file exists and has the same bytes, nothing is left to do.
 func create(root *os.Root, name string, data []byte) error {
 	file, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if errors.Is(err, fs.ErrExist) {
@@ -65,8 +65,8 @@ func create(root *os.Root, name string, data []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// plainName is that of the file that a call read, without its extension, in characters that
-// mean nothing to a terminal, a shell or a file system.
+// plainName returns the name of the file that a call read, without its extension and in characters
+// that have no meaning to a terminal, a shell or a file system.
 func plainName(call anthropic.ToolUseBlock) string {
 	var args struct{ Path string }
 	_ = json.Unmarshal(call.Input, &args)

@@ -37,11 +37,12 @@ func TestFlags(t *testing.T) {
 	})
 }
 
-// A prompt that was not answered does not end the conversation, and shows in its end.
+// A prompt that was not answered does not end the conversation, and makes the program fail at its
+// end.
 func TestREPL(t *testing.T) {
 	is := is.New(t)
-	_, messages := serve(t, says{status: 500, content: `{"type":"error","error":{"type":"api_error","message":"oops"}}`},
-		says{content: bye, reason: "end_turn"})
+	_, messages := serve(t, modelAnswer{status: 500, content: `{"type":"error","error":{"type":"api_error","message":"oops"}}`},
+		modelAnswer{content: bye, reason: "end_turn"})
 	a, out := newAgent(t, messages, &fakeTools{call: text("ok")})
 	var stderr bytes.Buffer
 	err := repl(t.Context(), a, newLines(t.Context(), strings.NewReader("one\n\ntwo\n"), false), out, &stderr)

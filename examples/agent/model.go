@@ -10,13 +10,13 @@ import (
 // scriptKey is the key of the scripted model, which is no secret.
 const scriptKey = "scripted"
 
-// vendor speaks to the vendor, or to what the SDK's variables name in its place.
+// vendor returns a client of the vendor, or of the server that the SDK's variables name.
 func vendor(key string) anthropic.MessageService {
 	return anthropic.NewClient(option.WithAPIKey(key)).Messages
 }
 
-// scripted speaks to the server at a loopback URL and to nothing else: no variable of the
-// environment, no profile of the SDK, no proxy and no redirect leads it elsewhere.
+// scripted returns a client of the server at a loopback URL. No variable of the environment, no
+// profile of the SDK, no proxy and no redirect leads it elsewhere.
 func scripted(url string) anthropic.MessageService {
 	return anthropic.NewClient(
 		option.WithoutEnvironmentDefaults(),

@@ -15,7 +15,7 @@ import (
 // onlyJob is the prompt that the scripted model knows.
 const onlyJob = "Draw the petals of the iris data set."
 
-// plot is the program that it writes first, with a mistake.
+// plot is the program that the model writes first, with a mistake.
 //
 //go:embed plot.py
 var plot string
@@ -26,7 +26,7 @@ const (
 	columns = `python3 -c 'from sklearn.datasets import load_iris; print(*load_iris(as_frame=True).frame.columns, sep="\n")'`
 )
 
-// reply is what the scripted model says, and the calls that it makes.
+// reply is a message of the scripted model: its text and the calls that it makes.
 type reply struct {
 	text  string
 	calls []wireCall
@@ -37,8 +37,8 @@ type wireCall struct {
 	args map[string]any
 }
 
-// steps are the script. Each gets the results of the calls of the step before it, and returns
-// an error where they are not what has to come of them.
+// steps are the script. Each step gets the results of the calls of the step before it, and
+// returns an error if they are not the expected ones.
 var steps = []func(results []wireBlock) (reply, error){
 	func([]wireBlock) (reply, error) {
 		return reply{"I write a program that draws them, and run it.", []wireCall{
@@ -54,11 +54,11 @@ var steps = []func(results []wireBlock) (reply, error){
 		if err := expect(r[0], true, "KeyError: 'petal length'", "exit code 1"); err != nil {
 			return reply{}, err
 		}
-		where := regexp.MustCompile(`plot\.py", line (\d+)`).FindStringSubmatch(r[0].Content.text())
-		if where == nil {
+		match := regexp.MustCompile(`plot\.py", line (\d+)`).FindStringSubmatch(r[0].Content.text())
+		if match == nil {
 			return reply{}, fmt.Errorf("no line of plot.py in the traceback: %q", r[0].Content.text())
 		}
-		line, _ := strconv.Atoi(where[1])
+		line, _ := strconv.Atoi(match[1])
 		return reply{"There is no such column. I look at the line, and at the names of the columns.", []wireCall{
 			{"read_file", map[string]any{"path": "plot.py", "offset": max(line-1, 1), "limit": 3}},
 			{"execute", map[string]any{"command": columns}},
@@ -91,9 +91,9 @@ var steps = []func(results []wireBlock) (reply, error){
 	},
 }
 
-// play returns what comes next in a conversation that was checked.
+// play returns the next message of a checked conversation.
 func play(r *wireRequest) (reply, error) {
-	prompt, results, done := whereWeAre(r.Messages)
+	prompt, results, step := position(r.Messages)
 	if !strings.Contains(strings.ToLower(prompt), "iris") {
 		return reply{text: fmt.Sprintf("I am a script and know one job. Say: %s\nSet ANTHROPIC_API_KEY for a model that knows more.", onlyJob)}, nil
 	}
@@ -104,25 +104,25 @@ func play(r *wireRequest) (reply, error) {
 	}
 	for _, result := range results {
 		if text := result.Content.text(); result.IsError && strings.HasPrefix(text, "permission denied:") {
-			return reply{text: "I was not allowed to, so I stop here. I was told:\n" + text}, nil
+			return reply{text: "I was not allowed to, so I stop here. The answer was:\n" + text}, nil
 		}
 	}
-	if done >= len(steps) {
-		return reply{}, fmt.Errorf("step %d of a script of %d steps", done+1, len(steps))
+	if step >= len(steps) {
+		return reply{}, fmt.Errorf("step %d of a script of %d steps", step+1, len(steps))
 	}
-	next, err := steps[done](results)
+	next, err := steps[step](results)
 	if err != nil {
-		return reply{}, fmt.Errorf("step %d of the script: %w", done+1, err)
+		return reply{}, fmt.Errorf("step %d of the script: %w", step+1, err)
 	}
 	return next, nil
 }
 
-// whereWeAre finds the last prompt, how many messages the model has sent since, and the
-// results of the calls of the last one.
-func whereWeAre(messages []wireMessage) (prompt string, results []wireBlock, done int) {
+// position finds the last prompt, the number of the model's messages since, and the results of
+// the calls of the last message.
+func position(messages []wireMessage) (prompt string, results []wireBlock, step int) {
 	for _, m := range messages {
 		if m.Role == "assistant" {
-			done++
+			step++
 			continue
 		}
 		results = nil
@@ -131,14 +131,14 @@ func whereWeAre(messages []wireMessage) (prompt string, results []wireBlock, don
 			case "tool_result":
 				results = append(results, b)
 			case "text":
-				prompt, results, done = b.Text, nil, 0
+				prompt, results, step = b.Text, nil, 0
 			}
 		}
 	}
-	return prompt, results, done
+	return prompt, results, step
 }
 
-// expect checks whether a call failed, and what its result says.
+// expect returns an error unless a result is a failure or not, as given, and holds all words.
 func expect(r wireBlock, failed bool, words ...string) error {
 	text := r.Content.text()
 	if r.IsError != failed {
@@ -153,7 +153,7 @@ func expect(r wireBlock, failed bool, words ...string) error {
 	return nil
 }
 
-// figure returns the size of the one image in a result, which has to be a PNG.
+// figure returns the size in pixels of the one image in a result, which has to be a PNG.
 func figure(r wireBlock) (width, height int, err error) {
 	var images []wireBlock
 	for _, b := range r.Content {

@@ -28,7 +28,7 @@ func pixel(t *testing.T) []byte {
 	return b.Bytes()
 }
 
-// pretend are tools that behave like a sandbox in which plot.py is run.
+// pretend returns tools that behave like a sandbox in which plot.py is run.
 func pretend(t *testing.T) *fakeTools {
 	file := ""
 	return &fakeTools{call: func(_ context.Context, name string, args json.RawMessage) (*tools.Result, error) {
@@ -73,7 +73,7 @@ func script(t *testing.T) anthropic.MessageService {
 
 func TestScriptPlaysToItsEndAndAgain(t *testing.T) {
 	is := is.New(t)
-	// What else would lead the SDK away leads nowhere.
+	// Nothing else that could lead the SDK to another server has an effect.
 	t.Setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:1")
 	t.Setenv("ANTHROPIC_AUTH_TOKEN", "token")
 	t.Setenv("ANTHROPIC_PROFILE", "nobody")
@@ -127,7 +127,7 @@ type noTools struct{ toolset }
 
 func (noTools) Tools() []tools.Tool { return nil }
 
-// Every result that is not what has to come ends the script with an error of the API.
+// An unexpected result ends the script with an error of the API.
 func TestScriptRefusesWrongResults(t *testing.T) {
 	for nth := 1; nth <= 7; nth++ {
 		t.Run(fmt.Sprint("call ", nth), func(t *testing.T) {
@@ -202,7 +202,7 @@ func TestServerRefusesWrongRequests(t *testing.T) {
 			is := is.New(t)
 			status, body := post(t, server.url, scriptKey, test.body)
 			is.Equal(status, test.status)
-			is.True(strings.Contains(body, test.want)) // what it says
+			is.True(strings.Contains(body, test.want)) // the reason
 			is.Equal(strings.Contains(body, `"type":"error"`), test.status != 200)
 		})
 	}

@@ -82,8 +82,8 @@ func (c wireContent) text() string {
 	return b.String()
 }
 
-// scriptServer is the scripted model on a loopback port. It keeps nothing: like the API it
-// is told the whole conversation with every request.
+// scriptServer is the scripted model on a loopback port. It has no memory: as in the API, every
+// request holds the whole conversation.
 type scriptServer struct {
 	url   string
 	close func()
@@ -131,10 +131,10 @@ func handleScript(w http.ResponseWriter, r *http.Request) {
 	}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(answer) // the client has gone
+	_ = e.Encode(answer) // fails only if the client has gone
 }
 
-// maxRequest is the API's limit in bytes.
+// maxRequest is the API's maximum size of a request in bytes.
 const maxRequest = 32 << 20
 
 func respond(w http.ResponseWriter, r *http.Request) (map[string]any, error) {
@@ -198,7 +198,8 @@ var (
 	}
 )
 
-// check refuses what the API refuses, and roles that do not alternate, which it would merge.
+// check refuses the requests that the API refuses, and roles that do not alternate, which the
+// API would merge.
 func (r *wireRequest) check() error {
 	switch {
 	case r.Model == "":
@@ -237,23 +238,23 @@ func (r *wireRequest) check() error {
 		}
 		var answered, made []string
 		for j, b := range m.Content {
-			where := fmt.Sprintf("messages.%d.content.%d", i, j)
+			place := fmt.Sprintf("messages.%d.content.%d", i, j)
 			switch {
 			case b.Type == "text" && strings.TrimSpace(b.Text) == "":
-				return invalid("%s: text content blocks must be non-empty", where)
+				return invalid("%s: text content blocks must be non-empty", place)
 			case b.Type == "text":
 			case b.Type == "tool_use" && m.Role == "assistant" && b.ID != "" && toolName.MatchString(b.Name) && bytes.HasPrefix(b.Input, []byte("{")):
 				made = append(made, b.ID)
 			case b.Type == "tool_result" && m.Role == "user":
 				if len(answered) != j {
-					return invalid("%s: tool_result blocks come before all others", where)
+					return invalid("%s: tool_result blocks come before all others", place)
 				}
 				answered = append(answered, b.ToolUseID)
-				if err := b.check(where); err != nil {
+				if err := b.check(place); err != nil {
 					return err
 				}
 			default:
-				return invalid("%s: a block of type %q is not expected of %s", where, b.Type, m.Role)
+				return invalid("%s: a block of type %q is not expected of %s", place, b.Type, m.Role)
 			}
 		}
 		if m.Role == "user" && !slices.Equal(answered, calls) {
@@ -267,31 +268,31 @@ func (r *wireRequest) check() error {
 	return nil
 }
 
-// check checks what is in a tool_result.
-func (b *wireBlock) check(where string) error {
+// check refuses a tool_result that the API refuses. place is its place in the request.
+func (b *wireBlock) check(place string) error {
 	if len(b.Content) == 0 {
-		return invalid("%s.content: is empty", where)
+		return invalid("%s.content: is empty", place)
 	}
 	for i, c := range b.Content {
 		switch {
 		case c.Type == "text" && strings.TrimSpace(c.Text) == "":
-			return invalid("%s.content.%d: text content blocks must be non-empty", where, i)
+			return invalid("%s.content.%d: text content blocks must be non-empty", place, i)
 		case c.Type == "text":
 		case c.Type != "image" && c.Type != "document":
-			return invalid("%s.content.%d: a block of type %q is not expected", where, i, c.Type)
+			return invalid("%s.content.%d: a block of type %q is not expected", place, i, c.Type)
 		case b.IsError:
-			return invalid("%s: all content must be type `text` if `is_error` is true", where)
+			return invalid("%s: all content must be type `text` if `is_error` is true", place)
 		case c.Source == nil || c.Source.Type != "base64":
-			return invalid("%s.content.%d.source: is not base64", where, i)
+			return invalid("%s.content.%d.source: is not base64", place, i)
 		case (c.Type == "document") != (c.Source.MediaType == "application/pdf"):
-			return invalid("%s.content.%d.source.media_type: %q is not of %s", where, i, c.Source.MediaType, c.Type)
+			return invalid("%s.content.%d.source.media_type: %q is not of %s", place, i, c.Source.MediaType, c.Type)
 		case c.Type == "image" && len(c.Source.Data) > maxImage:
-			return invalid("%s.content.%d.source.base64: image exceeds 5 MB maximum: %d bytes > %d bytes", where, i, len(c.Source.Data), maxImage)
+			return invalid("%s.content.%d.source.base64: image exceeds 5 MB maximum: %d bytes > %d bytes", place, i, len(c.Source.Data), maxImage)
 		default:
 			data, err := base64.StdEncoding.DecodeString(c.Source.Data)
 			start := magic[c.Source.MediaType]
 			if err != nil || start == "" || !bytes.HasPrefix(data, []byte(start)) {
-				return invalid("%s.content.%d.source: the data is not %q in base64", where, i, c.Source.MediaType)
+				return invalid("%s.content.%d.source: the data is not %q in base64", place, i, c.Source.MediaType)
 			}
 		}
 	}

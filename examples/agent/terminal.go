@@ -12,15 +12,15 @@ import (
 	"unicode/utf8"
 )
 
-// lines are what the user writes, for the prompts and the approvals.
+// lines are the lines that the user types: prompts and answers to questions.
 type lines struct {
 	terminal bool
-	queue    chan string // closed at the end, after err was set
+	queue    chan string // closed at the end of the input, after err was set
 	err      error
 }
 
-// newLines reads lines of at most 1 MiB ahead of those who ask, until ctx ends. A read that
-// blocks is left behind: stdin has no deadline.
+// newLines reads lines of at most 1 MiB ahead of their use, until ctx ends. A blocked read stays
+// behind, because stdin has no deadline.
 func newLines(ctx context.Context, r io.Reader, terminal bool) *lines {
 	l := &lines{terminal: terminal, queue: make(chan string, 64)}
 	go func() {
@@ -57,7 +57,8 @@ func (l *lines) next(ctx context.Context) (string, error) {
 	}
 }
 
-// forget drops what was typed before now. What is no terminal was written beforehand anyway.
+// forget drops the lines that were typed before now. If the input is no terminal it keeps them:
+// they were all written beforehand.
 func (l *lines) forget() {
 	for l.terminal {
 		select {
@@ -76,8 +77,8 @@ func isTerminal(f *os.File) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// visible spells out what a terminal would obey or not show: control characters but line
-// feed and tab, and format characters, some of which change the order of others.
+// visible spells out the characters that a terminal would obey or not show: control characters
+// other than line feed and tab, and format characters, such as those that reorder others.
 func visible(s string) string {
 	var b strings.Builder
 	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
@@ -93,12 +94,12 @@ func visible(s string) string {
 	return b.String()
 }
 
-// block is text behind a bar, so that none of its lines looks like one of this program's.
+// block puts text behind a bar, so that none of its lines looks like one of this program.
 func block(text string) string {
 	return "  │ " + strings.ReplaceAll(strings.TrimSuffix(visible(text), "\n"), "\n", "\n  │ ") + "\n"
 }
 
-// excerpt is a block of the first and the last lines of a text, each cut.
+// excerpt returns a block of the first and the last lines of a text, each shortened.
 func excerpt(text string) string {
 	const head, tail, width = 4, 6, 110
 	all := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
@@ -111,7 +112,7 @@ func excerpt(text string) string {
 	return block(strings.Join(all, "\n"))
 }
 
-// shorten cuts text to width characters, the last of them an ellipsis where some are missing.
+// shorten cuts text to width characters. The last one is an ellipsis if something is missing.
 func shorten(text string, width int) string {
 	if utf8.RuneCountInString(text) <= width {
 		return text

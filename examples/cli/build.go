@@ -20,55 +20,55 @@ import (
 
 const buildUsage = `usage: drydock build [FLAG...] NAME... | --all
 
-Makes the images of runtimes ready, so that later runs need not wait for them. A build that
-fails does not keep the others back.
+Builds the images of runtimes, so that later runs need not wait for them. A failed build does not
+stop the others.
 
   --all                 the images of all runtimes
   --engine ENGINE       docker, podman, or the path of such a command line (default docker)
   --runtimes FILE       a file of runtimes, in place of those that DRYDOCK_RUNTIMES names; may
                         be repeated
-  --verbose             print all that the builder does
+  --verbose             print all output of the builder
 
 ` + buildFlagsUsage
 
-// onImages is what the commands share that look after images.
-type onImages struct {
-	engine string
-	lists  []string // files of runtimes
-	all    bool
-	rest   []string
+// imageFlags holds the arguments that the commands for images share.
+type imageFlags struct {
+	engine       string
+	catalogFiles []string
+	all          bool
+	args         []string
 }
 
-// parseOnImages adds their flags to f and reads args. With names, some runtimes have to be
-// named, after so many other arguments, or all be asked for.
-func parseOnImages(f *flag.FlagSet, args []string, others int, names bool) (*onImages, error) {
-	o := &onImages{}
+// parseImageFlags adds the shared flags to f and parses args. The command takes up to others
+// arguments. If names is set, names of runtimes or --all have to follow them.
+func parseImageFlags(f *flag.FlagSet, args []string, others int, names bool) (*imageFlags, error) {
+	o := &imageFlags{}
 	f.StringVar(&o.engine, "engine", "docker", "")
-	runtimeFiles(f, &o.lists)
+	runtimeFiles(f, &o.catalogFiles)
 	if names {
 		f.BoolVar(&o.all, "all", false, "")
 	}
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
-	o.rest = f.Args()
+	o.args = f.Args()
 	switch {
 	case o.engine == "":
 		return nil, errors.New("--engine is empty; write docker, podman or a path")
-	case names && o.all && len(o.rest) > others:
+	case names && o.all && len(o.args) > others:
 		return nil, errors.New("both --all and names of runtimes; write one of them")
-	case names && !o.all && len(o.rest) == others:
-		return nil, errors.New("which runtimes? write their names, or --all")
-	case !names && len(o.rest) > others:
-		return nil, fmt.Errorf("unexpected argument %q", o.rest[others])
+	case names && !o.all && len(o.args) == others:
+		return nil, errors.New("no runtimes; write their names, or --all")
+	case !names && len(o.args) > others:
+		return nil, fmt.Errorf("unexpected argument %q", o.args[others])
 	}
 	return o, nil
 }
 
-// onEngine gives a builder the engine and the catalogue that the flags name.
-func (o *onImages) onEngine(b *image.Builder) (err error) {
+// configure sets the engine and the catalogue of a builder.
+func (o *imageFlags) configure(b *image.Builder) (err error) {
 	b.Engine = engine.Docker(&dockercli.Client{Path: o.engine})
-	b.Catalog, err = catalog(o.lists)
+	b.Catalog, err = catalog(o.catalogFiles)
 	return err
 }
 
@@ -77,17 +77,17 @@ func build(args []string) int {
 	f := newFlags("build")
 	images := buildFlags(f)
 	verbose := f.Bool("verbose", false, "")
-	o, err := parseOnImages(f, args, 0, true)
-	if code, done := parsed("build", buildUsage, err); done {
+	o, err := parseImageFlags(f, args, 0, true)
+	if code, exit := usageExit("build", buildUsage, err); exit {
 		return code
 	}
 	ctx, stop := untilSignal(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err = o.onEngine(images); err == nil {
+	if err = o.configure(images); err == nil {
 		d := newBuildDisplay(os.Stderr, *verbose)
 		images.Progress = d.show
 		var ready []image.Prebuilt
-		ready, err = images.Prebuild(ctx, o.rest...)
+		ready, err = images.Prebuild(ctx, o.args...)
 		d.close()
 		if len(ready) > 0 {
 			err = errors.Join(err, listPrebuilt(os.Stdout, ready))
@@ -96,8 +96,9 @@ func build(args []string) int {
 	return failure(err)
 }
 
-// parsed deals with what the arguments of a command were, and reports whether that was all.
-func parsed(command, usage string, err error) (code int, done bool) {
+// usageExit handles the error of parsing a command's arguments. If exit is set, the command ends
+// with code: after printing its usage or what is wrong.
+func usageExit(command, usage string, err error) (code int, exit bool) {
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Print(usage)
 		return 0, true
@@ -108,7 +109,7 @@ func parsed(command, usage string, err error) (code int, done bool) {
 	return 0, false
 }
 
-// failure tells an error, if there is one, and returns the exit code.
+// failure prints an error, if there is one, and returns the exit code.
 func failure(err error) int {
 	if err == nil {
 		return 0
@@ -120,7 +121,8 @@ func failure(err error) int {
 	return exitEngine
 }
 
-// listPrebuilt marks what is built on an image that stands in for another, and explains it below.
+// listPrebuilt prints the results. It marks images that were built on a stand-in, and names the
+// stand-ins below.
 func listPrebuilt(w io.Writer, all []image.Prebuilt) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tRESULT\tTIME\tSIZE")
@@ -142,11 +144,11 @@ func listPrebuilt(w io.Writer, all []image.Prebuilt) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	return explain(w, standIns)
+	return explainStandIns(w, standIns)
 }
 
-// explain says what the marked images stand in for.
-func explain(w io.Writer, standIns []string) error {
+// explainStandIns names the stand-ins of the marked images.
+func explainStandIns(w io.Writer, standIns []string) error {
 	if len(standIns) == 0 {
 		return nil
 	}

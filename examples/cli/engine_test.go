@@ -18,10 +18,11 @@ import (
 
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/sandboxtest"
 	"github.com/matryer/is"
 )
 
-// actAsDrydock makes this test binary the program that it tests.
+// actAsDrydock makes this test binary act as the program under test.
 const actAsDrydock = "DRYDOCK_CLI_TEST_MAIN"
 
 func TestMain(m *testing.M) {
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 // busybox is an image that scripts/setup makes.
 const busybox = "localhost/drydock/busybox:1"
 
-// program is drydock, about to be started with args.
+// program returns drydock with args, not started yet.
 func program(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
@@ -43,17 +44,17 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// testEngine returns the engine to test on, or skips the test where none is named.
+// testEngine returns the engine to test on. If none is named it skips the test.
 func testEngine(t *testing.T) string {
 	t.Helper()
-	name := os.Getenv("DRYDOCK_TEST_ENGINE")
+	name := os.Getenv(sandboxtest.EnvEngine)
 	if name == "" {
-		t.Skip("DRYDOCK_TEST_ENGINE names no engine")
+		t.Skip(sandboxtest.EnvEngine + " names no engine")
 	}
 	return name
 }
 
-// sandboxed is drydock run with args on the engine and image of the tests.
+// sandboxed returns drydock run with args on the engine and image of the tests, not started yet.
 func sandboxed(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	return program(t, append([]string{"run", "--engine", testEngine(t), "--image", busybox}, args...)...)
@@ -77,8 +78,8 @@ func finish(t *testing.T, cmd *exec.Cmd) end {
 	return end{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// left returns the containers that the process pid opened.
-func left(t *testing.T, pid int) (names []string) {
+// containersOf returns the containers that the process pid opened.
+func containersOf(t *testing.T, pid int) (names []string) {
 	t.Helper()
 	client := &dockercli.Client{Path: testEngine(t)}
 	all, err := client.ContainerList(t.Context(), map[string]string{engine.LabelOwner: ""})
@@ -108,7 +109,7 @@ func start(t *testing.T, cmd *exec.Cmd) (first string, rest *bufio.Reader) {
 	if first, err = rest.ReadString('\n'); err != nil {
 		t.Fatalf("no line of output: %q, %v", first, err)
 	}
-	if len(left(t, cmd.Process.Pid)) != 1 {
+	if len(containersOf(t, cmd.Process.Pid)) != 1 {
 		t.Fatal("the container of a running command is not seen, so its absence would prove nothing")
 	}
 	return first, rest
@@ -119,7 +120,7 @@ func TestUsage(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		"":                            {2, "", "which command?"},
+		"":                            {2, "", "no command; write one"},
 		"--help":                      {0, "usage: drydock COMMAND", ""},
 		"help":                        {0, "usage: drydock COMMAND", ""},
 		"ruin":                        {2, "", `unknown command "ruin"`},
@@ -138,17 +139,17 @@ func TestUsage(t *testing.T) {
 		"runtimes lab":                {2, "", `unexpected argument "lab"`},
 		"runtimes --schema":           {0, "json-schema.org", ""},
 		"build --help":                {0, "usage: drydock build", ""},
-		"build":                       {2, "", "which runtimes?"},
+		"build":                       {2, "", "no runtimes; write their names"},
 		"build --all lab":             {2, "", "both --all and"},
 		"images --help":               {0, "usage: drydock images", ""},
 		"images lab":                  {2, "", `unexpected argument "lab"`},
 		"prune --help":                {0, "usage: drydock prune", ""},
 		"prune --unused-for 30":       {2, "", "30d"},
 		"export --help":               {0, "usage: drydock export", ""},
-		"export":                      {2, "", "to which file?"},
-		"export a.tar":                {2, "", "which runtimes?"},
+		"export":                      {2, "", "no file; write its name"},
+		"export a.tar":                {2, "", "no runtimes; write their names"},
 		"import --help":               {0, "usage: drydock import", ""},
-		"import":                      {2, "", "from which file?"},
+		"import":                      {2, "", "no file; write the name of one"},
 		"import /no/one":              {125, "", "/no/one: no such file"},
 		"runtimes --runtimes /no/one": {1, "", "/no/one: cannot be read"},
 	} {
@@ -158,8 +159,8 @@ func TestUsage(t *testing.T) {
 			is.Equal(got.code, want.code)                      // exit code
 			is.True(strings.Contains(got.stdout, want.stdout)) // stdout
 			is.True(strings.Contains(got.stderr, want.stderr)) // stderr
-			is.Equal(got.stdout == "", want.stdout == "")      // stdout is for what was asked for
-			is.Equal(got.stderr == "", want.stderr == "")      // stderr is for what went wrong
+			is.Equal(got.stdout == "", want.stdout == "")      // stdout is for results
+			is.Equal(got.stderr == "", want.stderr == "")      // stderr is for errors
 		})
 	}
 }
@@ -175,7 +176,7 @@ func TestRuntimeFiles(t *testing.T) {
 	is.Equal(list[len(list)-1]["image"], "debian:12") // with its image
 }
 
-// No engine takes part in these.
+// These need no engine.
 func TestNoEngine(t *testing.T) {
 	for _, path := range []string{"drydock-test-no-such-engine", "/nonexistent"} {
 		t.Run(path, func(t *testing.T) {
@@ -185,10 +186,10 @@ func TestNoEngine(t *testing.T) {
 			is.True(strings.Contains(got.stderr, path))                       // names the engine
 			is.True(strings.Contains(got.stderr, "install docker or podman")) // says what to install
 			got = finish(t, program(t, "runtimes", "--engine", path))
-			is.Equal(got.code, 0)                                           // the list is there
-			is.True(strings.Contains(got.stdout, "python-datascience"))     // all the same
-			is.True(!strings.Contains(got.stdout, "BUILT"))                 // without what is not known
-			is.True(strings.Contains(got.stderr, "are built is not known")) // which is told
+			is.Equal(got.code, 0)                                                      // the list is there
+			is.True(strings.Contains(got.stdout, "python-datascience"))                // all the same
+			is.True(!strings.Contains(got.stdout, "BUILT"))                            // without sizes
+			is.True(strings.Contains(got.stderr, "because the engine did not answer")) // and says so
 		})
 	}
 	t.Run("unknown runtime", func(t *testing.T) {
@@ -238,9 +239,9 @@ func TestRunStreams(t *testing.T) {
 	out, err := io.ReadAll(rest)
 	is.NoErr(err)
 	is.NoErr(cmd.Wait())
-	is.Equal(string(out), "two answer\n")      // stdout to stdout
-	is.Equal(stderr.String(), "three\n")       // stderr to stderr, and nothing beside it
-	is.Equal(len(left(t, cmd.Process.Pid)), 0) // containers left
+	is.Equal(string(out), "two answer\n")              // stdout to stdout
+	is.Equal(stderr.String(), "three\n")               // stderr to stderr, and nothing beside it
+	is.Equal(len(containersOf(t, cmd.Process.Pid)), 0) // containers left
 }
 
 func TestRunStdin(t *testing.T) {
@@ -302,7 +303,7 @@ func TestRunTimeout(t *testing.T) {
 			is.Equal(r.Rung, c.rung)                              // rung
 			is.Equal(r.Stdout, "begun\n")                         // what it wrote is kept
 			is.True(r.DurationMS >= 500 && r.DurationMS < 20_000) // in time
-			is.Equal(len(left(t, cmd.Process.Pid)), 0)            // containers left
+			is.Equal(len(containersOf(t, cmd.Process.Pid)), 0)    // containers left
 		})
 	}
 	t.Run("without json", func(t *testing.T) {
@@ -361,7 +362,7 @@ func TestRunOptions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			// Build progress is not what is tested here.
+			// The progress of builds is tested elsewhere.
 			cmd := sandboxed(t, append(c.args, "--", "sh", "-c", c.script)...)
 			cmd.Dir = dir
 			is.Equal(finish(t, cmd).stdout, c.want) // as the command sees it
@@ -382,16 +383,16 @@ func TestRunRefused(t *testing.T) {
 		"relative work dir": {[]string{"--workdir", "x"}, "absolute path"},
 		"user":              {[]string{"--user", "-x"}, "uid:gid"},
 		"memory":            {[]string{"--memory", "1k"}, "at least"},
-		"image with -":      {[]string{"--image", "-x"}, "no image reference"},
+		"image with -":      {[]string{"--image", "-x"}, "not an image reference"},
 		"offline":           {[]string{"--offline", "--image", "localhost/drydock/not-here:1"}, "offline"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			cmd := sandboxed(t, append(c.args, "--", "true")...)
 			got := finish(t, cmd)
-			is.Equal(got.code, 125)                       // no sandbox
-			is.True(strings.Contains(got.stderr, c.want)) // the way out
-			is.Equal(len(left(t, cmd.Process.Pid)), 0)    // containers left
+			is.Equal(got.code, 125)                            // no sandbox
+			is.True(strings.Contains(got.stderr, c.want))      // the way out
+			is.Equal(len(containersOf(t, cmd.Process.Pid)), 0) // containers left
 		})
 	}
 }
@@ -416,13 +417,13 @@ func TestRunInterrupted(t *testing.T) {
 			start(t, cmd)
 			is.NoErr(cmd.Process.Signal(c.signal))
 			_ = cmd.Wait()
-			is.Equal(cmd.ProcessState.ExitCode(), c.code) // 128 and the signal
-			is.Equal(len(left(t, cmd.Process.Pid)), 0)    // containers left
+			is.Equal(cmd.ProcessState.ExitCode(), c.code)      // 128 and the signal
+			is.Equal(len(containersOf(t, cmd.Process.Pid)), 0) // containers left
 		})
 	}
 	t.Run("json", func(t *testing.T) {
 		is := is.New(t)
-		dir := t.TempDir() // where the command shows that it has begun
+		dir := t.TempDir() // the command shows here that it has begun
 		cmd := sandboxed(t, "--json", "--mount", dir+":/workspace", "--", "sh", "-c", "echo begun; touch begun; sleep 100")
 		var stdout bytes.Buffer
 		cmd.Stdout = &stdout
@@ -434,10 +435,10 @@ func TestRunInterrupted(t *testing.T) {
 		is.NoErr(cmd.Process.Signal(syscall.SIGINT))
 		_ = cmd.Wait()
 		r := decode(t, stdout.String())
-		is.Equal(cmd.ProcessState.ExitCode(), 130) // 128 and SIGINT
-		is.Equal(r.Outcome, "canceled")            // outcome
-		is.Equal(r.Stdout, "begun\n")              // what it wrote is kept
-		is.Equal(len(left(t, cmd.Process.Pid)), 0) // containers left
+		is.Equal(cmd.ProcessState.ExitCode(), 130)         // 128 and SIGINT
+		is.Equal(r.Outcome, "canceled")                    // outcome
+		is.Equal(r.Stdout, "begun\n")                      // what it wrote is kept
+		is.Equal(len(containersOf(t, cmd.Process.Pid)), 0) // containers left
 	})
 	t.Run("twice", func(t *testing.T) {
 		is := is.New(t)
@@ -493,30 +494,30 @@ func TestPythonScripts(t *testing.T) {
 			cmd.Dir = dir
 			cmd.Stdin = strings.NewReader(c.stdin)
 			got := finish(t, cmd)
-			is.Equal(got.code, c.code)                      // exit code
-			is.Equal(got.stdout, c.stdout)                  // stdout
-			is.True(strings.Contains(got.stderr, c.stderr)) // stderr
-			is.Equal(len(left(t, cmd.Process.Pid)), 0)      // containers left
+			is.Equal(got.code, c.code)                         // exit code
+			is.Equal(got.stdout, c.stdout)                     // stdout
+			is.True(strings.Contains(got.stderr, c.stderr))    // stderr
+			is.Equal(len(containersOf(t, cmd.Process.Pid)), 0) // containers left
 		})
 	}
 	_, err := os.Stat(filepath.Join(dir, "out"))
 	is.True(os.IsNotExist(err)) // made only for an image
 }
 
-// gone waits until the containers of a process that ended without a word are no more. On a
-// machine that does nothing else it takes well under a second.
+// gone waits until the containers of a killed process are removed. On an idle machine that takes
+// well under a second.
 func gone(t *testing.T, pid int) {
 	t.Helper()
 	begin := time.Now()
-	eventually(t, "no container", func() bool { return len(left(t, pid)) == 0 })
+	eventually(t, "no container", func() bool { return len(containersOf(t, pid)) == 0 })
 	t.Logf("container gone after %v", time.Since(begin).Round(time.Millisecond))
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t *testing.T, event string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("still waiting for %s", what)
+			t.Fatalf("still waiting for %s", event)
 		}
 	}
 }

@@ -8,17 +8,17 @@ import (
 	"path/filepath"
 )
 
-// figures saves images in a directory of the host, which is made when there is one to save.
-// Their bytes are those of a program in the sandbox: their names are not, no file that is
-// there is ever overwritten, and there is an end to them.
+// figures saves images in a directory of the host, which it makes for the first image. A program
+// in the sandbox chose their bytes. So it chooses neither their names nor their number, and an
+// existing file is never overwritten.
 type figures struct {
 	dir   string
-	next  int // from 1
+	last  int // the number of the last name that was tried
 	count int
 	bytes int64
 }
 
-// What a session saves at most.
+// The maxima of a session.
 const (
 	maxFigures     = 1000
 	maxFigureBytes = 256 << 20
@@ -29,7 +29,7 @@ func (f *figures) save(ext string, data []byte) (string, error) {
 	f.count++
 	f.bytes += int64(len(data))
 	if f.count > maxFigures || f.bytes > maxFigureBytes {
-		return "", fmt.Errorf("a session saves at most %d images and %d MiB", maxFigures, maxFigureBytes>>20)
+		return "", fmt.Errorf("a session saves at most %d images and %d MiB; start another", maxFigures, maxFigureBytes>>20)
 	}
 	if err := os.MkdirAll(f.dir, 0o755); err != nil {
 		return "", err
@@ -40,8 +40,8 @@ func (f *figures) save(ext string, data []byte) (string, error) {
 	}
 	defer root.Close()
 	for {
-		f.next++
-		name := fmt.Sprintf("figure-%d.%s", f.next, ext)
+		f.last++
+		name := fmt.Sprintf("figure-%d.%s", f.last, ext)
 		file, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 		if errors.Is(err, fs.ErrExist) {
 			continue

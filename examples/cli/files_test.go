@@ -20,7 +20,7 @@ import (
 )
 
 func TestParseCopied(t *testing.T) {
-	for text, want := range map[string]copied{
+	for text, want := range map[string]copySpec{
 		"a":          {"a", ""},
 		"a:b":        {"a", "b"},
 		"./x/y:/z":   {"./x/y", "/z"},
@@ -29,7 +29,7 @@ func TestParseCopied(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			is := is.New(t)
-			got, err := parseCopied(text)
+			got, err := parseCopySpec(text)
 			is.NoErr(err)
 			is.Equal(got, want)
 		})
@@ -37,7 +37,7 @@ func TestParseCopied(t *testing.T) {
 	for _, text := range []string{"", ":b", "a:"} {
 		t.Run("refused "+text, func(t *testing.T) {
 			is := is.New(t)
-			_, err := parseCopied(text)
+			_, err := parseCopySpec(text)
 			is.True(err != nil)
 		})
 	}

@@ -20,14 +20,14 @@ import (
 	"github.com/drydock-go/drydock/sandbox/image"
 )
 
-// newFlags is a flag set that leaves it to parse to speak.
+// newFlags returns a flag set that prints nothing: the command prints the error.
 func newFlags(name string) *flag.FlagSet {
 	f := flag.NewFlagSet(name, flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	return f
 }
 
-// runtimeFiles adds the flag --runtimes, which may be repeated and may be a list like PATH.
+// runtimeFiles adds the flag --runtimes. It may be repeated, and its value may be a list like PATH.
 func runtimeFiles(f *flag.FlagSet, files *[]string) {
 	f.Func("runtimes", "", func(list string) error {
 		for _, file := range filepath.SplitList(list) {
@@ -40,7 +40,7 @@ func runtimeFiles(f *flag.FlagSet, files *[]string) {
 	})
 }
 
-// catalog has the runtimes of files, or those of the environment when none are given.
+// catalog loads the runtimes of files. Without files it loads those that DRYDOCK_RUNTIMES names.
 func catalog(files []string) (*drydock.Catalog, error) {
 	if len(files) == 0 {
 		return drydock.Default()
@@ -48,15 +48,15 @@ func catalog(files []string) (*drydock.Catalog, error) {
 	return drydock.Load(files...)
 }
 
-// buildFlagsUsage are the flags of buildFlags.
-const buildFlagsUsage = `  --pull POLICY         fetch base images when they are missing (the default), never, or always
-  --pip-index URL       where packages come from when an image is built; env:NAME takes the URL,
-  --npm-registry URL    which may have a password, from a variable
+// buildFlagsUsage describes the flags of buildFlags.
+const buildFlagsUsage = `  --pull POLICY         pull base images if they are missing (the default), never, or always
+  --pip-index URL       the indexes from which builds install packages; env:NAME takes the URL,
+  --npm-registry URL    which may hold a password, from a variable
   --go-proxy URL
-  --system-mirror URL   scheme and host in place of those of the sources of apt and apk
+  --system-mirror URL   a scheme and host that replace those in the sources of apt and apk
 `
 
-// buildFlags adds the flags that say how images are built.
+// buildFlags adds the flags that configure how images are built.
 func buildFlags(f *flag.FlagSet) *image.Builder {
 	o := &image.Builder{}
 	f.Func("pull", "", func(s string) error {
@@ -81,16 +81,16 @@ func buildFlags(f *flag.FlagSet) *image.Builder {
 	return o
 }
 
-// common is what the flags say that run and python share.
+// common holds the values of the flags that run and python share.
 type common struct {
-	options sandbox.Options
-	timeout time.Duration
-	engine  string
-	lists   []string // files of runtimes
-	lock    string   // file of pins
+	options      sandbox.Options
+	timeout      time.Duration
+	engine       string
+	catalogFiles []string // files of runtimes
+	lock         string   // the lock file
 }
 
-// newCommon adds those flags to f.
+// newCommon adds these flags to f.
 func newCommon(f *flag.FlagSet) *common {
 	c := &common{}
 	o := &c.options
@@ -98,7 +98,7 @@ func newCommon(f *flag.FlagSet) *common {
 	f.StringVar(&o.Image, "image", "", "")
 	f.StringVar(&o.Snapshot, "from-snapshot", "", "")
 	f.BoolVar(&o.WritableRoot, "writable-root", false, "")
-	runtimeFiles(f, &c.lists)
+	runtimeFiles(f, &c.catalogFiles)
 	f.StringVar(&c.lock, "lock", "", "")
 	f.StringVar(&c.engine, "engine", "docker", "")
 	o.Images = buildFlags(f)
@@ -128,7 +128,7 @@ func newCommon(f *flag.FlagSet) *common {
 	return c
 }
 
-// check refuses what only shows when all flags are there.
+// check refuses combinations of flags.
 func (c *common) check() error {
 	switch {
 	case c.options.Runtime != "" && c.options.Image != "":
@@ -141,14 +141,14 @@ func (c *common) check() error {
 	return nil
 }
 
-// invocation is what the arguments of run say.
+// invocation holds the arguments of run.
 type invocation struct {
 	*common
 	command  []string
 	terminal bool
 	json     bool
 
-	uploads, downloads []copied
+	uploads, downloads []copySpec
 	exclude            []string // of uploads
 	skip               bool
 	expose             []port
@@ -157,13 +157,13 @@ type invocation struct {
 
 var snapshotName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$`)
 
-// copied is a file or a directory, and what becomes of it at the other end.
-type copied struct{ from, to string }
+// copySpec is a file or a directory to copy, and its target.
+type copySpec struct{ from, to string }
 
-// port is one of the sandbox, and the host's, 0 being a free one.
+// port is a port of the sandbox and the port of the host for it; 0 is any free one.
 type port struct{ inside, host int }
 
-// parseRun reads the arguments of run. The error is flag.ErrHelp where help was asked for.
+// parseRun reads the arguments of run. If they ask for help the error is flag.ErrHelp.
 func parseRun(args []string) (*invocation, error) {
 	f := newFlags("run")
 	in := &invocation{common: newCommon(f)}
@@ -172,11 +172,11 @@ func parseRun(args []string) (*invocation, error) {
 	}
 	f.BoolVar(&in.json, "json", false, "")
 	f.Func("upload", "", func(s string) error {
-		c, err := parseCopied(s)
+		c, err := parseCopySpec(s)
 		if info, failed := os.Stat(c.from); failed == nil && !info.IsDir() && c.to == "" {
 			c.to = filepath.Base(c.from)
 		}
-		c.to = cmp.Or(c.to, ".") // what a directory holds gets into the work dir
+		c.to = cmp.Or(c.to, ".") // the content of a directory goes into the work dir
 		in.uploads = append(in.uploads, c)
 		return err
 	})
@@ -186,7 +186,7 @@ func parseRun(args []string) (*invocation, error) {
 	})
 	f.BoolVar(&in.skip, "skip", false, "")
 	f.Func("download", "", func(s string) error {
-		c, err := parseCopied(s)
+		c, err := parseCopySpec(s)
 		c.to = cmp.Or(c.to, "./")
 		in.downloads = append(in.downloads, c)
 		return err
@@ -198,7 +198,7 @@ func parseRun(args []string) (*invocation, error) {
 	})
 	f.Func("snapshot", "", func(name string) error {
 		in.snapshot = name
-		if !snapshotName.MatchString(name) { // and not only when the command has ended
+		if !snapshotName.MatchString(name) { // now, not when the command has ended
 			return errors.New("write letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 128")
 		}
 		return nil
@@ -216,7 +216,7 @@ func parseRun(args []string) (*invocation, error) {
 	return in, in.check()
 }
 
-// pythonInvocation is what the arguments of python say.
+// pythonInvocation holds the arguments of python.
 type pythonInvocation struct {
 	*common
 	code        []string
@@ -245,7 +245,7 @@ func parsePython(args []string) (*pythonInvocation, error) {
 	return in, in.check()
 }
 
-// into makes the value of a flag from its text.
+// into returns a function that parses the text of a flag into *to.
 func into[T any](to *T, parse func(string) (T, error)) func(string) error {
 	return func(s string) (err error) {
 		*to, err = parse(s)
@@ -256,7 +256,7 @@ func into[T any](to *T, parse func(string) (T, error)) func(string) error {
 func parseTimeout(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {
-		return 0, errors.New("write how long, such as 30s, 5m or 1h30m")
+		return 0, errors.New("write a duration such as 30s, 5m or 1h30m")
 	}
 	return d, nil
 }
@@ -264,16 +264,16 @@ func parseTimeout(s string) (time.Duration, error) {
 func parseCPUs(s string) (float64, error) {
 	n, err := strconv.ParseFloat(s, 64)
 	if err != nil || !(n > 0) || math.IsInf(n, 0) {
-		return 0, errors.New("write how many, such as 2 or 0.5")
+		return 0, errors.New("write a number such as 2 or 0.5")
 	}
 	return n, nil
 }
 
-// parseCopied reads SRC or SRC:DST. SRC may have colons, as paths of Windows do.
-func parseCopied(s string) (copied, error) {
-	c := copied{from: s}
+// parseCopySpec reads SRC or SRC:DST. SRC may contain colons, as paths of Windows do.
+func parseCopySpec(s string) (copySpec, error) {
+	c := copySpec{from: s}
 	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasPrefix(s[i+1:], `\`) {
-		c = copied{from: s[:i], to: s[i+1:]}
+		c = copySpec{from: s[:i], to: s[i+1:]}
 		if c.to == "" {
 			c.from = ""
 		}
@@ -301,13 +301,13 @@ func parsePort(s string) (p port, err error) {
 func parsePIDs(s string) (int64, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n <= 0 {
-		return 0, errors.New("write how many processes, such as 256")
+		return 0, errors.New("write a number of processes such as 256")
 	}
 	return n, nil
 }
 
-// parseMount reads SRC:DST[:ro]. SRC is a path where it has a slash or is a dot, and else
-// the name of a volume. It may have colons, as paths of Windows do; DST has none.
+// parseMount reads SRC:DST[:ro]. SRC is a path if it contains a slash or is . or .., else the name
+// of a volume. SRC may contain colons, as paths of Windows do; DST may not.
 func parseMount(s string) (sandbox.Mount, error) {
 	rest, readOnly := strings.CutSuffix(s, ":ro")
 	if !readOnly {
@@ -321,7 +321,7 @@ func parseMount(s string) (sandbox.Mount, error) {
 	if m.Source == "." || m.Source == ".." || strings.ContainsAny(m.Source, `/\`) {
 		abs, err := filepath.Abs(m.Source)
 		if err != nil {
-			return sandbox.Mount{}, fmt.Errorf("the directory it is relative to: %w", err)
+			return sandbox.Mount{}, fmt.Errorf("the path is relative, and the current directory is unknown: %w", err)
 		}
 		m.Source = abs
 	}
@@ -331,7 +331,7 @@ func parseMount(s string) (sandbox.Mount, error) {
 var (
 	size = regexp.MustCompile(`(?i)^(\d+(?:\.\d+)?) ?(?:b|([kmgt])(?:i?b)?)?$`)
 
-	// powers of 1024, as container command lines read them: 1g, 1GB and 1GiB are one size.
+	// powers are those of 1024, as in container command lines: 1g, 1GB and 1GiB are one size.
 	powers = map[string]float64{"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 )
 

@@ -22,7 +22,7 @@ func TestParseRun(t *testing.T) {
 	is.NoErr(err)
 	o := in.options
 	is.Equal(o.Runtime, "python-web")                                 // runtime
-	is.Equal(in.lists, []string{"a.yaml", "b.yaml"})                  // runtimes
+	is.Equal(in.catalogFiles, []string{"a.yaml", "b.yaml"})           // runtimes
 	is.Equal(in.timeout, 90*time.Second)                              // timeout
 	is.Equal(o.Memory, int64(512<<20))                                // memory
 	is.Equal(o.CPUs, 0.5)                                             // cpus
@@ -67,14 +67,14 @@ func TestParsePython(t *testing.T) {
 	is.Equal(in.code, []string{"x=1", "x"})      // in their order
 	is.Equal(in.files, []string{"a.py", "b.py"}) // files
 	is.Equal(in.out, "figures")                  // where images go
-	is.True(in.interactive && in.goesOn())       // then a prompt
+	is.True(in.interactive && in.continues())    // then a prompt
 	in, err = parsePython(nil)
 	is.NoErr(err)
 	is.Equal(in, &pythonInvocation{common: &common{engine: "docker", options: sandbox.Options{Images: &image.Builder{}}}, out: "out"}) // all else is the library's to choose
-	is.True(in.goesOn())                                                                                                               // there is nothing else to do
+	is.True(in.continues())                                                                                                            // there is nothing else to do
 	in, err = parsePython([]string{"a.py"})
 	is.NoErr(err)
-	is.True(!in.goesOn()) // as for python3
+	is.True(!in.continues()) // as for python3
 	for args, want := range map[string]string{
 		"--out= ":               "write a directory",
 		"--runtime a --image b": "both --runtime and --image",

@@ -19,24 +19,24 @@ import (
 
 const imagesUsage = `usage: drydock images [FLAG...]
 
-Lists the images that an engine has of runtimes, also those that their definitions no longer
-yield, which drydock prune removes.
+Lists the images of runtimes on an engine. It includes superseded images, whose runtimes have
+another definition today; drydock prune removes them.
 
   --engine ENGINE       docker, podman, or the path of such a command line (default docker)
   --runtimes FILE       a file of runtimes, in place of those that DRYDOCK_RUNTIMES names; may
                         be repeated
 `
 
-// listing is the command images; it returns the exit code.
-func listing(args []string) int {
-	o, err := parseOnImages(newFlags("images"), args, 0, false)
-	if code, done := parsed("images", imagesUsage, err); done {
+// images is the command of that name; it returns the exit code.
+func images(args []string) int {
+	o, err := parseImageFlags(newFlags("images"), args, 0, false)
+	if code, exit := usageExit("images", imagesUsage, err); exit {
 		return code
 	}
 	ctx, stop := untilSignal(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	images := &image.Builder{}
-	if err = o.onEngine(images); err == nil {
+	if err = o.configure(images); err == nil {
 		var all []image.RuntimeImage
 		if all, err = images.Images(ctx); err == nil {
 			err = listImages(os.Stdout, all)
@@ -71,21 +71,21 @@ func listImages(w io.Writer, all []image.RuntimeImage) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%d in all, %s, layers that they share counted each time\n", len(all), mebibytes(sum))
+	_, err := fmt.Fprintf(w, "\n%d in all, %s; shared layers are counted for each image\n", len(all), mebibytes(sum))
 	return err
 }
 
 const pruneUsage = `usage: drydock prune [FLAG...]
 
-Removes the images of runtimes that their definitions no longer yield, and those that have
-lost their names to newer ones. What a container is on is kept, and so is what is being built.
-What was removed is built again when it is needed.
+Removes superseded images of runtimes, and images that have lost their names to newer ones. An
+image that a container uses is kept, and so is one that is being built. A removed image is built
+again when it is needed.
 
-  --dry-run             only list what would be removed
+  --dry-run             only list the images that would be removed
   --engine ENGINE       docker, podman, or the path of such a command line (default docker)
   --runtimes FILE       a file of runtimes, in place of those that DRYDOCK_RUNTIMES names; may
                         be repeated
-  --unused-for TIME     remove as well what this user has not used for so long, such as 30d
+  --unused-for TIME     also remove images that this user has not used for this long, such as 30d
 `
 
 // prune is the command of that name; it returns the exit code.
@@ -94,14 +94,14 @@ func prune(args []string) int {
 	p := image.PruneOptions{}
 	f.BoolVar(&p.DryRun, "dry-run", false, "")
 	f.Func("unused-for", "", into(&p.UnusedFor, parseAge))
-	o, err := parseOnImages(f, args, 0, false)
-	if code, done := parsed("prune", pruneUsage, err); done {
+	o, err := parseImageFlags(f, args, 0, false)
+	if code, exit := usageExit("prune", pruneUsage, err); exit {
 		return code
 	}
 	ctx, stop := untilSignal(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	images := &image.Builder{}
-	if err = o.onEngine(images); err == nil {
+	if err = o.configure(images); err == nil {
 		var removed []image.RuntimeImage
 		removed, err = images.Prune(ctx, &p)
 		switch {
@@ -128,15 +128,15 @@ func parseAge(s string) (time.Duration, error) {
 	}
 	d, err := parseTimeout(s)
 	if err != nil {
-		return 0, errors.New("write how long, such as 30d or 12h")
+		return 0, errors.New("write a duration such as 30d or 12h")
 	}
 	return d, nil
 }
 
 const exportUsage = `usage: drydock export [FLAG...] FILE NAME... | --all FILE
 
-Writes the images of runtimes to a file, for drydock import on a host that can reach no
-registry. Those that are not there are built first. The file - is stdout.
+Writes the images of runtimes to a file, for drydock import on a host without a registry. A
+missing image is built first. The file - is stdout.
 
   --all                 the images of all runtimes
   --engine ENGINE       docker, podman, or the path of such a command line (default docker)
@@ -146,53 +146,53 @@ registry. Those that are not there are built first. The file - is stdout.
 
 // export is the command of that name; it returns the exit code.
 func export(args []string) int {
-	o, err := parseOnImages(newFlags("export"), args, 1, true)
+	o, err := parseImageFlags(newFlags("export"), args, 1, true)
 	switch {
-	case err == nil && len(o.rest) == 0:
-		err = errors.New("to which file?")
-	case err == nil && o.rest[0] == "-" && term.IsTerminal(int(os.Stdout.Fd())):
+	case err == nil && len(o.args) == 0:
+		err = errors.New("no file; write its name before those of the runtimes")
+	case err == nil && o.args[0] == "-" && term.IsTerminal(int(os.Stdout.Fd())):
 		err = errors.New("stdout is a terminal; write the name of a file")
 	}
-	if code, done := parsed("export", exportUsage, err); done {
+	if code, exit := usageExit("export", exportUsage, err); exit {
 		return code
 	}
 	ctx, stop := untilSignal(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	images := &image.Builder{}
-	if err = o.onEngine(images); err == nil {
+	if err = o.configure(images); err == nil {
 		d := newBuildDisplay(os.Stderr, false)
 		images.Progress = d.show
-		err = toFile(o.rest[0], func(w io.Writer) error { return images.Export(ctx, w, o.rest[1:]...) })
+		err = toFile(o.args[0], func(w io.Writer) error { return images.Export(ctx, w, o.args[1:]...) })
 		d.close()
 	}
 	return failure(err)
 }
 
-// toFile has a file written, which is there when it is whole.
+// toFile lets write fill a file, which gets its name only when it is complete.
 func toFile(name string, write func(io.Writer) error) error {
 	if name == "-" {
 		return write(os.Stdout)
 	}
-	part := name + ".part"
-	f, err := os.Create(part)
+	partial := name + ".part"
+	f, err := os.Create(partial)
 	if err != nil {
 		return err
 	}
 	err = errors.Join(write(f), f.Close())
 	if err == nil {
-		err = os.Rename(part, name)
+		err = os.Rename(partial, name)
 	}
 	if err != nil {
-		// A file that cannot be removed is seen to be no whole one by its name.
-		_ = os.Remove(part)
+		// If it cannot be removed, its name shows that it is not complete.
+		_ = os.Remove(partial)
 	}
 	return err
 }
 
 const importUsage = `usage: drydock import [FLAG...] FILE
 
-Takes the images of runtimes that drydock export wrote, and lists them. It fails where the
-definitions on this host yield other images. The file - is stdin.
+Reads the images of runtimes that drydock export wrote, and lists them. It fails if the runtimes
+on this host have other definitions. The file - is stdin.
 
   --engine ENGINE       docker, podman, or the path of such a command line (default docker)
   --runtimes FILE       a file of runtimes, in place of those that DRYDOCK_RUNTIMES names; may
@@ -201,19 +201,19 @@ definitions on this host yield other images. The file - is stdin.
 
 // imports is the command import; it returns the exit code.
 func imports(args []string) int {
-	o, err := parseOnImages(newFlags("import"), args, 1, false)
-	if err == nil && len(o.rest) == 0 {
-		err = errors.New("from which file?")
+	o, err := parseImageFlags(newFlags("import"), args, 1, false)
+	if err == nil && len(o.args) == 0 {
+		err = errors.New("no file; write the name of one that drydock export wrote")
 	}
-	if code, done := parsed("import", importUsage, err); done {
+	if code, exit := usageExit("import", importUsage, err); exit {
 		return code
 	}
 	ctx, stop := untilSignal(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	in := os.Stdin
 	images := &image.Builder{}
-	if err = o.onEngine(images); err == nil && o.rest[0] != "-" {
-		in, err = os.Open(o.rest[0])
+	if err = o.configure(images); err == nil && o.args[0] != "-" {
+		in, err = os.Open(o.args[0])
 	}
 	if err == nil {
 		defer in.Close()

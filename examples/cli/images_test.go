@@ -116,7 +116,7 @@ func TestListImages(t *testing.T) {
 		"RUNTIME  TAG                   BASE       CREATED     USED        SIZE     STATE\n"+
 		"lab      0123456789abcdef0123  debian:12  2026-11-25  2026-11-25  3.0 MiB  superseded, in use\n"+
 		"-        -                     a\\x1bb     2026-11-25  2026-11-26  0.5 MiB  \n"+
-		"\n2 in all, 3.5 MiB, layers that they share counted each time\n")
+		"\n2 in all, 3.5 MiB; shared layers are counted for each image\n")
 }
 
 func TestListPrebuilt(t *testing.T) {

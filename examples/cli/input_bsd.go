@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// discardInput forgets what was typed and not read: see input_linux.go.
+// discardInput drops typed input that was not read: see input_linux.go.
 func discardInput(f *os.File) {
-	// What is gone or no terminal has nothing to forget. The 1 is FREAD.
+	// An error means that f is gone or no terminal: nothing to drop. The 1 is FREAD.
 	_ = unix.IoctlSetPointerInt(int(f.Fd()), unix.TIOCFLUSH, 1)
 }

@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// discardInput forgets what was typed and not read: a program inside can make the terminal
-// type an answer to it, which the shell that comes next would take for a command.
+// discardInput drops typed input that was not read. A program inside can make the terminal type an
+// answer, which the next shell would take for a command.
 func discardInput(f *os.File) {
-	// What is gone or no terminal has nothing to forget.
+	// An error means that f is gone or no terminal: nothing to drop.
 	_ = unix.IoctlSetInt(int(f.Fd()), unix.TCFLSH, unix.TCIFLUSH)
 }

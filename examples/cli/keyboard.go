@@ -9,10 +9,10 @@ import (
 	"golang.org/x/term"
 )
 
-// errDropped: Ctrl-C was pressed at the prompt.
+// errDropped means that Ctrl-C was pressed at the prompt.
 var errDropped = errors.New("interrupted")
 
-// keyboard reads lines that a person edits. The terminal is raw only while it does.
+// keyboard reads lines that a person edits. The terminal is raw only during a read.
 type keyboard struct {
 	in, out *os.File
 	keys    keys
@@ -20,8 +20,8 @@ type keyboard struct {
 	history term.History
 }
 
-// keys gives one byte at a time, so that what was typed ahead stays in the terminal: for
-// the code's time, when Ctrl-C is a signal, and for the prompt after it.
+// keys reads one byte at a time, so that keys which were typed ahead stay in the terminal. They
+// are for the next prompt, and while code runs Ctrl-C has to be a signal.
 type keys struct {
 	in   *os.File
 	last byte
@@ -35,10 +35,10 @@ func (k *keys) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// remembered is a history without empty lines and without one line twice in a row.
-type remembered struct{ term.History }
+// distinctHistory is a history without empty lines and repeated lines.
+type distinctHistory struct{ term.History }
 
-func (h remembered) Add(line string) {
+func (h distinctHistory) Add(line string) {
 	if line != "" && (h.Len() == 0 || h.At(0) != line) {
 		h.History.Add(line)
 	}
@@ -46,19 +46,19 @@ func (h remembered) Add(line string) {
 
 const ctrlC = 3
 
-// newKeyboard is one for a terminal, with its prompts on out.
+// newKeyboard returns a keyboard for the terminal in, with its prompts on out.
 func newKeyboard(in, out *os.File) *keyboard {
 	return &keyboard{in: in, out: out, keys: keys{in: in}}
 }
 
-// open makes a line editor; after Ctrl-C one is no longer of use.
+// open makes a line editor. After Ctrl-C a new one is needed.
 func (k *keyboard) open() {
 	k.line = term.NewTerminal(struct {
 		io.Reader
 		io.Writer
 	}{&k.keys, k.out}, "")
 	if k.history == nil {
-		k.history = remembered{k.line.History}
+		k.history = distinctHistory{k.line.History}
 	}
 	k.line.History = k.history
 	k.line.AutoCompleteCallback = func(line string, pos int, key rune) (string, int, bool) {
@@ -67,9 +67,9 @@ func (k *keyboard) open() {
 	}
 }
 
-// ask shows the prompt and returns a line, and whether all of it was pasted. The error is
-// io.EOF after Ctrl-D, errDropped after Ctrl-C, and the cause of ctx when that ends: the
-// read that blocks is then left behind.
+// ask shows the prompt and returns a line, and whether all of it was pasted. The error is io.EOF
+// after Ctrl-D, errDropped after Ctrl-C, and the cause of ctx if that ends. The blocked read then
+// stays behind.
 func (k *keyboard) ask(ctx context.Context, prompt string) (line string, pasted bool, err error) {
 	if k.line == nil {
 		k.open()
@@ -80,7 +80,7 @@ func (k *keyboard) ask(ctx context.Context, prompt string) (line string, pasted 
 	}
 	defer raw.restore()
 	if cols, rows, err := term.GetSize(int(k.in.Fd())); err == nil && cols > 0 && rows > 0 {
-		_ = k.line.SetSize(cols, rows) // it always is nil
+		_ = k.line.SetSize(cols, rows) // always nil
 	}
 	k.line.SetPrompt(prompt)
 	if name := os.Getenv("TERM"); name != "" && name != "dumb" {
@@ -89,7 +89,7 @@ func (k *keyboard) ask(ctx context.Context, prompt string) (line string, pasted 
 	}
 	done := make(chan struct{})
 	go func() {
-		defer raw.restore() // of a panic here main knows nothing
+		defer raw.restore() // a panic here does not run the defers of the caller
 		line, err = k.line.ReadLine()
 		close(done)
 	}()

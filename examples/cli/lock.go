@@ -18,18 +18,18 @@ import (
 
 const lockUsage = `usage: drydock lock [FLAG...] NAME...
 
-Pins runtimes to the images and the versions of packages that they have today, in a file that
-run --lock and python --lock use. What is not built yet is built. Other runtimes of the file stay
-as they are.
+Pins runtimes to the images and the package versions that they have today, in a file that
+run --lock and python --lock use. A missing image is built. Other runtimes in the file stay as
+they are.
 
   --file FILE           the lock file (default runtimes.lock)
-  --check               change nothing; tell what is not as it was locked
+  --check               change nothing; report runtimes that differ from the file
   --runtimes FILE       a file of runtimes, in place of those that DRYDOCK_RUNTIMES names;
                         may be repeated
   --engine ENGINE       docker, podman, or the path of such a command line (default docker)
 
 ` + buildFlagsUsage + `
-Exits with 1 where --check finds something, and with 2 after wrong usage.
+Exits with 1 if --check finds a difference, and with 2 after wrong usage.
 `
 
 // lock is the command of that name; it returns the exit code.
@@ -38,8 +38,8 @@ func lock(args []string) int {
 	file := f.String("file", "runtimes.lock", "")
 	check := f.Bool("check", false, "")
 	cli := f.String("engine", "docker", "")
-	var lists []string
-	runtimeFiles(f, &lists)
+	var files []string
+	runtimeFiles(f, &files)
 	images := buildFlags(f)
 	err := f.Parse(args)
 	switch {
@@ -47,14 +47,14 @@ func lock(args []string) int {
 		fmt.Print(lockUsage)
 		return 0
 	case err == nil && !*check && f.NArg() == 0:
-		err = errors.New("which runtimes?")
+		err = errors.New("no runtimes; write their names")
 	}
 	if err != nil {
 		return misuse(os.Stderr, "lock", err.Error())
 	}
 	ctx, stop := untilSignal(context.Background(), os.Interrupt)
 	defer stop()
-	if images.Catalog, err = catalog(lists); err == nil {
+	if images.Catalog, err = catalog(files); err == nil {
 		docker := engine.Docker(&dockercli.Client{Path: *cli})
 		if *check {
 			err = checkLock(ctx, docker, images.Catalog, *file, f.Args())
@@ -83,19 +83,19 @@ func writeLock(ctx context.Context, images *image.Builder, file string, names []
 	if err != nil {
 		return err
 	}
-	d := newBuildDisplay(os.Stderr, false)
-	images.Progress = d.show
-	made, err := sandbox.Pin(ctx, images, names...)
-	d.close()
+	display := newBuildDisplay(os.Stderr, false)
+	images.Progress = display.show
+	pinned, err := sandbox.Pin(ctx, images, names...)
+	display.close()
 	if err != nil {
 		return err
 	}
 	if all.Runtimes == nil {
-		all.Runtimes = made.Runtimes
+		all.Runtimes = pinned.Runtimes
 	}
-	maps.Copy(all.Runtimes, made.Runtimes)
+	maps.Copy(all.Runtimes, pinned.Runtimes)
 	for _, name := range names {
-		pins := made.Runtimes[name]
+		pins := pinned.Runtimes[name]
 		packages := 0
 		for _, p := range pins.Packages {
 			packages += len(p)
@@ -105,10 +105,10 @@ func writeLock(ctx context.Context, images *image.Builder, file string, names []
 	return all.Write(file)
 }
 
-// lockChanged is what is not as it was locked.
+// lockChanged is the error of a runtime that differs from the lock file.
 type lockChanged struct{ error }
 
-// checkLock looks for definitions and images that have changed.
+// checkLock looks for definitions and images that differ from the lock file.
 func checkLock(ctx context.Context, docker *engine.CLI, c *drydock.Catalog, file string, names []string) error {
 	all, err := drydock.ReadLockFile(file)
 	if err != nil {
@@ -121,7 +121,7 @@ func checkLock(ctx context.Context, docker *engine.CLI, c *drydock.Catalog, file
 	for _, name := range names {
 		pins, ok := all.Runtimes[name]
 		if !ok {
-			found = append(found, fmt.Errorf("runtime %q is not locked", name))
+			found = append(found, fmt.Errorf("runtime %q is not in the lock file; add it with drydock lock", name))
 			continue
 		}
 		if _, err := c.Locked(&drydock.LockFile{Runtimes: map[string]drydock.Pins{name: pins}}); err != nil {
@@ -135,11 +135,11 @@ func checkLock(ctx context.Context, docker *engine.CLI, c *drydock.Catalog, file
 		now, err := docker.InspectImage(ctx, r.Base())
 		switch {
 		case errors.Is(err, sandbox.ErrNoImage):
-			// It will be fetched by its digest.
+			// The image will be pulled by its digest.
 		case err != nil:
 			return err
 		case now.ID != pins.ImageID:
-			found = append(found, fmt.Errorf("runtime %q: %s is another image than it was locked with", name, r.Base()))
+			found = append(found, fmt.Errorf("runtime %q: %s is not the locked image; lock it again, or pull the locked one", name, r.Base()))
 		}
 	}
 	if len(found) > 0 {

@@ -27,7 +27,7 @@ func TestLock(t *testing.T) {
 	is.Equal(lock("--check").code, exitEngine) // there is no file
 	got := lock("cli-lock")
 	is.Equal(got.code, 0)
-	// podman gives a digest also to what is in no registry.
+	// podman gives a digest to every image, also to one of no registry.
 	is.True(got.stdout == "cli-lock: "+busybox+", 0 packages\n" || strings.HasPrefix(got.stdout, "cli-lock: localhost/drydock/busybox@sha256:"))
 	is.Equal(lock("--check").code, 0)
 	got = finish(t, program(t, "run", "--engine", e, "--runtimes", list, "--lock", file, "--runtime", "cli-lock", "--json", "--", "true"))
@@ -43,7 +43,7 @@ func TestLock(t *testing.T) {
 	is.Equal(lock().code, exitUsage)
 	out, err := exec.Command(e, "images", "--filter=label=io.drydock.runtime=cli-lock", "--quiet").Output()
 	is.NoErr(err)
-	for _, id := range strings.Fields(string(out)) {
+	for id := range strings.FieldsSeq(string(out)) {
 		is.NoErr(exec.Command(e, "rmi", "--force", id).Run())
 	}
 }

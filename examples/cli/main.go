@@ -4,8 +4,7 @@
 //	drydock run -t --image alpine:3 -- sh
 //	drydock python --runtime python-datascience
 //
-// Install it from a checkout with "go install ." in this directory, which names it cli, or
-// with "go build -o drydock .".
+// Build it in this directory with "go build -o drydock .".
 package main
 
 import (
@@ -19,16 +18,16 @@ const usage = `usage: drydock COMMAND [FLAG...]
 
   run        run a command in a sandbox that ends with it
   python     run Python code that keeps its variables, from a prompt or a script
-  runtimes   list the runtimes that a sandbox can be made from, and what is built
+  runtimes   list the runtimes for sandboxes, and the size of the built images
   build      build the images of runtimes ahead of time
   images     list the images of runtimes that an engine has
-  prune      remove those that no runtime yields any more, or that are not used
+  prune      remove images that no runtime has any more, or that nobody uses
   export     write images of runtimes to a file, for hosts without a registry
-  import     take them from such a file
-  lock       pin runtimes to the images and packages of today
-  snapshots  list what run --snapshot saved, or remove some
+  import     read images of runtimes from such a file
+  lock       pin runtimes to the images and package versions of today
+  snapshots  list the snapshots that run --snapshot saved, or remove some
 
-drydock COMMAND --help tells more.
+drydock COMMAND --help describes the flags of a command.
 `
 
 func main() { os.Exit(dispatch(os.Args[1:])) }
@@ -36,7 +35,7 @@ func main() { os.Exit(dispatch(os.Args[1:])) }
 // dispatch runs the command that args name and returns the exit code.
 func dispatch(args []string) int {
 	if len(args) == 0 {
-		return misuse(os.Stderr, "", "which command?")
+		return misuse(os.Stderr, "", "no command; write one of these")
 	}
 	switch name, rest := args[0], args[1:]; name {
 	case "run":
@@ -48,7 +47,7 @@ func dispatch(args []string) int {
 	case "build":
 		return build(rest)
 	case "images":
-		return listing(rest)
+		return images(rest)
 	case "prune":
 		return prune(rest)
 	case "export":
@@ -64,13 +63,14 @@ func dispatch(args []string) int {
 		return 0
 	default:
 		if strings.HasPrefix(name, "-") {
-			return misuse(os.Stderr, "", fmt.Sprintf("%q before the command; write it after", name))
+			return misuse(os.Stderr, "", fmt.Sprintf("the flag %q stands before the command; write it after", name))
 		}
 		return misuse(os.Stderr, "", fmt.Sprintf("unknown command %q", name))
 	}
 }
 
-// misuse says what is wrong with the arguments of a command, and where to read on.
+// misuse prints the error in the arguments of a command and how to get help, and returns the
+// exit code.
 func misuse(w io.Writer, command, text string) int {
 	if command == "" {
 		fmt.Fprintf(w, "drydock: %s\n\n%s", text, usage)

@@ -13,13 +13,13 @@ import (
 	"golang.org/x/term"
 )
 
-// buildDisplay shows how images are pulled and built: on a terminal in a block of two lines that is
-// drawn anew, else in one line for each step. It shows nothing while nothing has to be done.
+// buildDisplay shows the progress of pulls and builds: on a terminal in a block of two lines that
+// is redrawn, else in a line for each step. If there is nothing to build it shows nothing.
 type buildDisplay struct {
 	w       io.Writer
-	width   func() int // of the terminal in columns; nil when w is none
-	dim     bool       // the builder's lines
-	verbose bool       // all lines of the builder, one below the other
+	width   func() int // of the terminal in columns; nil if w is none
+	dim     bool       // dim the builder's lines
+	verbose bool       // print all lines of the builder
 
 	mu    sync.Mutex
 	now   image.Progress
@@ -30,7 +30,7 @@ type buildDisplay struct {
 
 func newBuildDisplay(f *os.File, verbose bool) *buildDisplay {
 	d := &buildDisplay{w: f, verbose: verbose, dim: os.Getenv("NO_COLOR") == ""}
-	// Where TERM is not set nobody has said that escape sequences are obeyed.
+	// If TERM is not set the terminal may not know escape sequences.
 	if kind := os.Getenv("TERM"); term.IsTerminal(int(f.Fd())) && kind != "" && kind != "dumb" && !verbose {
 		d.width = func() int {
 			if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
@@ -57,14 +57,14 @@ func (d *buildDisplay) show(p image.Progress) {
 		if p.Err == nil {
 			fmt.Fprintf(d.w, "drydock: %s is ready\n", oneLine(p.Image))
 		}
-		return // the error is the caller's to tell
+		return // the caller prints the error
 	}
 	if fresh {
 		d.start()
 	}
 	switch {
 	case d.width != nil && next:
-		d.draw() // lines are drawn by the clock: they come by the hundred
+		d.draw() // the clock draws the lines: there may be hundreds a second
 	case d.width != nil:
 	case next:
 		fmt.Fprintln(d.w, shorten(headline(p), 140))
@@ -73,7 +73,7 @@ func (d *buildDisplay) show(p image.Progress) {
 	}
 }
 
-// close leaves the terminal clean where something that was begun has not been done.
+// close erases the block of a step that was begun and not finished.
 func (d *buildDisplay) close() {
 	d.mu.Lock()
 	d.end()
@@ -81,7 +81,7 @@ func (d *buildDisplay) close() {
 	d.clock.Wait()
 }
 
-// start has the clock draw, which also shows that a silent step goes on.
+// start starts the clock, which redraws the block. So a silent step shows its time.
 func (d *buildDisplay) start() {
 	d.end()
 	stop := make(chan struct{})
@@ -119,8 +119,8 @@ func (d *buildDisplay) end() {
 	}
 }
 
-// draw leaves the cursor where the block begins. For the time of it the terminal wraps no
-// lines: what is wider than it looks would shift the next block.
+// draw draws the block and puts the cursor at its beginning. Meanwhile the terminal does not wrap
+// lines: a line that is wider than it seems would shift the next block.
 func (d *buildDisplay) draw() {
 	elapsed := " (" + time.Since(d.begin).Truncate(time.Second).String() + ")"
 	width := max(d.width()-1, 20)
@@ -131,7 +131,7 @@ func (d *buildDisplay) draw() {
 	fmt.Fprintf(d.w, "\r\x1b[?7l%s%s\x1b[K\r\n%s\x1b[K\x1b[?7h\x1b[A\r", shorten(headline(d.now), width-len(elapsed)), elapsed, line)
 }
 
-// headline is "drydock: runtime lab: [3/11] apt: install git".
+// headline returns a text such as "drydock: runtime lab: [3/11] apt: install git".
 func headline(p image.Progress) string {
 	text := "drydock: " + oneLine(p.Image)
 	if p.Text != "" {
@@ -143,26 +143,26 @@ func headline(p image.Progress) string {
 	return text + oneLine(p.Text)
 }
 
-// oneLine is text for a terminal, which must not obey it: commands of a definition span
-// lines, and a builder prints what it is told to.
+// oneLine makes text safe for one line of a terminal. Commands of a definition span lines, and
+// packages decide what a builder prints.
 func oneLine(text string) string { return visible(strings.Join(strings.Fields(text), " ")) }
 
-// printTransfer returns what prints a line every few seconds of a transfer that takes long.
-func printTransfer(w io.Writer, what string) func(sandbox.TransferProgress) {
-	const every = 3 * time.Second
+// printTransfer returns a function that prints a line every few seconds of a long transfer.
+func printTransfer(w io.Writer, action string) func(sandbox.TransferProgress) {
+	const interval = 3 * time.Second
 	shown := time.Now()
 	return func(p sandbox.TransferProgress) {
-		if time.Since(shown) < every {
+		if time.Since(shown) < interval {
 			return
 		}
 		shown = time.Now()
-		fmt.Fprintf(w, "drydock: %s: %d files and directories, %s\n", what, p.Entries, mebibytes(p.Bytes))
+		fmt.Fprintf(w, "drydock: %s: %d files and directories, %s\n", action, p.Entries, mebibytes(p.Bytes))
 	}
 }
 
 func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
-// shorten cuts text to width characters, the last three of them dots where some are missing.
+// shorten cuts text to width characters. The last three are dots if something is missing.
 func shorten(text string, width int) string {
 	if r := []rune(text); len(r) > width {
 		return string(r[:max(width-3, 0)]) + "..."

@@ -14,7 +14,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// someBuild shows a build that ends so.
+// someBuild shows a build that ends with err.
 func someBuild(d *buildDisplay, err error) {
 	p := image.Progress{Image: "runtime lab", Text: "pull debian:12"}
 	d.show(p)
@@ -57,8 +57,8 @@ func TestPlainProgress(t *testing.T) {
 	}
 }
 
-// shown is what a terminal shows after text, as lines without trailing spaces. It knows
-// the sequences that a display writes, and fails on others.
+// shown returns the lines that a terminal shows after text, without trailing spaces. It knows the
+// sequences that a display writes, and fails on others.
 func shown(t *testing.T, text string) []string {
 	t.Helper()
 	lines, row, column := [][]rune{nil}, 0, 0
@@ -75,7 +75,7 @@ func shown(t *testing.T, text string) []string {
 				row--
 			case "2m", "0m", "?7l", "?7h":
 			default:
-				t.Fatalf("a terminal is told %q", m[0])
+				t.Fatalf("unexpected escape sequence %q", m[0])
 			}
 			continue
 		}
@@ -90,7 +90,7 @@ func shown(t *testing.T, text string) []string {
 			}
 			column = 0
 		case r < ' ':
-			t.Fatalf("a terminal is told %q", r)
+			t.Fatalf("unexpected escape sequence %q", r)
 		default:
 			for len(lines[row]) <= column {
 				lines[row] = append(lines[row], ' ')
@@ -137,8 +137,8 @@ func TestDrawnProgress(t *testing.T) {
 	d.show(image.Progress{Image: "runtime lab", Text: "pull debian:12"})
 	d.close()
 	d.close()
-	is.Equal(shown(t, b.String()), []string{""})              // as it was, though the pull said no end
-	is.True(!strings.Contains(b.String(), "\x1b[2m"))         // no attribute where none is wanted
+	is.Equal(shown(t, b.String()), []string{""})              // erased, although the pull reported no end
+	is.True(!strings.Contains(b.String(), "\x1b[2m"))         // no attribute if none is wanted
 	is.Equal(strings.Count(b.String(), "\x1b[?7h") > 0, true) // lines wrap again
 }
 

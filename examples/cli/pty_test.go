@@ -187,10 +187,10 @@ func TestTerminalPython(t *testing.T) {
 func TestTerminalTimeout(t *testing.T) {
 	is := is.New(t)
 	s := onTerminal(t, sandboxed(t, "-t", "--timeout", "1s", "--", "vi", "file"))
-	s.see(regexp.QuoteMeta(enterDrawing))
+	s.see(regexp.QuoteMeta(enterAlternate))
 	s.see(`drydock: timed out after 1s\r\n`)
-	is.Equal(s.end(), 124)                                   // as without a terminal
-	is.True(strings.Contains(s.screen(), leaveDrawing+sane)) // what vi could not undo
+	is.Equal(s.end(), 124)                                              // as without a terminal
+	is.True(strings.Contains(s.screen(), leaveAlternate+resetSequence)) // what vi could not undo
 }
 
 func TestTerminalSignals(t *testing.T) {
@@ -223,7 +223,7 @@ func TestTerminalSignals(t *testing.T) {
 		is := is.New(t)
 		s := onTerminal(t, sandboxed(t, "-t", "--", "sh", "-c", "echo begun; setsid sleep 100 & sleep 100"))
 		s.see(`begun\r\n`)
-		is.Equal(len(left(t, s.cmd.Process.Pid)), 1) // else its absence would prove nothing
+		is.Equal(len(containersOf(t, s.cmd.Process.Pid)), 1) // else its absence would prove nothing
 		is.NoErr(s.cmd.Process.Kill())
 		gone(t, s.cmd.Process.Pid)
 	})
@@ -301,7 +301,7 @@ func TestPythonPrompt(t *testing.T) {
 	s.see(`P\\x1b\[2J\r\n`)
 	prompt()
 	s.send("print('\\033[?25l', end='')\r")
-	s.see(regexp.QuoteMeta(sane))
+	s.see(regexp.QuoteMeta(resetSequence))
 	prompt()
 	s.send("import time; print('g' + 'o'); time.sleep(100)\r")
 	s.see(`go\r\n`)

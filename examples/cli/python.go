@@ -23,22 +23,22 @@ import (
 const pythonUsage = `usage: drydock python [FLAG...] [FILE...]
 
 Runs Python in a sandbox as drydock run does, and keeps the variables from one piece of code to
-the next. Without -c and FILE it is a prompt, or where stdin is no terminal all of stdin is
-one script. At the prompt Ctrl-C interrupts the code, and once more ends it with its variables;
-Ctrl-D or exit ends the session.
+the next. Without -c and FILE it shows a prompt; if stdin is no terminal, all of stdin is one
+script. At the prompt Ctrl-C interrupts the code, a second Ctrl-C ends the interpreter and its
+variables, and Ctrl-D or exit ends the session.
 
-The value of a last expression is printed. Figures and images become files; which, is on stderr.
-What the code writes comes as it is; in values and tracebacks all that a terminal would obey is
-spelled out, and what the output changed of the terminal is undone.
+The value of a last expression is printed. Figures and images are saved as files, whose names are
+printed on stderr. Output of the code is passed on unchanged, and after it the terminal is reset.
+Control characters in values and tracebacks are spelled out.
 
-  -c CODE               run it; may be repeated
-  FILE                  a file of this host to run, after what -c says
-  -i                    then go on with the prompt, or stdin
-  --out DIR             where images are saved (default out)
-  --timeout D           interrupt each run, and then end it, after 30s, 5m, 1h30m
+  -c CODE               run this code; may be repeated
+  FILE                  run a file of this host, after the code of -c
+  -i                    go on with the prompt, or stdin
+  --out DIR             the directory in which images are saved (default out)
+  --timeout D           interrupt a run, and then end it, after 30s, 5m, 1h30m
 
 ` + commonUsage + `
-Exits with 1 after an exception and with the code of sys.exit. Else:
+Exits with 1 after an exception, with the code of sys.exit, or with:
   2 wrong usage   124 timed out   125 no sandbox, or lost   127 no python3   130 interrupted
 `
 
@@ -57,25 +57,25 @@ func python(args []string) int {
 	if err != nil {
 		return misuse(os.Stderr, "python", err.Error())
 	}
-	// An interrupt is for the code, and who closed stdout wants no more words.
-	ending := slices.DeleteFunc(slices.Clone(terminalSignals), func(s os.Signal) bool {
+	// An interrupt is for the code. After SIGPIPE nobody reads what is printed.
+	signals := slices.DeleteFunc(slices.Clone(terminalSignals), func(s os.Signal) bool {
 		return s == os.Interrupt || s == syscall.SIGPIPE
 	})
-	ctx, stop := untilSignal(context.Background(), ending...)
+	ctx, stop := untilSignal(context.Background(), signals...)
 	defer stop()
-	code, err := in.run(ctx, sources, terminal && in.goesOn())
+	code, err := in.run(ctx, sources, terminal && in.continues())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "drydock:", err)
 	}
 	return code
 }
 
-// goesOn reports whether there is more than what the arguments say.
-func (in *pythonInvocation) goesOn() bool {
+// continues reports whether the prompt or stdin follows the code of the arguments.
+func (in *pythonInvocation) continues() bool {
 	return in.interactive || len(in.code)+len(in.files) == 0
 }
 
-// sources returns what to run first.
+// sources returns the code to run before the prompt.
 func (in *pythonInvocation) sources(terminal bool) ([]string, error) {
 	all := slices.Clone(in.code)
 	for _, name := range in.files {
@@ -85,7 +85,7 @@ func (in *pythonInvocation) sources(terminal bool) ([]string, error) {
 		}
 		all = append(all, string(text))
 	}
-	if in.goesOn() && !terminal {
+	if in.continues() && !terminal {
 		text, err := io.ReadAll(os.Stdin)
 		if err != nil {
 			return nil, fmt.Errorf("stdin: %w", err)
@@ -95,19 +95,19 @@ func (in *pythonInvocation) sources(terminal bool) ([]string, error) {
 	return all, nil
 }
 
-// run opens the sandbox, runs the sources and the prompt in it, and closes it.
+// run opens a sandbox, runs the sources and the prompt in it, and closes it.
 func (in *pythonInvocation) run(ctx context.Context, sources []string, prompt bool) (int, error) {
 	if prompt {
 		defer discardInput(os.Stdin)
 	}
-	opening, opened := untilSignal(ctx, os.Interrupt)
-	defer opened()
-	sb, err := in.open(opening)
+	openCtx, stopOpening := untilSignal(ctx, os.Interrupt)
+	defer stopOpening()
+	sb, err := in.open(openCtx)
 	if err != nil {
 		return exitCode(nil, err), err
 	}
 	defer sb.Close()
-	py, err := sb.Interpreter(opening, sandbox.Python, nil)
+	py, err := sb.Interpreter(openCtx, sandbox.Python, nil)
 	if err != nil {
 		return exitCode(nil, err), err
 	}
@@ -115,7 +115,7 @@ func (in *pythonInvocation) run(ctx context.Context, sources []string, prompt bo
 	s.timeout, s.figures.dir = in.timeout, in.out
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)
-	opened()
+	stopOpening()
 	defer close(interrupts)
 	defer signal.Stop(interrupts)
 	go func() {
@@ -124,8 +124,8 @@ func (in *pythonInvocation) run(ctx context.Context, sources []string, prompt bo
 		}
 	}()
 	for _, code := range sources {
-		exit, over, err := s.run(ctx, code)
-		if over || exit != 0 && !prompt {
+		exit, ended, err := s.run(ctx, code)
+		if ended || exit != 0 && !prompt {
 			return exit, err
 		}
 	}
@@ -140,25 +140,25 @@ func (in *pythonInvocation) run(ctx context.Context, sources []string, prompt bo
 	return s.prompt(ctx, newKeyboard(os.Stdin, screen))
 }
 
-// interpreter is what a session needs of a sandbox.Interpreter.
+// interpreter is the part of a sandbox.Interpreter that a session needs.
 type interpreter interface {
 	Run(ctx context.Context, code string, opts *sandbox.ExecutionOptions) (*sandbox.Execution, error)
 	Interrupt() error
 }
 
-// session runs code and shows what comes of it.
+// session runs code and shows its results.
 type session struct {
 	in       interpreter
 	timeout  time.Duration // of each run
 	figures  figures
 	out, err *display
 
-	mu     sync.Mutex
-	cancel func() // of the run under way
-	asked  bool   // it was interrupted before
+	mu                sync.Mutex
+	cancel            func() // of the run under way
+	interruptedBefore bool   // the run under way was interrupted
 }
 
-// display is stdout or stderr, and what is known of the screen that it is on.
+// display is stdout or stderr, with the state of the screen that it is on.
 type display struct {
 	io.Writer
 	screen *screen
@@ -187,31 +187,31 @@ func sameFile(a, b *os.File) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// print writes lines of our own.
+// print writes lines of this program.
 func (d *display) print(text string) {
 	d.screen.freshLine(d.to)
-	// There is nobody left to tell of a stdout or stderr that takes no more.
+	// An error of stdout or stderr could not be reported anywhere.
 	_, _ = io.WriteString(d, strings.TrimSuffix(text, "\n")+"\n")
 }
 
-// say writes a line of our own on stderr.
+// say writes a line of this program on stderr.
 func (s *session) say(format string, args ...any) {
 	s.err.print("drydock: " + fmt.Sprintf(format, args...))
 }
 
-// interrupt interrupts the code that runs. Code that was interrupted before and still runs
-// is ended.
+// interrupt interrupts the running code. It ends code that was interrupted before and still
+// runs.
 func (s *session) interrupt() {
 	s.mu.Lock()
-	cancel, asked := s.cancel, s.asked
-	s.asked = true
+	cancel, interruptedBefore := s.cancel, s.interruptedBefore
+	s.interruptedBefore = true
 	s.mu.Unlock()
 	switch {
 	case cancel == nil:
-	case asked:
+	case interruptedBefore:
 		cancel()
 	default:
-		// Of a sandbox that is lost Run tells.
+		// If the sandbox is lost, Run returns the error.
 		_ = s.in.Interrupt()
 	}
 }
@@ -219,12 +219,12 @@ func (s *session) interrupt() {
 func (s *session) begin(cancel func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cancel, s.asked = cancel, false
+	s.cancel, s.interruptedBefore = cancel, false
 }
 
-// run runs code and returns what the session would exit with, and whether it is over:
-// the sandbox has gone, or the code asked for the end.
-func (s *session) run(ctx context.Context, code string) (exit int, over bool, err error) {
+// run runs code. It returns the exit code for the session, and whether the session has ended:
+// because the sandbox is lost, or because the code called sys.exit.
+func (s *session) run(ctx context.Context, code string) (exit int, ended bool, err error) {
 	running, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s.begin(func() { cancel(interrupted{syscall.SIGINT}) })
@@ -232,7 +232,7 @@ func (s *session) run(ctx context.Context, code string) (exit int, over bool, er
 	x, err := s.in.Run(running, code, &sandbox.ExecutionOptions{
 		Timeout: s.timeout, Stdout: s.out, Stderr: s.err, Display: func(d sandbox.Display) {
 			if d.Value {
-				values = append(values, d) // it belongs below what was printed before it
+				values = append(values, d) // shown below the output of the code
 				return
 			}
 			s.show(d)
@@ -265,19 +265,19 @@ func (s *session) run(ctx context.Context, code string) (exit int, over bool, er
 		s.say("interrupted")
 	}
 	if x.StateLost {
-		s.say("the interpreter has ended (%s), and its variables are gone", ending(&x.Result))
+		s.say("the interpreter has ended (%s), and its variables are gone", describeEnd(&x.Result))
 	}
 	exit = exitCode(&x.Result, nil)
 	if x.Outcome == sandbox.Canceled {
 		exit = exitSignal + int(syscall.SIGINT)
 	}
-	// Without an exception that is sys.exit.
-	over = x.Outcome == sandbox.Exited && exit != 0 && x.Exception == nil && !x.StateLost
-	return exit, over, nil
+	// An exit code without an exception is that of sys.exit.
+	ended = x.Outcome == sandbox.Exited && exit != 0 && x.Exception == nil && !x.StateLost
+	return exit, ended, nil
 }
 
-// ending is how a process ended, in a few words.
-func ending(r *sandbox.Result) string {
+// describeEnd says in a few words how a process ended.
+func describeEnd(r *sandbox.Result) string {
 	switch {
 	case r.Outcome == sandbox.Exited:
 		return fmt.Sprintf("exit code %d", r.ExitCode)
@@ -287,17 +287,16 @@ func ending(r *sandbox.Result) string {
 	return strings.ReplaceAll(string(r.Outcome), "_", " ")
 }
 
-// images are the forms that become files, and texts those that can be printed, the best
-// one first.
+// imageTypes are the types that become files, textTypes those that can be printed, the best first.
 var (
-	images = []struct{ kind, ext string }{{"image/png", "png"}, {"image/jpeg", "jpg"}, {"image/svg+xml", "svg"}}
-	texts  = []string{"text/plain", "text/markdown", "text/latex", "application/json", "text/html"}
+	imageTypes = []struct{ kind, ext string }{{"image/png", "png"}, {"image/jpeg", "jpg"}, {"image/svg+xml", "svg"}}
+	textTypes  = []string{"text/plain", "text/markdown", "text/latex", "application/json", "text/html"}
 )
 
-// show saves or prints what code displayed.
+// show saves or prints a display of the code.
 func (s *session) show(d sandbox.Display) {
 	saved := false
-	for _, image := range images {
+	for _, image := range imageTypes {
 		data, ok := d.Data[image.kind]
 		if !ok {
 			continue
@@ -310,9 +309,9 @@ func (s *session) show(d sandbox.Display) {
 		}
 	}
 	if saved && !d.Value {
-		return // its text is the name of a class and a number
+		return // its text is only the name and the size of a figure
 	}
-	for _, kind := range texts {
+	for _, kind := range textTypes {
 		if data, ok := d.Data[kind]; ok {
 			s.out.print(visible(string(data)))
 			return
@@ -320,10 +319,10 @@ func (s *session) show(d sandbox.Display) {
 	}
 }
 
-// leave is how a session is ended in Python.
-var leave = regexp.MustCompile(`^\s*(?:exit|quit)(?:\s*\(\s*([0-9]{0,3})\s*\))?\s*$`)
+// exitStatement matches the statements that end a session.
+var exitStatement = regexp.MustCompile(`^\s*(?:exit|quit)(?:\s*\(\s*([0-9]{0,3})\s*\))?\s*$`)
 
-// prompt runs what a person types until that ends the session.
+// prompt runs the statements that a person types until one ends the session.
 func (s *session) prompt(ctx context.Context, k *keyboard) (int, error) {
 	for {
 		s.out.screen.freshLine(k.out)
@@ -340,14 +339,14 @@ func (s *session) prompt(ctx context.Context, k *keyboard) (int, error) {
 		if err != nil {
 			return exitCode(nil, err), err
 		}
-		if m := leave.FindStringSubmatch(code); m != nil {
-			exit, _ := strconv.Atoi(m[1]) // none is 0
+		if m := exitStatement.FindStringSubmatch(code); m != nil {
+			exit, _ := strconv.Atoi(m[1]) // no number is 0
 			return exit & 0xff, nil
 		}
 		if strings.TrimSpace(code) == "" {
 			continue
 		}
-		if exit, over, err := s.run(ctx, code); over {
+		if exit, ended, err := s.run(ctx, code); ended {
 			return exit, err
 		}
 	}

@@ -11,22 +11,22 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// The exit codes of run beside those of the command, which are those of env and timeout.
+// The exit codes of run besides those of the command. They are those of env(1) and timeout(1).
 const (
 	exitUsage         = 2
 	exitTimeout       = 124
 	exitEngine        = 125
 	exitNotExecutable = 126
 	exitNotFound      = 127
-	exitSignal        = 128 // and the signal's number
+	exitSignal        = 128 // plus the signal's number
 )
 
-// interrupted is the cause of a context that a signal to this process ended.
+// interrupted is the cause of a context that ended with a signal to this process.
 type interrupted struct{ signal syscall.Signal }
 
 func (i interrupted) Error() string { return i.signal.String() }
 
-// exitCode is what run exits with after a command that ended so.
+// exitCode returns the exit code of run for a result and an error.
 func exitCode(r *sandbox.Result, err error) int {
 	var e *sandbox.Error
 	var i interrupted
@@ -45,7 +45,7 @@ func exitCode(r *sandbox.Result, err error) int {
 	return r.ExitCode
 }
 
-// notStarted is the exit code for a command that did not start for the reason code.
+// notStarted returns the exit code for a command that could not start.
 func notStarted(code sandbox.Code) int {
 	switch code {
 	case sandbox.CodeCommandNotFound:
@@ -56,14 +56,14 @@ func notStarted(code sandbox.Code) int {
 	return exitEngine
 }
 
-// signals are those of Linux in the order of their numbers: signal(7).
+// signals are the signals of Linux, in the order of their numbers: signal(7).
 var signals = []string{"SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE",
 	"SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD",
 	"SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM",
 	"SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS"}
 
-// signalNumber is the number of a signal by the name that a result has for it, which is
-// "signal 34" where it has no name.
+// signalNumber returns the number of a signal by its name in a result. A signal without a name is
+// "signal 34".
 func signalNumber(name string) int {
 	if n := slices.Index(signals, name) + 1; n > 0 {
 		return n
@@ -73,13 +73,13 @@ func signalNumber(name string) int {
 	return n
 }
 
-// report is what run --json prints. Bytes of the command's output that are not UTF-8 become
+// report is the object that run --json prints. Bytes of the output that are not UTF-8 become
 // U+FFFD.
 type report struct {
-	// Outcome is one of the sandbox package's, or not_started for a command that is not
-	// there or cannot run, or engine_fault where there is no sandbox.
+	// Outcome is a sandbox.Outcome, not_started for a command that is missing or cannot be
+	// executed, or engine_fault if there is no sandbox.
 	Outcome string `json:"outcome"`
-	// ExitCode is the command's own; -1 where it has none.
+	// ExitCode is the command's, or -1 if it has none.
 	ExitCode   int    `json:"exit_code"`
 	Signal     string `json:"signal"`
 	Rung       string `json:"rung"`

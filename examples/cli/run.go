@@ -19,54 +19,55 @@ import (
 const runUsage = `usage: drydock run [FLAG...] -- COMMAND [ARGUMENT...]
 
 Runs a command in a sandbox that ends with it: without a network, as an unprivileged user, with
-a read-only root file system and an empty work dir. Output comes as it is written; stdin is
-passed on unless it is a terminal. Images are pulled and built where they are missing.
+a read-only root file system and an empty work dir. Output is passed on as it is written, and so
+is stdin unless it is a terminal. A missing image is pulled or built.
 
-  -t, -it, --terminal   give the command a terminal, for sh, python3 -i, vi or top. Every key
-                        goes to it, Ctrl-C too, and all it writes comes on stdout
+  -t, -it, --terminal   give the command a terminal, for sh, python3 -i, vi or top. It gets
+                        every key, also Ctrl-C, and all its output is on stdout
 
-  --upload SRC[:DST]    copy a file, or what a directory holds, into the work dir or to DST before
-                        the command starts; may be repeated
+  --upload SRC[:DST]    copy a file, or the content of a directory, into the work dir or to DST
+                        before the command starts; may be repeated
   --download SRC[:DST]  copy a file or a directory here or to DST when the command has ended,
-                        however it did; may be repeated
-  --exclude PATTERN     leave out of uploads what has that name, such as node_modules or *.o; may be
-                        repeated
-  --skip                leave out what is refused, such as symlinks out of the tree, and go on
+                        for whatever reason; may be repeated
+  --exclude PATTERN     leave entries of that name out of uploads, such as node_modules or *.o; may
+                        be repeated
+  --skip                leave out entries that are refused, such as symlinks out of the tree, and
+                        go on
   --expose [HOSTPORT:]PORT
-                        reach a server of the command at http://127.0.0.1 and a port, which is
-                        told on stderr; may be repeated
+                        make a server of the command reachable at a URL on 127.0.0.1, which is
+                        printed on stderr; may be repeated
   --snapshot NAME       save the files of the work dir and the home when the command has ended
                         (see --from-snapshot, drydock snapshots)
 
-  --timeout D           end the command and all that came of it after 30s, 5m, 1h30m
-  --json                print one JSON object at the end and not the output: outcome, exit_code,
-                        signal, rung, stdout, stderr, truncated, duration_ms; error, stand_in
+  --timeout D           end the command and all its processes after 30s, 5m, 1h30m
+  --json                print one JSON object in place of the output: outcome, exit_code, signal,
+                        rung, stdout, stderr, truncated, duration_ms; error, stand_in
 
 ` + commonUsage + `
-Exits with the code of the command, or 128 and the number of the signal that ended it. Else:
+Exits with the code of the command, or 128 plus the number of the signal that ended it, or with:
   2 wrong usage   124 timed out   125 no sandbox, or lost   126 cannot be executed   127 not found
 `
 
-// commonUsage is what run and python share.
+// commonUsage describes the flags that run and python share.
 const commonUsage = `  --runtime NAME        the runtime to run in (default python-minimal; see drydock runtimes)
   --image IMAGE         an image to run in, instead of a runtime
-  --from-snapshot NAME  what --snapshot saved, instead of a runtime
+  --from-snapshot NAME  a snapshot that --snapshot saved, instead of a runtime
   --runtimes FILE       a file of runtimes, in place of those that DRYDOCK_RUNTIMES names;
                         may be repeated
   --lock FILE           use the images and package versions that drydock lock has pinned there
   --engine ENGINE       docker, podman, or the path of such a command line (default docker)
   --offline             pull and build nothing
 ` + buildFlagsUsage + `
-  --memory SIZE         such as 512m or 2g (default 1g); there is no swap beside it
+  --memory SIZE         such as 512m or 2g (default 1g); there is no swap in addition
   --cpus N              such as 0.5 (default 2)
   --pids N              processes and threads (default 1024)
 
   --env KEY=VALUE       set a variable; may be repeated
-  --mount SRC:DST[:ro]  show a directory, a file or a volume inside; may be repeated. SRC with a
-                        slash is a path, without one the name of a volume
+  --mount SRC:DST[:ro]  mount a directory, a file or a volume; may be repeated. SRC with a slash
+                        is a path, without one the name of a volume
   --user USER           uid, uid:gid or a name that the image has (default: unprivileged)
   --writable-root       let the command write outside of the work dir, its home and /tmp
-  --workdir DIR         where the command starts (default: the runtime's)
+  --workdir DIR         the directory in which the command starts (default: the runtime's)
 `
 
 // run is the command of that name; it returns the exit code.
@@ -79,14 +80,14 @@ func run(args []string) int {
 	if err != nil {
 		return misuse(os.Stderr, "run", err.Error())
 	}
-	ending := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if in.terminal {
 		if !term.IsTerminal(int(os.Stdin.Fd())) {
-			return misuse(os.Stderr, "run", "-t is for a terminal, and stdin is none; leave it out")
+			return misuse(os.Stderr, "run", "-t needs a terminal, and stdin is none; leave it out")
 		}
-		ending = terminalSignals
+		signals = terminalSignals
 	}
-	ctx, stop := untilSignal(context.Background(), ending...)
+	ctx, stop := untilSignal(context.Background(), signals...)
 	defer stop()
 	result, standIn, err := in.run(ctx)
 	code := exitCode(result, err)
@@ -101,7 +102,7 @@ func run(args []string) int {
 	return code
 }
 
-// run opens the sandbox, runs the command in it, and closes it.
+// run opens a sandbox, runs the command in it, and closes it.
 func (in *invocation) run(ctx context.Context) (r *sandbox.Result, standIn string, err error) {
 	if in.terminal {
 		defer discardInput(os.Stdin)
@@ -132,25 +133,25 @@ func (in *invocation) run(ctx context.Context) (r *sandbox.Result, standIn strin
 		fmt.Fprintf(os.Stderr, "drydock: timed out after %v\n", in.timeout)
 	}
 	if err == nil && r.Outcome == sandbox.OutOfMemory && !in.json {
-		fmt.Fprintln(os.Stderr, "drydock: out of memory; give it more with --memory")
+		fmt.Fprintln(os.Stderr, "drydock: out of memory; give the sandbox more with --memory")
 	}
 	if r != nil && err == nil {
-		err = in.keep(ctx, sb)
+		err = in.saveResults(ctx, sb)
 	}
 	return r, sb.StandIn(), err
 }
 
-// prepare does what comes before the command.
+// prepare uploads files and opens ports before the command starts.
 func (in *invocation) prepare(ctx context.Context, sb *sandbox.Sandbox) error {
 	for _, c := range in.uploads {
 		r, err := sb.Upload(ctx, c.from, c.to, &sandbox.TransferOptions{Exclude: in.exclude, Skip: in.skip, Progress: printTransfer(os.Stderr, "uploading "+c.from)})
 		if err != nil {
 			return hint(err)
 		}
-		warnLeft(c.from, r)
+		warnSkipped(c.from, r)
 	}
 	for _, p := range in.expose {
-		// It ends with the sandbox.
+		// The exposed port ends with the sandbox.
 		x, err := sb.Expose(ctx, p.inside, &sandbox.ExposeOptions{Listen: fmt.Sprint("127.0.0.1:", p.host)})
 		if err != nil {
 			return err
@@ -160,19 +161,19 @@ func (in *invocation) prepare(ctx context.Context, sb *sandbox.Sandbox) error {
 	return nil
 }
 
-// keep takes what is to outlive the sandbox, also where a signal ended the command.
-func (in *invocation) keep(ctx context.Context, sb *sandbox.Sandbox) error {
+// saveResults downloads files and makes the snapshot, also if a signal ended the command.
+func (in *invocation) saveResults(ctx context.Context, sb *sandbox.Sandbox) error {
 	if ctx.Err() != nil {
-		var done func()
-		ctx, done = untilSignal(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
-		defer done()
+		var stop func()
+		ctx, stop = untilSignal(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
+		defer stop()
 	}
 	for _, c := range in.downloads {
 		r, err := sb.Download(ctx, c.from, c.to, &sandbox.TransferOptions{Skip: in.skip, Progress: printTransfer(os.Stderr, "downloading "+c.from)})
 		if err != nil {
 			return hint(err)
 		}
-		warnLeft(c.from, r)
+		warnSkipped(c.from, r)
 	}
 	if in.snapshot != "" {
 		return sb.Snapshot(ctx, in.snapshot)
@@ -180,7 +181,7 @@ func (in *invocation) keep(ctx context.Context, sb *sandbox.Sandbox) error {
 	return nil
 }
 
-// hint names the flag in place of the library's option.
+// hint adds the flag that stands for the library's option.
 func hint(err error) error {
 	if errors.Is(err, sandbox.ErrUnsafe) {
 		return fmt.Errorf("%w (here: --skip)", err)
@@ -188,8 +189,8 @@ func hint(err error) error {
 	return err
 }
 
-// warnLeft tells what is not, or not as it was, at the other end.
-func warnLeft(name string, r *sandbox.TransferResult) {
+// warnSkipped warns of entries that were left out or changed during the transfer.
+func warnSkipped(name string, r *sandbox.TransferResult) {
 	for _, e := range r.Skipped {
 		fmt.Fprintf(os.Stderr, "drydock: left out: %s\n", visible(e.Error()))
 	}
@@ -206,7 +207,7 @@ func (c *common) open(ctx context.Context) (*sandbox.Sandbox, error) {
 	opts := c.options
 	images := *opts.Images
 	var err error
-	if images.Catalog, err = catalog(c.lists); err != nil {
+	if images.Catalog, err = catalog(c.catalogFiles); err != nil {
 		return nil, err
 	}
 	if c.lock != "" {
@@ -226,28 +227,28 @@ func (c *common) open(ctx context.Context) (*sandbox.Sandbox, error) {
 	return sandbox.Open(ctx, &opts)
 }
 
-// piped reports whether f is there and neither a terminal nor another device.
+// piped reports whether f is open and neither a terminal nor another device.
 func piped(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice == 0
 }
 
-// untilSignal returns a context that the first of these signals ends. The second has its
-// usual effect, and the sandbox still goes: it ends when its channel to this process does.
-func untilSignal(parent context.Context, ending ...os.Signal) (context.Context, func()) {
+// untilSignal returns a context that the first of the signals ends. The second has its usual
+// effect. The sandbox still ends, with its channel to this process.
+func untilSignal(parent context.Context, signals ...os.Signal) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, ending...)
+	received := make(chan os.Signal, 1)
+	signal.Notify(received, signals...)
 	go func() {
 		select {
-		case s := <-signals:
-			signal.Stop(signals)
+		case s := <-received:
+			signal.Stop(received)
 			cancel(interrupted{s.(syscall.Signal)})
 		case <-ctx.Done():
 		}
 	}()
 	return ctx, func() {
-		signal.Stop(signals)
+		signal.Stop(received)
 		cancel(nil)
 	}
 }

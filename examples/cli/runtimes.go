@@ -17,13 +17,12 @@ import (
 
 const runtimesUsage = `usage: drydock runtimes [FLAG...]
 
-Lists the runtimes that a sandbox can be made from, and how large the images are that the
-engine has of them.
+Lists the runtimes for sandboxes, and the sizes of those images that are built.
 
-  --engine ENGINE  docker, podman, or the path of such a command line (default docker); the
-                   list goes without sizes where it does not answer
+  --engine ENGINE  docker, podman, or the path of such a command line (default docker); if it
+                   does not answer the list has no sizes
   --json           print a JSON array of objects: name, description, image, packages, work_dir;
-                   user, stand_in and built (image, size, created, used) where there is one
+                   if there is one, user, stand_in and built (image, size, created, used)
   --runtimes FILE  a file of runtimes, in place of those that DRYDOCK_RUNTIMES names; may be
                    repeated
   --schema         print the JSON Schema of such a file, for editors
@@ -34,8 +33,8 @@ func runtimes(args []string) int {
 	f := newFlags("runtimes")
 	asJSON := f.Bool("json", false, "")
 	schema := f.Bool("schema", false, "")
-	o, err := parseOnImages(f, args, 0, false)
-	if code, over := parsed("runtimes", runtimesUsage, err); over {
+	o, err := parseImageFlags(f, args, 0, false)
+	if code, exit := usageExit("runtimes", runtimesUsage, err); exit {
 		return code
 	}
 	if *schema {
@@ -45,7 +44,7 @@ func runtimes(args []string) int {
 	ctx, stop := untilSignal(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	images := &image.Builder{}
-	if err = o.onEngine(images); err == nil {
+	if err = o.configure(images); err == nil {
 		list := listTable
 		if *asJSON {
 			list = listJSON
@@ -59,14 +58,14 @@ func runtimes(args []string) int {
 	return 0
 }
 
-// built returns the images of runtimes by name, or nil where the engine does not answer.
+// built returns the images of runtimes by name, or nil if the engine does not answer.
 func built(ctx context.Context, images *image.Builder) map[string]image.RuntimeImage {
-	const patience = 20 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	const maxWait = 20 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()
 	all, err := images.Images(ctx)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "drydock: which images are built is not known:", err)
+		fmt.Fprintln(os.Stderr, "drydock: the list has no images, because the engine did not answer:", err)
 		return nil
 	}
 	byName := make(map[string]image.RuntimeImage)
@@ -115,8 +114,8 @@ func listJSON(w io.Writer, all []drydock.Runtime, built map[string]image.Runtime
 	return e.Encode(list)
 }
 
-// listTable marks images that stand in for others and explains them below. It has a column of
-// what is built, unless that is nil.
+// listTable prints the runtimes. It marks stand-ins and names them below. Unless built is nil, it
+// has a column of the sizes of built images.
 func listTable(w io.Writer, all []drydock.Runtime, built map[string]image.RuntimeImage) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(size string, columns ...string) {
@@ -141,10 +140,10 @@ func listTable(w io.Writer, all []drydock.Runtime, built map[string]image.Runtim
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	return explain(w, standIns)
+	return explainStandIns(w, standIns)
 }
 
-// packages is "apt: git curl; pip: uv".
+// packages returns a text such as "apt: git curl; pip: uv".
 func packages(r drydock.Runtime) string {
 	var parts []string
 	for manager, names := range r.Packages.All() {

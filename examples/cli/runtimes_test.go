@@ -39,7 +39,7 @@ func TestListTable(t *testing.T) {
 	is.NoErr(listTable(&b, someRuntimes[:1], someBuilt))
 	is.Equal(b.String(), ""+
 		"NAME  IMAGE     PACKAGES  WORK DIR    BUILT\n"+
-		"a     python:3            /workspace  1.5 MiB\n") // where the engine answers
+		"a     python:3            /workspace  1.5 MiB\n") // if the engine answers
 }
 
 func TestListJSON(t *testing.T) {

@@ -10,20 +10,20 @@ import (
 
 func TestScreen(t *testing.T) {
 	for name, c := range map[string]struct {
-		output string // "|" is where a write ends
+		output string // "|" ends a write
 		want   string
 	}{
-		"nothing":           {"", ""},
-		"text":              {"a\n|b", "a\nb\n"},
-		"whole lines":       {"a\n", "a\n"},
-		"colour":            {"\x1b[31ma\n", "\x1b[31ma\n" + sane},
-		"one byte for two":  {"\x9b31ma\n", "\x9b31ma\n" + sane},
-		"another set":       {"\x0ea\n", "\x0ea\n" + sane},
-		"drawing":           {"\x1b[?1049h\n", "\x1b[?1049h\n" + leaveDrawing + sane},
-		"drawing, in parts": {"\x1b[?|10|49h\n", "\x1b[?1049h\n" + leaveDrawing + sane},
-		"drawing, and over": {"\x1b[?1049h\n\x1b[?1049l\n", "\x1b[?1049h\n\x1b[?1049l\n" + sane},
-		"over, in parts":    {"\x1b[?1049hx|\x1b[?1049|l\n", "\x1b[?1049hx\x1b[?1049l\n" + sane},
-		"drawing once more": {"\x1b[?1049h|\x1b[?1049l|\x1b[?1049h\n", "\x1b[?1049h\x1b[?1049l\x1b[?1049h\n" + leaveDrawing + sane},
+		"nothing":             {"", ""},
+		"text":                {"a\n|b", "a\nb\n"},
+		"whole lines":         {"a\n", "a\n"},
+		"colour":              {"\x1b[31ma\n", "\x1b[31ma\n" + resetSequence},
+		"one byte for two":    {"\x9b31ma\n", "\x9b31ma\n" + resetSequence},
+		"another set":         {"\x0ea\n", "\x0ea\n" + resetSequence},
+		"drawing":             {"\x1b[?1049h\n", "\x1b[?1049h\n" + leaveAlternate + resetSequence},
+		"drawing, in parts":   {"\x1b[?|10|49h\n", "\x1b[?1049h\n" + leaveAlternate + resetSequence},
+		"alternate, and back": {"\x1b[?1049h\n\x1b[?1049l\n", "\x1b[?1049h\n\x1b[?1049l\n" + resetSequence},
+		"back, in parts":      {"\x1b[?1049hx|\x1b[?1049|l\n", "\x1b[?1049hx\x1b[?1049l\n" + resetSequence},
+		"drawing once more":   {"\x1b[?1049h|\x1b[?1049l|\x1b[?1049h\n", "\x1b[?1049h\x1b[?1049l\x1b[?1049h\n" + leaveAlternate + resetSequence},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)

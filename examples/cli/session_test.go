@@ -14,7 +14,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// fake is an interpreter that does as it is told.
+// fake is an interpreter that answers as the test says.
 type fake struct {
 	run        func(ctx context.Context, o *sandbox.ExecutionOptions) (*sandbox.Execution, error)
 	interrupts int
@@ -62,11 +62,11 @@ func TestSessionRun(t *testing.T) {
 	ended.StateLost = true
 	gone := &sandbox.Error{Op: "run code", Err: sandbox.ErrLost}
 	for name, c := range map[string]struct {
-		x    *sandbox.Execution
-		err  error
-		exit int
-		over bool
-		out  string
+		x     *sandbox.Execution
+		err   error
+		exit  int
+		ended bool
+		out   string
 	}{
 		"success":          {exited(0), nil, 0, false, ""},
 		"exception":        {raised, nil, 1, false, "Traceback\nKeyError: \\x1b[2J\n"},
@@ -85,11 +85,11 @@ func TestSessionRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
 			s, output := testSession(t, &fake{run: func(context.Context, *sandbox.ExecutionOptions) (*sandbox.Execution, error) { return c.x, c.err }})
-			exit, over, err := s.run(t.Context(), "")
-			is.Equal(exit, c.exit)                       // exit code
-			is.Equal(over, c.over)                       // whether the session goes on
-			is.Equal(err != nil, c.over && c.err != nil) // an error only where it does not
-			is.Equal(output(), c.out)                    // what a person reads
+			exit, ended, err := s.run(t.Context(), "")
+			is.Equal(exit, c.exit)                        // exit code
+			is.Equal(ended, c.ended)                      // whether the session goes on
+			is.Equal(err != nil, c.ended && c.err != nil) // an error only if it does not
+			is.Equal(output(), c.out)                     // what a person reads
 		})
 	}
 }
@@ -111,10 +111,10 @@ func TestSessionInterrupt(t *testing.T) {
 	}
 	for range 2 { // each run anew
 		f.interrupts = 0
-		exit, over, err := s.run(t.Context(), "")
+		exit, ended, err := s.run(t.Context(), "")
 		is.NoErr(err)
 		is.Equal(exit, 130) // 128 and SIGINT
-		is.True(!over)      // another interpreter takes over
+		is.True(!ended)     // another interpreter takes over
 	}
 }
 
@@ -165,7 +165,7 @@ func TestFiguresEnd(t *testing.T) {
 func TestLeave(t *testing.T) {
 	is := is.New(t)
 	for code, want := range map[string]bool{"exit": true, "quit()": true, " exit( 3 ) ": true, "exit(x)": false, "exits": false, "exit;": false} {
-		is.Equal(leave.MatchString(code), want) // ends the session
+		is.Equal(exitStatement.MatchString(code), want) // ends the session
 	}
 }
 

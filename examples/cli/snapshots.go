@@ -18,7 +18,7 @@ import (
 
 const snapshotsUsage = `usage: drydock snapshots [FLAG...] [--remove NAME...]
 
-Lists the snapshots that an engine has, or removes those that are named.
+Lists the snapshots on an engine, or removes the named ones.
 
   --engine ENGINE       docker, podman, or the path of such a command line (default docker)
   --remove              remove the snapshots of these names
@@ -37,7 +37,7 @@ func snapshots(args []string) int {
 	case err == nil && *remove && f.NArg() == 0:
 		err = errors.New("--remove needs the names of snapshots")
 	case err == nil && !*remove && f.NArg() > 0:
-		err = fmt.Errorf("unexpected %q; to remove it write --remove before it", f.Arg(0))
+		err = fmt.Errorf("unexpected argument %q; to remove a snapshot write --remove before its name", f.Arg(0))
 	}
 	if err != nil {
 		return misuse(os.Stderr, "snapshots", err.Error())

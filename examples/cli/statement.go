@@ -2,26 +2,26 @@ package main
 
 import "strings"
 
-// compounds are the words that begin a line which has more lines, or may have.
+// compounds are the keywords of statements that may span lines.
 var compounds = map[string]bool{"if": true, "elif": true, "else": true, "for": true, "while": true, "try": true,
 	"except": true, "finally": true, "with": true, "def": true, "class": true, "async": true}
 
-// complete reports whether the lines of Python can be run: nothing is left open, and a
-// compound statement has the empty line that ends it. What is wrong in another way is
-// complete, for the interpreter to refuse.
+// complete reports whether lines of Python can be run: no string or bracket is open, and a compound
+// statement has the empty line that ends it. Any other mistake is complete, so that the
+// interpreter reports it.
 func complete(code string) bool {
 	var (
-		quote   string // that of the string it is in
-		depth   int    // of brackets
-		first   = true // nothing of the logical line has come yet
-		open    bool   // the last line that is not indented has more lines
-		colon   bool   // what came last is a colon
-		word    bool   // the line begins at the margin with a word of compounds
-		margin  bool   // it begins at the margin
-		goesOn  bool   // by a backslash
-		lineEnd = func() {
+		quote     string // the quote of the open string
+		depth     int    // of brackets
+		first     = true // the logical line has no token yet
+		open      bool   // the last line at the margin begins a compound statement
+		colon     bool   // the last token is a colon
+		compound  bool   // the line begins with a word of compounds
+		margin    bool   // the line is not indented
+		continued bool   // the text ends with a backslash
+		lineEnd   = func() {
 			if !first && margin {
-				open = word || colon
+				open = compound || colon
 			}
 			first, colon = true, false
 		}
@@ -32,7 +32,7 @@ func complete(code string) bool {
 			switch {
 			case c == '\\':
 				i++
-				goesOn = i == len(code)
+				continued = i == len(code)
 			case c == '\n' && len(quote) == 1:
 				quote = ""
 				lineEnd()
@@ -66,7 +66,7 @@ func complete(code string) bool {
 			if end < 0 {
 				end = len(rest)
 			}
-			word = compounds[rest[:end]] || c == '@'
+			compound = compounds[rest[:end]] || c == '@'
 		}
 		colon = c == ':'
 		switch c {
@@ -82,17 +82,17 @@ func complete(code string) bool {
 			depth = max(0, depth-1)
 		case '\\':
 			if i++; i == len(code) {
-				goesOn = true
+				continued = true
 			}
 		}
 	}
 	lineEnd()
 	last := code[strings.LastIndexByte(code, '\n')+1:]
-	return !goesOn && depth == 0 && len(quote) != 3 && (!open || strings.TrimSpace(last) == "")
+	return !continued && depth == 0 && len(quote) != 3 && (!open || strings.TrimSpace(last) == "")
 }
 
-// readStatement asks for lines until they can be run, or one is an error. What is pasted
-// runs as a whole once Enter is pressed, so that empty lines in it end nothing.
+// readStatement asks for lines until they can be run, or until ask fails. Pasted lines run as a
+// whole when Enter is pressed, so an empty line among them ends no statement.
 func readStatement(ask func(prompt string) (line string, pasted bool, err error)) (string, error) {
 	var code strings.Builder
 	for prompt := ">>> "; ; prompt = "... " {

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// terminalSignals end a program that has the terminal, and would leave it raw. SIGPIPE is
-// the end of a pipe that stdout is.
+// terminalSignals are the signals that end a program, which would then leave the terminal raw.
+// SIGPIPE comes if stdout is a pipe that nobody reads any more.
 var terminalSignals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE}
 
 var resizeSignal os.Signal = syscall.SIGWINCH

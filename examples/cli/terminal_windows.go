@@ -7,5 +7,5 @@ import (
 
 var terminalSignals = []os.Signal{os.Interrupt, syscall.SIGTERM}
 
-// resizeSignal is what Windows does not have: a terminal keeps its first size.
+// resizeSignal is nil, because Windows has none: a terminal keeps its first size.
 var resizeSignal os.Signal

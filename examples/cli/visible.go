@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// visible spells out what a terminal would obey or not show: control characters but line
-// feed and tab, format characters, some of which change the order of others, and bytes that
-// are no text.
+// visible spells out the characters that a terminal would obey or not show: control characters
+// other than line feed and tab, format characters, such as those that reorder others, and bytes
+// that are not UTF-8.
 func visible(s string) string {
 	var b strings.Builder
 	for i, r := range s {

@@ -24,11 +24,12 @@ import (
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox"
 	"github.com/drydock-go/drydock/sandbox/engine"
+	"github.com/drydock-go/drydock/sandbox/sandboxtest"
 	"github.com/drydock-go/drydock/session"
 	"github.com/matryer/is"
 )
 
-// actAsService makes this test binary the program that it tests.
+// actAsService makes this test binary act as the program under test.
 const actAsService = "DRYDOCK_MULTIUSER_TEST_MAIN"
 
 func TestMain(m *testing.M) {
@@ -51,12 +52,12 @@ func TestMain(m *testing.M) {
 // busybox is an image that scripts/setup makes.
 const busybox = "localhost/drydock/busybox:1"
 
-// testEngine returns the engine to test on, or skips the test where none is named.
+// testEngine returns the engine to test on. If none is named it skips the test.
 func testEngine(t *testing.T) string {
 	t.Helper()
-	name := os.Getenv("DRYDOCK_TEST_ENGINE")
+	name := os.Getenv(sandboxtest.EnvEngine)
 	if name == "" {
-		t.Skip("DRYDOCK_TEST_ENGINE names no engine")
+		t.Skip(sandboxtest.EnvEngine + " names no engine")
 	}
 	return name
 }
@@ -167,11 +168,11 @@ func (a *api) runs(user string, args ...string) bool {
 	return strings.Contains(stdout, strings.Join(args, "\x00")+"\x00")
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t *testing.T, event string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); !ok(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("still waiting for %s", what)
+			t.Fatalf("still waiting for %s", event)
 		}
 	}
 }
@@ -227,7 +228,7 @@ func TestStreams(t *testing.T) {
 	is := is.New(t)
 	a := serve(t, nil)
 	a.do("PUT", "/users/ann/files/wait", "")
-	resp := a.start(t.Context(), "POST", "/users/ann/run", shell("echo begun; while [ -e wait ]; do sleep 0.05; done; echo over"))
+	resp := a.start(t.Context(), "POST", "/users/ann/run", shell("echo begun; while [ -e wait ]; do sleep 0.05; done; echo ended"))
 	is.Equal(resp.Header.Get("Content-Type"), "application/x-ndjson") // type
 	lines := bufio.NewReader(resp.Body)
 	first, err := lines.ReadString('\n')
@@ -237,7 +238,7 @@ func TestStreams(t *testing.T) {
 	rest, err := io.ReadAll(lines)
 	is.NoErr(err)
 	stdout, _, last := a.decode(string(rest))
-	is.Equal(stdout, "over\n")       // then the rest
+	is.Equal(stdout, "ended\n")      // then the rest
 	is.Equal(last.Outcome, "exited") // and the end
 }
 
@@ -258,7 +259,7 @@ func TestDisconnect(t *testing.T) {
 func TestSlowReader(t *testing.T) {
 	is := is.New(t)
 	a := serve(t, func(c *config) { c.timeout = time.Hour })
-	a.write = time.Second
+	a.writeTimeout = time.Second
 	conn, err := net.Dial("tcp", strings.TrimPrefix(a.url, "http://"))
 	is.NoErr(err)
 	defer conn.Close()
@@ -414,16 +415,16 @@ func TestFull(t *testing.T) {
 	a := serve(t, func(c *config) { c.sessions.Max = 1 })
 	a.sh("ann", "true")
 	resp, body := a.do("POST", "/users/bo/run", shell("true"))
-	is.Equal(resp.StatusCode, 503)                             // full
-	is.Equal(resp.Header.Get("Retry-After"), "30")             // when to ask again
-	is.True(strings.Contains(body, `{"error":"as many users`)) // why
+	is.Equal(resp.StatusCode, 503)                                    // full
+	is.Equal(resp.Header.Get("Retry-After"), "30")                    // when to ask again
+	is.True(strings.Contains(body, `{"error":"the maximum of users`)) // why
 	a.do("DELETE", "/users/ann", "")
 	_, _, last := a.sh("bo", "true")
 	is.Equal(last.Outcome, "exited") // room again
 }
 
-// left returns the containers that the process pid opened.
-func left(t *testing.T, pid int) (names []string) {
+// containersOf returns the containers that the process pid opened.
+func containersOf(t *testing.T, pid int) (names []string) {
 	t.Helper()
 	client := &dockercli.Client{Path: testEngine(t)}
 	all, err := client.ContainerList(context.Background(), map[string]string{engine.LabelOwner: ""})
@@ -468,18 +469,18 @@ func TestShutdown(t *testing.T) {
 			lines := bufio.NewReader(resp.Body)
 			_, err = lines.ReadString('\n')
 			is.NoErr(err)
-			is.Equal(len(left(t, cmd.Process.Pid)), 2) // seen, so that their absence proves something
+			is.Equal(len(containersOf(t, cmd.Process.Pid)), 2) // seen, so that their absence proves something
 
 			begin := time.Now()
 			is.NoErr(cmd.Process.Signal(sig))
 			rest, err := io.ReadAll(lines)
 			is.NoErr(err)
 			_, _, last := a.decode(string(rest))
-			is.Equal(last.Outcome, "lost")              // the client is told
-			is.True(last.Error != "")                   // why
-			is.NoErr(cmd.Wait())                        // a clean end
-			is.Equal(len(left(t, cmd.Process.Pid)), 0)  // containers left
-			is.True(time.Since(begin) < 10*time.Second) // soon
+			is.Equal(last.Outcome, "lost")                     // the client is told
+			is.True(last.Error != "")                          // why
+			is.NoErr(cmd.Wait())                               // a clean end
+			is.Equal(len(containersOf(t, cmd.Process.Pid)), 0) // containers left
+			is.True(time.Since(begin) < 10*time.Second)        // soon
 		})
 	}
 }

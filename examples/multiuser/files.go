@@ -15,19 +15,19 @@ import (
 )
 
 const (
-	// maxEntries is how many entries of a directory are listed.
+	// maxEntries is the maximum number of entries in a listing.
 	maxEntries = 1000
-	// maxUpload is how many bytes a file that is uploaded may have.
+	// maxUpload is the maximum size of an uploaded file in bytes.
 	maxUpload = 8 << 20
-	// maxDownload is how many one that is downloaded may have. A sparse file of any size
-	// costs the user nothing.
+	// maxDownload is the maximum size of a downloaded file in bytes. A sparse file of any
+	// size costs the user nothing.
 	maxDownload = 1 << 30
-	// part is how many bytes of a download are in memory.
-	part = 256 << 10
+	// partSize is the number of bytes of a download that are in memory at a time.
+	partSize = 256 << 10
 )
 
-// pictures are what a browser may show. SVG is not among them: it can hold scripts.
-var pictures = map[string]bool{"image/png": true, "image/jpeg": true, "image/gif": true, "image/webp": true}
+// inlineTypes are the types that a browser may show. SVG is not among them: it can hold scripts.
+var inlineTypes = map[string]bool{"image/png": true, "image/jpeg": true, "image/gif": true, "image/webp": true}
 
 // listing is a directory.
 type listing struct {
@@ -38,11 +38,11 @@ type listing struct {
 
 // entry is a file in a directory.
 type entry struct {
-	Name     string    `json:"name"` // with U+FFFD where it is not UTF-8; Href is exact
+	Name     string    `json:"name"` // bytes that are not UTF-8 are U+FFFD; Href is exact
 	Type     string    `json:"type"` // file, dir, symlink or other
 	Size     int64     `json:"size"`
 	Modified time.Time `json:"modified"`
-	// Href is where to get it: the listing of a directory, the content of anything else.
+	// Href is the address of the listing of a directory, or of the content of anything else.
 	Href string `json:"href"`
 }
 
@@ -52,11 +52,11 @@ func (s *service) list(w http.ResponseWriter, r *http.Request, name string) erro
 	if err != nil {
 		return err
 	}
-	letGo, err := s.hold(r)
+	release, err := s.acquireLarge(r)
 	if err != nil {
 		return err
 	}
-	defer letGo()
+	defer release()
 	sb, err := s.manager.Get(r.Context(), name, nil)
 	if err != nil {
 		return err
@@ -107,13 +107,13 @@ func (s *service) download(w http.ResponseWriter, r *http.Request, name string) 
 	if info.Size() > maxDownload {
 		return &refusal{status: http.StatusRequestEntityTooLarge, text: "the file is longer than 1 GiB"}
 	}
-	// A FIFO, a device or a directory fails here, and not after the headers.
-	b, err := sb.ReadFile(r.Context(), file, &sandbox.ReadOptions{Limit: part})
+	// A FIFO, a device or a directory fails here, before the headers are sent.
+	b, err := sb.ReadFile(r.Context(), file, &sandbox.ReadOptions{Limit: partSize})
 	if err != nil {
 		return err
 	}
 	kind, disposition := "application/octet-stream", "attachment"
-	if t := http.DetectContentType(b); pictures[t] {
+	if t := http.DetectContentType(b); inlineTypes[t] {
 		kind, disposition = t, "inline"
 	}
 	h := w.Header()
@@ -124,8 +124,8 @@ func (s *service) download(w http.ResponseWriter, r *http.Request, name string) 
 		return nil
 	}
 	for offset := int64(0); ; {
-		// A file that grows meanwhile ends where it ended; of one that shrinks the client
-		// gets less than announced, which it takes for the error that it is.
+		// If the file grows meanwhile, the new bytes are not sent. If it shrinks, the client
+		// gets fewer bytes than announced and takes that as the error that it is.
 		b = b[:min(int64(len(b)), info.Size()-offset)]
 		if len(b) == 0 {
 			return nil
@@ -134,7 +134,7 @@ func (s *service) download(w http.ResponseWriter, r *http.Request, name string) 
 			return nil
 		}
 		offset += int64(len(b))
-		if b, err = sb.ReadFile(r.Context(), file, &sandbox.ReadOptions{Offset: offset, Limit: part}); err != nil {
+		if b, err = sb.ReadFile(r.Context(), file, &sandbox.ReadOptions{Offset: offset, Limit: partSize}); err != nil {
 			return nil
 		}
 	}
@@ -146,11 +146,11 @@ func (s *service) upload(w http.ResponseWriter, r *http.Request, name string) er
 	if err != nil {
 		return err
 	}
-	letGo, err := s.hold(r)
+	release, err := s.acquireLarge(r)
 	if err != nil {
 		return err
 	}
-	defer letGo()
+	defer release()
 	sb, err := s.manager.Get(r.Context(), name, nil)
 	if err != nil {
 		return err
@@ -171,13 +171,14 @@ func (s *service) upload(w http.ResponseWriter, r *http.Request, name string) er
 	return nil
 }
 
-// relative checks a path below the work dir; empty is the work dir. A symlink may lead out of
-// it, though not out of the sandbox, and its user can read all that is in there anyway.
+// relative checks a path below the work dir and cleans it; an empty path is the work dir. A
+// symlink may lead out of the work dir. It does not lead out of the sandbox, and its user can
+// read everything in there anyway.
 func relative(name string) (string, error) {
 	if strings.HasPrefix(name, "/") {
-		return "", &refusal{status: http.StatusBadRequest, text: "path: write one below the work dir, without a slash before it"}
+		return "", &refusal{status: http.StatusBadRequest, text: "path: write one below the work dir, without a leading slash"}
 	}
-	for _, element := range strings.Split(name, "/") {
+	for element := range strings.SplitSeq(name, "/") {
 		if element == ".." {
 			return "", &refusal{status: http.StatusBadRequest, text: "path: write one below the work dir, without .."}
 		}

@@ -20,38 +20,38 @@ const usage = `usage: multiuser [FLAG...]
 
 Serves a page on which every named user runs code in a sandbox of their own.
 
-  --addr HOST:PORT   where to listen (default 127.0.0.1:8080); port 0 is any that is free
+  --addr HOST:PORT   where to listen (default 127.0.0.1:8080); port 0 is any free port
   --public           allow an --addr that other machines reach. There is no authentication:
                      whoever reaches it can run code here, as any user, and read their files
-  --host NAME        a further host name that the service is known by, beside localhost and
-                     the IP addresses; may be repeated
+  --host NAME        a host name of the service, besides localhost and its IP addresses;
+                     may be repeated
 
   --runtime NAME     the runtime of the sandboxes (default python-minimal)
   --image IMAGE      an image for them, instead of a runtime
   --engine ENGINE    docker, podman, or the path of such a command line (default docker)
-  --workspaces DIR   where the users' files are kept, a directory each (default
-                     drydock/multiuser in the user's cache directory); empty: they end with the
-                     sandbox
-  --max N            users at a time (default 20)
-  --idle D           end a sandbox that has not been used for so long (default 10m)
-  --timeout D        end a command after so long (default 30s)
+  --workspaces DIR   where the users' files are kept, in a directory for each user (default
+                     drydock/multiuser in the user's cache directory); if empty, files end
+                     with the sandbox
+  --max N            the maximum of users at a time (default 20)
+  --idle D           end a sandbox that was not used for this long (default 10m)
+  --timeout D        end a command after this time (default 30s)
 `
 
-// Limits of a sandbox. Twenty of them fit on a small machine as long as few are at work.
+// Limits of a sandbox. Twenty sandboxes fit on a small machine if few of them are busy.
 const (
 	memory = 512 << 20 // bytes
 	pids   = 256
 )
 
-// config is what the arguments say.
+// config holds the values of the flags.
 type config struct {
 	addr     string
-	hosts    []string // further names the service is known by, in lower case
+	hosts    []string // further host names of the service, in lower case
 	timeout  time.Duration
 	sessions session.Options
 }
 
-// parse reads the arguments. The error is flag.ErrHelp where help was asked for.
+// parse reads the arguments. If they ask for help the error is flag.ErrHelp.
 func parse(args []string) (*config, error) {
 	c := &config{}
 	o := &c.sessions
@@ -61,7 +61,7 @@ func parse(args []string) (*config, error) {
 	public := f.Bool("public", false, "")
 	f.Func("host", "", func(name string) error {
 		if name == "" || strings.ContainsAny(name, ":/ ") {
-			return errors.New("write a host name without scheme and port, such as box.example.org")
+			return errors.New("write a host name without scheme and port, such as code.example.org")
 		}
 		c.hosts = append(c.hosts, strings.ToLower(name))
 		return nil
@@ -99,8 +99,8 @@ func parse(args []string) (*config, error) {
 	return c, nil
 }
 
-// resolve makes addr an IP address and a port, and refuses one that is not of the loopback
-// interface unless public says that it may be.
+// resolve turns addr into an IP address and a port. It refuses an address that is not of the
+// loopback interface, unless public is set.
 func (c *config) resolve(public bool) error {
 	addr, err := net.ResolveTCPAddr("tcp", c.addr)
 	if err != nil {
@@ -109,13 +109,13 @@ func (c *config) resolve(public bool) error {
 	if !public && !addr.IP.IsLoopback() {
 		return fmt.Errorf("--addr %s can be reached from other machines, and there is no authentication: "+
 			"whoever reaches it can run code here, as any user, and read their files; "+
-			"listen on 127.0.0.1, or add --public where that is what you want", c.addr)
+			"listen on 127.0.0.1, or add --public if you want that", c.addr)
 	}
 	c.addr = addr.String()
 	return nil
 }
 
-// defaultWorkspaces is a directory that outlives the program, or none where the user has no
+// defaultWorkspaces returns a directory that outlives the program, or "" if the user has no
 // home.
 func defaultWorkspaces() string {
 	dir, err := os.UserCacheDir()

@@ -25,9 +25,9 @@ func TestParse(t *testing.T) {
 	is.Equal(c.sessions.Sandbox.Runtime, "")         // the library's default
 	is.Equal(c.sessions.Sandbox.Image, "")           // none
 	is.True(c.sessions.Sandbox.Engine != nil)        // engine
-	c, err = parse([]string{"--host", "Box.example.org", "--idle", "5s", "--workspaces="})
+	c, err = parse([]string{"--host", "Code.example.org", "--idle", "5s", "--workspaces="})
 	is.NoErr(err)
-	is.Equal(c.hosts, []string{"box.example.org"})    // lower case
+	is.Equal(c.hosts, []string{"code.example.org"})   // lower case
 	is.Equal(c.sessions.SweepInterval, 5*time.Second) // not longer than idle
 	is.Equal(c.sessions.WorkspaceRoot, "")            // none
 	_, err = parse([]string{"--help"})

@@ -1,30 +1,30 @@
 // Multiuser is an HTTP service in which every named user has a sandbox of their own: they run
-// code in it, see the output as it comes, and list, fetch and upload files. A page to do so by
-// hand is at its root.
+// code in it, see the output as it comes, and list, download and upload files. A page at its root
+// does all of this in a browser.
 //
-//	go run . --runtime python-datascience
+//	go run ./examples/multiuser --runtime python-datascience
 //
 // The interface, with {name} for a user and {path} for a file below the user's work dir:
 //
-//	POST   /users/{name}/run           {"language":"python","code":"..."}: lines of JSON as they come
+//	POST   /users/{name}/run           runs {"language":"python","code":"..."}; answers in lines of JSON
 //	GET    /users/{name}/files?path=   a directory as JSON
 //	GET    /users/{name}/files/{path}  a file
 //	PUT    /users/{name}/files/{path}  writes a file of up to 8 MiB
 //	DELETE /users/{name}               ends the sandbox; ?files=delete deletes the files, too
 //
-// A line of run is {"stream":"stdout","data":"..."}, with base64 in place of data where the bytes
-// are not UTF-8, or the last one, {"outcome":"exited","exit_code":0,"duration_ms":12}. Whoever
-// goes away while a command runs ends it. An error is {"error":"..."} with its status.
+// A line of run is {"stream":"stdout","data":"..."}, with base64 in place of data if the bytes
+// are not UTF-8. The last line is {"outcome":"exited","exit_code":0,"duration_ms":12}. A client
+// that goes away while a command runs ends it. An error is {"error":"..."} with its status.
 //
 // # Trust
 //
-// It does not know who asks: whoever reaches the port is every user. So it listens on the
-// loopback interface, and refuses what a browser sends on behalf of another site: names that it
-// is not known by (DNS rebinding) and foreign origins. A service for others derives the name
-// from who is logged in. What comes out of a sandbox is shown as text and served so that a
-// browser takes it for a picture or a download and never for a page.
+// The service authenticates nobody: whoever reaches the port can be every user. So it listens on
+// the loopback interface, and refuses requests that a browser sends on behalf of another site:
+// those for an unknown host name (DNS rebinding) and those from a foreign origin. A service for
+// others has to take the user's name from a login. Output of a sandbox is shown as text. Files are
+// served as pictures or downloads, and never as a page.
 //
-// It does not bound what a user's files may grow to on the disk of the host.
+// The service does not bound the size of a user's files on the host's disk.
 package main
 
 import (
@@ -46,7 +46,7 @@ import (
 	"github.com/drydock-go/drydock/session"
 )
 
-// shutdownTime is how long the sandboxes have to end, which takes well under a second each.
+// shutdownTime bounds the end of all sandboxes; each takes well under a second.
 const shutdownTime = 30 * time.Second
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -64,8 +64,8 @@ func run(args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// A second signal has its usual effect. The sandboxes go then, too: they end when their
-	// channel to this process does.
+	// A second signal has its usual effect. The sandboxes still end: each ends with its channel
+	// to this process.
 	context.AfterFunc(ctx, stop)
 	if err := c.serve(ctx, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "multiuser:", err)
@@ -74,7 +74,7 @@ func run(args []string) int {
 	return 0
 }
 
-// serve serves until ctx ends, and returns when nothing is left of what it started.
+// serve serves until ctx ends, and returns when everything that it started has ended.
 func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	c.sessions.Logger = slog.New(slog.NewTextHandler(stderr, nil))
 	manager, err := session.New(&c.sessions)
@@ -93,7 +93,7 @@ func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) (err error
 	defer listener.Close()
 	if err := c.warmUp(ctx, stderr); err != nil {
 		if ctx.Err() != nil {
-			return nil // stopped before it had begun
+			return nil // stopped before it was ready
 		}
 		return err
 	}
@@ -104,28 +104,28 @@ func (c *config) serve(ctx context.Context, stdout, stderr io.Writer) (err error
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(c.sessions.Logger.Handler(), slog.LevelWarn),
-		// There is no WriteTimeout, as a response may take as long as a sandbox takes to
-		// open and a command to run; deadlines has one for every write.
+		// There is no WriteTimeout: a response may take as long as a sandbox takes to open
+		// and a command to run. The type deadlines bounds every single write.
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
 	fmt.Fprintf(stdout, "multiuser: listening on http://%s/\n", listener.Addr())
 	select {
-	case err := <-ended:
+	case err := <-served:
 		return err
 	case <-ctx.Done():
 	}
-	fmt.Fprintln(stderr, "multiuser: ending the sandboxes; interrupt again to leave at once")
+	fmt.Fprintln(stderr, "multiuser: ending the sandboxes; interrupt again to exit at once")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
-	// The two go together: requests under way end when their sandboxes do.
-	down := make(chan error, 1)
-	go func() { down <- server.Shutdown(ctx) }()
-	return errors.Join(manager.Shutdown(ctx), <-down)
+	// At the same time: a request under way ends when its sandbox does.
+	shutdown := make(chan error, 1)
+	go func() { shutdown <- server.Shutdown(ctx) }()
+	return errors.Join(manager.Shutdown(ctx), <-shutdown)
 }
 
-// warmUp opens a sandbox and closes it: what is wrong with the engine shows now, and an image
-// that has to be pulled or built is, before the first user waits for it.
+// warmUp opens a sandbox and closes it. A fault of the engine shows now, and a missing image is
+// pulled or built before the first user waits for it.
 func (c *config) warmUp(ctx context.Context, stderr io.Writer) error {
 	opts := c.sessions.Sandbox
 	opts.Images = &image.Builder{Progress: printProgress(stderr)}
@@ -136,7 +136,7 @@ func (c *config) warmUp(ctx context.Context, stderr io.Writer) error {
 	return sb.Close()
 }
 
-// printProgress returns what prints one line for each step of a pull or build.
+// printProgress returns a function that prints a line for each step of a pull or a build.
 func printProgress(w io.Writer) func(image.Progress) {
 	var last image.Progress
 	return func(p image.Progress) {

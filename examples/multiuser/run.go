@@ -13,27 +13,26 @@ import (
 )
 
 const (
-	// maxCode is how long code may be in bytes; Linux takes 128 KiB as one argument.
+	// maxCode is the maximum length of code in bytes; Linux takes 128 KiB as one argument.
 	maxCode = 100_000
-	// maxOutput is how many bytes a command may write. It is ended when it writes more.
+	// maxOutput is the maximum output of a command in bytes. A command that writes more is ended.
 	maxOutput = 8 << 20
 )
 
-// commands run a text of a language. Python looks for modules in the work dir and writes at
-// once.
+// commands run code of a language. Python finds modules in the work dir and does not buffer its
+// output.
 var commands = map[string][]string{
 	"python": {"python3", "-u", "-c"},
 	"sh":     {"sh", "-c"},
 }
 
 // errOutputLimit ends a command that writes more than maxOutput.
-var errOutputLimit = errors.New("more output than is shown")
+var errOutputLimit = errors.New("output limit exceeded")
 
-// outputLimit is the outcome of such a command; the others are those of package sandbox.
+// outputLimit is the outcome of such a command; all other outcomes are those of package sandbox.
 const outputLimit = "output_limit"
 
-// chunk is a line of the response with a part of the output: Data where it is UTF-8, else
-// Base64.
+// chunk is a line of the response with a part of the output: Data if it is UTF-8, else Base64.
 type chunk struct {
 	Stream string `json:"stream"`
 	Data   string `json:"data,omitempty"`
@@ -43,32 +42,32 @@ type chunk struct {
 // end is the last line of the response.
 type end struct {
 	Outcome    string `json:"outcome"`
-	ExitCode   int    `json:"exit_code"` // -1 where there is none
+	ExitCode   int    `json:"exit_code"` // -1 if there is none
 	Signal     string `json:"signal,omitempty"`
 	DurationMS int64  `json:"duration_ms"`
 	Error      string `json:"error,omitempty"`
 }
 
-// run runs code and sends what it writes as it comes.
+// run runs code and sends its output as it comes.
 func (s *service) run(w http.ResponseWriter, r *http.Request, name string) error {
 	args, err := parseRun(w, r)
 	if err != nil {
 		return err
 	}
-	// It ends with the request: a client that goes away ends the command.
+	// The command ends with the request, so a client that goes away ends it.
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	sb, err := s.manager.Get(ctx, name, nil)
 	if err != nil {
 		return err
 	}
-	out := &output{w: w, control: http.NewResponseController(w), left: maxOutput, cancel: cancel}
+	out := &output{w: w, control: http.NewResponseController(w), remaining: maxOutput, cancel: cancel}
 	stdout, stderr := &pipe{to: out, name: "stdout"}, &pipe{to: out, name: "stderr"}
 	cmd := sb.Command(args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr, cmd.Timeout = stdout, stderr, s.timeout
 	result, err := cmd.Run(ctx)
 	if result == nil {
-		return err // it did not start, so nothing was sent
+		return err // the command did not start, so nothing was sent
 	}
 	last := &end{
 		Outcome: string(result.Outcome), ExitCode: result.ExitCode, Signal: result.Signal,
@@ -77,7 +76,7 @@ func (s *service) run(w http.ResponseWriter, r *http.Request, name string) error
 	switch {
 	case errors.Is(err, errOutputLimit):
 		last.Outcome = outputLimit
-		last.Error = "the command wrote more than is shown, and was ended"
+		last.Error = "the command wrote more than 8 MiB and was ended; write to a file and download it"
 	case err != nil:
 		last.Error = describe(err).text
 	}
@@ -87,14 +86,14 @@ func (s *service) run(w http.ResponseWriter, r *http.Request, name string) error
 	return nil
 }
 
-// parseRun reads the request and returns the command.
+// parseRun reads the request and returns the command line.
 func parseRun(w http.ResponseWriter, r *http.Request) ([]string, error) {
-	// A form of another site can send any other type without asking.
+	// A form on another site can send any other type without a preflight request.
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
 		return nil, &refusal{status: http.StatusUnsupportedMediaType, text: "send Content-Type: application/json"}
 	}
-	// All of the body has to be read for the server to notice that the client goes away.
-	// In JSON a byte of code takes up to six.
+	// The server notices that the client goes away only after the whole body was read.
+	// A byte of code takes up to six in JSON.
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 6*maxCode+1000))
 	if err != nil {
 		return nil, bodyError(err)
@@ -115,24 +114,24 @@ func parseRun(w http.ResponseWriter, r *http.Request) ([]string, error) {
 	return append(command[:len(command):len(command)], in.Code), nil
 }
 
-// bodyError is the error of a body that could not be read.
+// bodyError returns the error for a body that could not be read.
 func bodyError(err error) error {
-	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return err
 	}
 	return &refusal{status: http.StatusBadRequest, text: "the body could not be read"}
 }
 
-// output sends lines of JSON to the client. Its pipes are written to at the same time.
+// output sends lines of JSON to the client. Its two pipes are written to concurrently.
 type output struct {
 	cancel context.CancelCauseFunc // ends the command
 
-	mu      sync.Mutex
-	w       http.ResponseWriter
-	control *http.ResponseController
-	begun   bool
-	left    int   // bytes of output that may still be sent
-	err     error // of the first write that failed
+	mu        sync.Mutex
+	w         http.ResponseWriter
+	control   *http.ResponseController
+	begun     bool
+	remaining int   // bytes of output that may still be sent
+	err       error // of the first failed write
 }
 
 func (o *output) send(line any) {
@@ -141,7 +140,7 @@ func (o *output) send(line any) {
 	_ = o.sendLocked(line)
 }
 
-// sendLocked sends a line at once. A client that does not take it loses its command.
+// sendLocked sends a line at once. If the client does not take it, the command is ended.
 func (o *output) sendLocked(line any) error {
 	if o.err != nil {
 		return o.err
@@ -163,18 +162,18 @@ func (o *output) sendLocked(line any) error {
 type pipe struct {
 	to   *output
 	name string
-	rest []byte // the beginning of a character whose end has not come yet
+	rest []byte // the first bytes of a character whose last bytes have not come yet
 }
 
 func (p *pipe) Write(b []byte) (int, error) {
 	p.to.mu.Lock()
 	defer p.to.mu.Unlock()
-	n := min(len(b), p.to.left)
-	p.to.left -= n
-	whole := append(p.rest, b[:n]...)
-	cut := len(whole) - partial(whole)
-	p.rest = append([]byte(nil), whole[cut:]...)
-	if err := p.sendLocked(whole[:cut]); err != nil {
+	n := min(len(b), p.to.remaining)
+	p.to.remaining -= n
+	pending := append(p.rest, b[:n]...)
+	complete := len(pending) - partial(pending)
+	p.rest = append([]byte(nil), pending[complete:]...)
+	if err := p.sendLocked(pending[:complete]); err != nil {
 		return 0, err
 	}
 	if n < len(b) {
@@ -184,7 +183,7 @@ func (p *pipe) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// flush sends the beginning of a character that had no end.
+// flush sends the first bytes of a character that was never completed.
 func (p *pipe) flush() {
 	p.to.mu.Lock()
 	defer p.to.mu.Unlock()
@@ -202,7 +201,7 @@ func (p *pipe) sendLocked(b []byte) error {
 	return p.to.sendLocked(&chunk{Stream: p.name, Base64: b})
 }
 
-// partial returns how many bytes at the end of b begin a character that more could complete.
+// partial returns the number of bytes at the end of b that begin an incomplete character.
 func partial(b []byte) int {
 	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
 		if tail := b[len(b)-n:]; utf8.RuneStart(tail[0]) {

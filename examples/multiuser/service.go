@@ -21,12 +21,12 @@ import (
 )
 
 const (
-	// atOnce is how many requests one user has under way; a browser makes six.
-	atOnce = 8
-	// large is how many requests hold as much as a whole upload or listing in memory.
-	large = 8
-	// writeTime is the default of service.write.
-	writeTime = 20 * time.Second
+	// maxRequests is the maximum of requests of one user at a time; a browser makes six.
+	maxRequests = 8
+	// maxLarge is the maximum of requests that hold a whole upload or listing in memory.
+	maxLarge = 8
+	// defaultWriteTimeout is the default of service.writeTimeout.
+	defaultWriteTimeout = 20 * time.Second
 )
 
 //go:embed page
@@ -34,22 +34,22 @@ var page embed.FS
 
 // service answers the requests.
 type service struct {
-	manager *session.Manager
-	timeout time.Duration // of a command
-	write   time.Duration // that a client may take to accept one write
-	hosts   []string
-	log     *slog.Logger
-	mux     *http.ServeMux
-	large   chan struct{}
+	manager      *session.Manager
+	timeout      time.Duration // of a command
+	writeTimeout time.Duration // for a client to accept one write
+	hosts        []string
+	log          *slog.Logger
+	mux          *http.ServeMux
+	large        chan struct{} // see acquireLarge
 
-	mu       sync.Mutex
-	underWay map[string]int // requests by user; those that have none are not in it
+	mu      sync.Mutex
+	running map[string]int // number of requests by user; a user without one has no entry
 }
 
 func newService(m *session.Manager, c *config) *service {
 	s := &service{
-		manager: m, timeout: c.timeout, write: writeTime, hosts: c.hosts, log: c.sessions.Logger,
-		mux: http.NewServeMux(), large: make(chan struct{}, large), underWay: make(map[string]int),
+		manager: m, timeout: c.timeout, writeTimeout: defaultWriteTimeout, hosts: c.hosts, log: c.sessions.Logger,
+		mux: http.NewServeMux(), large: make(chan struct{}, maxLarge), running: make(map[string]int),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -69,12 +69,12 @@ func newService(m *session.Manager, c *config) *service {
 	return s
 }
 
-// ServeHTTP lets through what the service is known by and its own page sends.
+// ServeHTTP handles requests for a known host name that are not from another site.
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w = &deadlines{ResponseWriter: w, control: http.NewResponseController(w), each: s.write}
+	w = &deadlines{ResponseWriter: w, control: http.NewResponseController(w), timeout: s.writeTimeout}
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
-	// Whatever it is, it is no page: nothing in it is loaded, runs, or has an origin.
+	// No response but the page itself may load anything, run scripts, or have an origin.
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -85,7 +85,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	handler, pattern := s.mux.Handler(r)
 	if pattern == "" {
-		// The mux knows whether it is 404 or 405; the text is ours.
+		// The mux decides between 404 and 405; the text is this service's.
 		status := &discard{header: h}
 		handler.ServeHTTP(status, r)
 		s.fail(w, r, &refusal{status: status.code, text: strings.ToLower(http.StatusText(status.code))})
@@ -94,14 +94,14 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
-// guard refuses what a browser sends on behalf of another site, reads as well as writes: a
-// read opens a sandbox.
+// guard refuses requests that a browser sends on behalf of another site. It refuses reads as
+// well as writes, because a read opens a sandbox.
 func (s *service) guard(r *http.Request) error {
-	if !s.known(r.Host) {
-		// A site whose name resolves to this address is not told from this service by
-		// the browser.
+	if !s.isKnownHost(r.Host) {
+		// If the name of another site resolves to this address, the browser takes this
+		// service for that site.
 		return &refusal{status: http.StatusMisdirectedRequest,
-			text: "this service is not known by that host name; start it with --host for it to be"}
+			text: "unknown host name; add it with --host when starting the service"}
 	}
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "same-origin", "none": // none: the user typed the address
@@ -117,9 +117,9 @@ func (s *service) guard(r *http.Request) error {
 	return nil
 }
 
-// known reports whether a Host header names this service. An address is no name that
-// somebody else could make resolve to it.
-func (s *service) known(host string) bool {
+// isKnownHost reports whether a Host header names this service. An IP address always does: it
+// is no name that somebody else could point here.
+func (s *service) isKnownHost(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
@@ -131,13 +131,14 @@ func (s *service) known(host string) bool {
 	return host == "localhost" || slices.Contains(s.hosts, host)
 }
 
-// forUser bounds what one user has under way, and answers with the error of do.
+// forUser calls do with the user of a request, and answers with its error. It refuses more
+// than maxRequests of one user at a time.
 func (s *service) forUser(do func(http.ResponseWriter, *http.Request, string) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("name")
 		if !s.enter(name) {
 			s.fail(w, r, &refusal{status: http.StatusTooManyRequests, retry: 1,
-				text: "this user has " + strconv.Itoa(atOnce) + " requests under way; wait for one to end"})
+				text: "this user has " + strconv.Itoa(maxRequests) + " requests under way; wait for one to end"})
 			return
 		}
 		defer s.leave(name)
@@ -150,23 +151,24 @@ func (s *service) forUser(do func(http.ResponseWriter, *http.Request, string) er
 func (s *service) enter(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.underWay[name] == atOnce {
+	if s.running[name] == maxRequests {
 		return false
 	}
-	s.underWay[name]++
+	s.running[name]++
 	return true
 }
 
 func (s *service) leave(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.underWay[name]--; s.underWay[name] == 0 {
-		delete(s.underWay, name)
+	if s.running[name]--; s.running[name] == 0 {
+		delete(s.running, name)
 	}
 }
 
-// hold waits for room for a request that takes much memory; let go of it with the function.
-func (s *service) hold(r *http.Request) (func(), error) {
+// acquireLarge waits until a request may take much memory. The function that it returns gives
+// the memory back.
+func (s *service) acquireLarge(r *http.Request) (func(), error) {
 	select {
 	case s.large <- struct{}{}:
 		return func() { <-s.large }, nil
@@ -192,29 +194,29 @@ func (s *service) release(w http.ResponseWriter, r *http.Request, name string) e
 	return nil
 }
 
-// refusal is an error of this service's own.
+// refusal is an error with the answer that a client gets for it.
 type refusal struct {
 	status int
 	text   string
-	retry  int // seconds, or 0
+	retry  int // seconds until a retry makes sense, or 0
 }
 
 func (e *refusal) Error() string { return e.text }
 
-// describe says what the client is told of an error.
+// describe returns the answer that a client gets for an error.
 func describe(err error) *refusal {
-	var own *refusal
-	var inside *sandbox.Error
-	var tooLong *http.MaxBytesError
+	var refused *refusal
+	var failed *sandbox.Error
+	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.As(err, &own):
-		return own
-	case errors.As(err, &tooLong):
-		return &refusal{status: http.StatusRequestEntityTooLarge, text: "more than " + strconv.FormatInt(tooLong.Limit, 10) + " bytes"}
+	case errors.As(err, &refused):
+		return refused
+	case errors.As(err, &tooLarge):
+		return &refusal{status: http.StatusRequestEntityTooLarge, text: "more than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes"}
 	case errors.Is(err, session.ErrInvalidID):
 		return &refusal{status: http.StatusBadRequest, text: err.Error()}
 	case errors.Is(err, session.ErrFull):
-		return &refusal{status: http.StatusServiceUnavailable, text: "as many users as there is room for are at work; try again later", retry: 30}
+		return &refusal{status: http.StatusServiceUnavailable, text: "the maximum of users is reached; try again later", retry: 30}
 	case errors.Is(err, session.ErrClosed):
 		return &refusal{status: http.StatusServiceUnavailable, text: "the service is shutting down", retry: 30}
 	case errors.Is(err, session.ErrReleased):
@@ -223,17 +225,17 @@ func describe(err error) *refusal {
 		return &refusal{status: http.StatusServiceUnavailable, text: "the sandbox ended; the next request opens another", retry: 1}
 	case errors.Is(err, sandbox.ErrEngine):
 		return &refusal{status: http.StatusServiceUnavailable, text: "the container engine cannot be reached", retry: 30}
-	case errors.As(err, &inside):
-		// A failure inside is the user's own to read.
-		if status, ok := statuses[inside.Code]; ok {
+	case errors.As(err, &failed):
+		// The text is about the user's own files and commands.
+		if status, ok := statuses[failed.Code]; ok {
 			return &refusal{status: status, text: err.Error()}
 		}
 	}
-	// Anything else may tell of the host, and is for its log.
+	// Anything else may hold names of the host, and goes to its log only.
 	return &refusal{status: http.StatusInternalServerError, text: "internal error"}
 }
 
-// statuses are those of the codes of sandbox.Error that a request can bring about.
+// statuses maps the codes of sandbox.Error that a request can cause.
 var statuses = map[sandbox.Code]int{
 	sandbox.CodeNotExist:        http.StatusNotFound,
 	sandbox.CodePermission:      http.StatusForbidden,
@@ -254,7 +256,7 @@ var statuses = map[sandbox.Code]int{
 
 func (s *service) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil {
-		return // nobody is there to be told
+		return // the client has gone
 	}
 	e := describe(err)
 	if e.status == http.StatusInternalServerError {
@@ -266,14 +268,14 @@ func (s *service) fail(w http.ResponseWriter, r *http.Request, err error) {
 	writeJSON(w, e.status, map[string]string{"error": e.text})
 }
 
-// writeJSON answers with v. An error is the client's going away, for which there is no help.
+// writeJSON answers with v. If that fails the client has gone.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-// pageHeaders allow a page what it loads from here, and nothing else.
+// pageHeaders allows the page to load its own files, and nothing else.
 func pageHeaders(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; "+
@@ -283,27 +285,27 @@ func pageHeaders(h http.Handler) http.Handler {
 	})
 }
 
-// deadlines gives every write a time to be accepted in: a client that reads slowly loses its
-// connection and does not hold on to it.
+// deadlines bounds the time of every write, so that a client that reads too slowly loses its
+// connection.
 type deadlines struct {
 	http.ResponseWriter
 	control *http.ResponseController
-	each    time.Duration
+	timeout time.Duration // of one write
 }
 
 func (d *deadlines) Unwrap() http.ResponseWriter { return d.ResponseWriter }
 
 func (d *deadlines) WriteHeader(status int) {
-	_ = d.control.SetWriteDeadline(time.Now().Add(d.each))
+	_ = d.control.SetWriteDeadline(time.Now().Add(d.timeout))
 	d.ResponseWriter.WriteHeader(status)
 }
 
 func (d *deadlines) Write(p []byte) (int, error) {
-	_ = d.control.SetWriteDeadline(time.Now().Add(d.each))
+	_ = d.control.SetWriteDeadline(time.Now().Add(d.timeout))
 	return d.ResponseWriter.Write(p)
 }
 
-// discard keeps the status of a response, and its headers but for the type of its body.
+// discard keeps the status and the headers of a response, and drops its body.
 type discard struct {
 	header http.Header
 	code   int

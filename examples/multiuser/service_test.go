@@ -19,10 +19,10 @@ import (
 	"github.com/matryer/is"
 )
 
-// offline is a service whose engine fails, for what is answered without one.
+// offline returns a service whose engine cannot be reached, for answers that need none.
 func offline(t *testing.T) *service {
 	t.Helper()
-	c := &config{timeout: time.Second, hosts: []string{"box.example.org"}}
+	c := &config{timeout: time.Second, hosts: []string{"code.example.org"}}
 	c.sessions.Sandbox.Engine = engine.Docker(&dockercli.Client{Path: "/nonexistent"})
 	c.sessions.Logger = slog.New(slog.DiscardHandler)
 	m, err := session.New(&c.sessions)
@@ -52,20 +52,20 @@ func ask(h http.Handler, method, target, body string, headers ...string) *httpte
 func TestHost(t *testing.T) {
 	h := offline(t)
 	for host, want := range map[string]int{
-		"127.0.0.1:8080":       200,
-		"127.0.0.1":            200,
-		"localhost:9999":       200, // a forwarded port
-		"LOCALHOST":            200,
-		"[::1]:8080":           200,
-		"192.0.2.1:80":         200,
-		"box.example.org":      200,
-		"Box.Example.org:8080": 200,
-		"":                     421,
-		"evil.example":         421,
-		"evil.example:8080":    421,
-		"localhost.evil.test":  421,
-		"127.0.0.1.evil.test":  421,
-		"x.box.example.org":    421,
+		"127.0.0.1:8080":        200,
+		"127.0.0.1":             200,
+		"localhost:9999":        200, // a forwarded port
+		"LOCALHOST":             200,
+		"[::1]:8080":            200,
+		"192.0.2.1:80":          200,
+		"code.example.org":      200,
+		"Code.Example.org:8080": 200,
+		"":                      421,
+		"evil.example":          421,
+		"evil.example:8080":     421,
+		"localhost.evil.test":   421,
+		"127.0.0.1.evil.test":   421,
+		"x.code.example.org":    421,
 	} {
 		t.Run(host, func(t *testing.T) {
 			is := is.New(t)
@@ -93,7 +93,7 @@ func TestOrigin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
 				is := is.New(t)
-				// Nothing is behind it, so that what passes is 404 or 405.
+				// The path has no handler, so a request that passes gets 404 or 405.
 				w := ask(h, method, "/users", "", c.headers...)
 				is.Equal(w.Code == http.StatusForbidden, c.refused) // refused, whatever the method
 			}
@@ -133,8 +133,8 @@ func TestRefused(t *testing.T) {
 		"list above":          {"GET", "/users/ann/files?path=a/../../b", "", "", 400, "below the work dir"},
 		"fetch absolute":      {"GET", "/users/ann/files/%2Fetc/passwd", "", "", 400, "below the work dir"},
 		"fetch above":         {"GET", "/users/ann/files/a%2F..%2F..%2Fb", "", "", 400, "below the work dir"},
-		"delete what":         {"DELETE", "/users/ann?files=some", "", "", 400, "keep or delete"},
-		"the engine, unnamed": {"GET", "/users/ann/files", "", "", 500, "internal error"},
+		"delete some":         {"DELETE", "/users/ann?files=some", "", "", 400, "keep or delete"},
+		"the engine, unnamed": {"GET", "/users/ann/files", "", "", 503, "the container engine cannot be reached"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -143,6 +143,7 @@ func TestRefused(t *testing.T) {
 			is.NoErr(json.Unmarshal(w.Body.Bytes(), &got))
 			is.Equal(w.Code, c.status)                                                      // status
 			is.True(strings.Contains(got["error"], c.text))                                 // text
+			is.True(!strings.Contains(got["error"], "nonexistent"))                         // and nothing of the host
 			is.Equal(w.Header().Get("Content-Type"), "application/json")                    // never a page
 			is.Equal(w.Header().Get("X-Content-Type-Options"), "nosniff")                   // nor taken for one
 			is.True(strings.Contains(w.Header().Get("Content-Security-Policy"), "sandbox")) // nor run
@@ -157,20 +158,20 @@ func TestAllow(t *testing.T) {
 	is.Equal(w.Header().Get("Allow"), "POST") // what to send
 }
 
-func TestAtOnce(t *testing.T) {
+func TestMaxRequests(t *testing.T) {
 	is := is.New(t)
 	s := offline(t)
-	for range atOnce {
+	for range maxRequests {
 		is.True(s.enter("ann")) // room
 	}
 	w := ask(s, "GET", "/users/ann/files", "")
 	is.Equal(w.Code, 429)                                    // no room
 	is.Equal(w.Header().Get("Retry-After"), "1")             // when
-	is.Equal(ask(s, "GET", "/users/bo/files", "").Code, 500) // for ann alone
-	for range atOnce {
+	is.Equal(ask(s, "GET", "/users/bo/files", "").Code, 503) // for ann alone: the engine's failure
+	for range maxRequests {
 		s.leave("ann")
 	}
-	is.Equal(len(s.underWay), 0) // no name stays
+	is.Equal(len(s.running), 0) // no name stays
 }
 
 func TestDescribe(t *testing.T) {
@@ -190,7 +191,7 @@ func TestDescribe(t *testing.T) {
 			got := describe(fmt.Errorf("get: %w", err))
 			is.Equal(got.status, want)                                 // status
 			is.Equal(got.retry > 0, want == 503)                       // and when again
-			is.True(want != 500 || !strings.Contains(got.text, "EOF")) // the host's affairs stay its own
+			is.True(want != 500 || !strings.Contains(got.text, "EOF")) // nothing of the host
 		})
 	}
 }
@@ -226,14 +227,14 @@ func TestPartial(t *testing.T) {
 	}
 }
 
-// Every way to cut a text into writes gives the bytes that were written, as text where they
-// are text.
+// Wherever a text is cut into writes, the client gets the bytes that were written, as text if
+// they are text.
 func TestPipe(t *testing.T) {
 	for text, isText := range map[string]bool{"aé€😀z": true, "a\xffé\x00\xe2\x82": false, "\xe2\x82": false} {
 		for cut := range len(text) + 1 {
 			is := is.New(t)
 			w := httptest.NewRecorder()
-			o := &output{w: w, control: http.NewResponseController(w), left: 100, cancel: func(error) {}}
+			o := &output{w: w, control: http.NewResponseController(w), remaining: 100, cancel: func(error) {}}
 			p := &pipe{to: o, name: "stdout"}
 			for _, b := range []string{text[:cut], text[cut:]} {
 				n, err := p.Write([]byte(b))
@@ -250,7 +251,7 @@ func TestPipe(t *testing.T) {
 				coded = coded || c.Base64 != nil
 			}
 			is.Equal(got, text)      // every byte
-			is.Equal(coded, !isText) // as text where it is
+			is.Equal(coded, !isText) // as text if it is text
 		}
 	}
 }
@@ -259,7 +260,7 @@ func TestOutputLimit(t *testing.T) {
 	is := is.New(t)
 	w := httptest.NewRecorder()
 	var cause error
-	o := &output{w: w, control: http.NewResponseController(w), left: 10, cancel: func(err error) { cause = err }}
+	o := &output{w: w, control: http.NewResponseController(w), remaining: 10, cancel: func(err error) { cause = err }}
 	out, other := &pipe{to: o, name: "stdout"}, &pipe{to: o, name: "stderr"}
 	n, err := out.Write([]byte("0123456"))
 	is.NoErr(err)

@@ -1,13 +1,12 @@
-// Prebuild makes the images of runtimes ready ahead of time, so that no sandbox has to wait
-// for its build, and says in a table how each of them went. A deployment runs it once, a host
-// that builds for others with -o, which writes the images to a file for "drydock import" or
-// "docker load".
+// Prebuild builds the images of runtimes ahead of time, so that no sandbox has to wait for its
+// build, and prints the result of each in a table. A deployment runs it once. With -o it also
+// writes the images to a file, for hosts that read it with "drydock import" or "docker load".
 //
 //	go run ./examples/prebuild
 //	go run ./examples/prebuild -only -runtimes lab.yaml
 //	go run ./examples/prebuild -o images.tar python-minimal node-minimal
 //
-// It exits with 1 where one of them failed; the others are ready all the same.
+// It exits with 1 if a build failed; the other images are ready all the same.
 package main
 
 import (
@@ -56,7 +55,7 @@ func main() {
 	}
 }
 
-// run makes the images of the named runtimes ready, or of all that there are.
+// run makes the images of the named runtimes ready, or of all runtimes.
 func run(ctx context.Context, images *image.Builder, files []string, only bool, out string, names []string) error {
 	var err error
 	if len(files) > 0 {
@@ -69,7 +68,7 @@ func run(ctx context.Context, images *image.Builder, files []string, only bool, 
 	}
 	if only && len(names) == 0 {
 		if names = own(images.Catalog); len(names) == 0 {
-			return errors.New("the files define no runtime that does not come with Drydock")
+			return errors.New("-only leaves no runtime: name a file that defines one with -runtimes")
 		}
 	}
 	begin := time.Now()
@@ -83,12 +82,13 @@ func run(ctx context.Context, images *image.Builder, files []string, only bool, 
 	return export(ctx, images, out, ready)
 }
 
-// own are the runtimes that are not, or not as they are, among the presets.
+// own returns the names of the runtimes that are no presets, or differ from the preset of that
+// name.
 func own(c *drydock.Catalog) (names []string) {
 	for _, r := range c.All() {
 		preset, err := drydock.Presets().Runtime(r.Name)
 		if err == nil {
-			preset, err = c.Resolve(preset) // which puts it on the same stand-in
+			preset, err = c.Resolve(preset) // puts it on the same stand-in
 		}
 		if err != nil || preset.Hash() != r.Hash() {
 			names = append(names, r.Name)
@@ -97,7 +97,7 @@ func own(c *drydock.Catalog) (names []string) {
 	return names
 }
 
-// summary is a line for each runtime, and what stands in for what.
+// summary prints a line for each runtime, and the stand-ins that they were built on.
 func summary(w io.Writer, all []image.Prebuilt, took time.Duration) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "RUNTIME\tRESULT\tTIME\tSIZE")
@@ -126,34 +126,34 @@ func summary(w io.Writer, all []image.Prebuilt, took time.Duration) {
 	}
 }
 
-// export writes the images to a file, which has its name when it is whole.
+// export writes the images to a file, which gets its name only when it is complete.
 func export(ctx context.Context, images *image.Builder, name string, ready []image.Prebuilt) error {
 	var names []string
 	for _, p := range ready {
 		names = append(names, p.Runtime)
 	}
-	part := name + ".part"
-	f, err := os.Create(part)
+	partial := name + ".part"
+	f, err := os.Create(partial)
 	if err != nil {
 		return err
 	}
 	err = errors.Join(images.Export(ctx, f, names...), f.Close())
 	if err == nil {
-		err = os.Rename(part, name)
+		err = os.Rename(partial, name)
 	}
 	if err != nil {
-		_ = os.Remove(part)
+		_ = os.Remove(partial)
 		return err
 	}
 	fmt.Println("written to", name)
 	return nil
 }
 
-// printSteps returns what prints one line for each step of a build.
+// printSteps returns a function that prints a line for each step of a pull or a build.
 func printSteps(w io.Writer) func(image.Progress) {
 	var last image.Progress
 	return func(p image.Progress) {
-		// Commands may span lines, and hold what a terminal would obey.
+		// Commands may span lines and hold control characters, which a terminal would obey.
 		text := strings.Map(func(r rune) rune {
 			if r < ' ' || r == 0x7f {
 				return ' '

@@ -14,6 +14,7 @@ import (
 	"github.com/drydock-go/drydock/dockercli"
 	"github.com/drydock-go/drydock/sandbox/engine"
 	"github.com/drydock-go/drydock/sandbox/image"
+	"github.com/drydock-go/drydock/sandbox/sandboxtest"
 	"github.com/matryer/is"
 )
 
@@ -39,12 +40,12 @@ func TestOwn(t *testing.T) {
 	is.Equal(len(own(drydock.Presets())), 0)
 	c, err := drydock.Presets().With(drydock.Runtime{Name: "lab", Image: "debian:12"}, drydock.Runtime{Name: "go", Image: "golang:2"})
 	is.NoErr(err)
-	is.Equal(own(c), []string{"go", "lab"}) // another one, and a new one
+	is.Equal(own(c), []string{"go", "lab"}) // a redefined one, and a new one
 	file := filepath.Join(t.TempDir(), "lab.yaml")
 	is.NoErr(os.WriteFile(file, []byte("stand_ins: {'python:3.12-slim': mirror/python}\nruntimes: {lab: {image: 'python:3.12-slim'}}\n"), 0o644))
 	c, err = drydock.Load(file)
 	is.NoErr(err)
-	is.Equal(own(c), []string{"lab"}) // a stand-in makes no other runtime
+	is.Equal(own(c), []string{"lab"}) // a preset on a stand-in is still a preset
 }
 
 func TestPrintSteps(t *testing.T) {
@@ -64,9 +65,9 @@ func TestPrintSteps(t *testing.T) {
 
 func TestRun(t *testing.T) {
 	is := is.New(t)
-	cli := os.Getenv("DRYDOCK_TEST_ENGINE")
+	cli := os.Getenv(sandboxtest.EnvEngine)
 	if cli == "" {
-		t.Skip("DRYDOCK_TEST_ENGINE names no engine")
+		t.Skip(sandboxtest.EnvEngine + " names no engine")
 	}
 	ctx := context.Background()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -93,10 +94,10 @@ func TestRun(t *testing.T) {
 	})
 	define("  bad:\n    base_image: localhost/drydock/busybox:1\n    setup_commands: ['false']\n")
 	err := run(ctx, images, []string{file}, true, archive, nil)
-	var failed *image.BuildError
-	is.True(errors.As(err, &failed)) // bad fails
+	_, failed := errors.AsType[*image.BuildError](err)
+	is.True(failed) // bad fails
 	_, err = os.Stat(archive)
-	is.True(errors.Is(err, os.ErrNotExist)) // no file of a part of them
+	is.True(errors.Is(err, os.ErrNotExist)) // no file with only some of them
 	define("")
 	is.NoErr(run(ctx, images, []string{file}, true, archive, nil))
 	ready, err := images.Prebuild(ctx, name)
@@ -108,5 +109,5 @@ func TestRun(t *testing.T) {
 	defer f.Close()
 	loaded, err := images.Import(ctx, f)
 	is.NoErr(err)
-	is.Equal(loaded[0].Ref, ready[0].Image) // what was written
+	is.Equal(loaded[0].Ref, ready[0].Image) // the image that was written
 }

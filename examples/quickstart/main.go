@@ -1,5 +1,5 @@
-// Quickstart analyses a data set in a sandbox: it writes a Python program into one, runs it
-// with its output on the terminal, and fetches the figure that it drew.
+// Quickstart analyses a data set in a sandbox: it writes a Python program into the sandbox,
+// runs it with its output on the terminal, and fetches the figure that the program drew.
 package main
 
 import (
@@ -32,7 +32,7 @@ func main() {
 		})
 	cli := flag.String("engine", "docker", "docker, podman, or the path of such a command line")
 	timeout := flag.Duration("timeout", time.Minute, "how long the program may run")
-	asTools := flag.Bool("tools", false, "do it by the tool calls of an agent, which here follows a script")
+	asTools := flag.Bool("tools", false, "do it through tool calls, as an agent would; they follow a script")
 	out := flag.String("o", filepath.Join("out", "iris.png"), "`FILE` to write the figure to")
 	flag.Parse()
 

@@ -8,7 +8,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/image"
 )
 
-// printSteps returns a function that prints one line for each step of a pull or a build.
+// printSteps returns a function that prints a line for each step of a pull or a build.
 func printSteps(w io.Writer) func(image.Progress) {
 	var last image.Progress
 	return func(p image.Progress) {

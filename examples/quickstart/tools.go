@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,13 +11,13 @@ import (
 	"github.com/drydock-go/drydock/tools"
 )
 
-// call is what a model would answer with.
+// call is one tool call of a model.
 type call struct {
 	tool string
 	args map[string]any
 }
 
-// script is the agent of -tools: a model that always says the same.
+// script returns the calls of the model that -tools plays: always the same ones.
 func script(timeout time.Duration) []call {
 	return []call{
 		{"write_file", map[string]any{"path": "analyse.py", "content": string(program)}},
@@ -26,7 +27,7 @@ func script(timeout time.Duration) []call {
 	}
 }
 
-// throughTools does the job by tool calls, as an agent would, and returns the figure.
+// throughTools runs the program through tool calls, as an agent would, and returns the figure.
 func throughTools(ctx context.Context, sb *sandbox.Sandbox, timeout time.Duration) ([]byte, error) {
 	set, err := tools.New(sb, &tools.Options{Permissions: tools.Permissive(), MaxTimeout: timeout, Timeout: timeout})
 	if err != nil {
@@ -41,18 +42,18 @@ func throughTools(ctx context.Context, sb *sandbox.Sandbox, timeout time.Duratio
 		fmt.Printf("→ %s %s\n", c.tool, shorten(string(args), 100))
 		result, err := set.Call(ctx, c.tool, args)
 		if err != nil {
-			return nil, err // the sandbox or ctx: nothing that a model could mend
+			return nil, err // the sandbox failed or ctx ended, which a model cannot mend
 		}
 		fmt.Printf("%s\n\n", result.Text)
 		if result.IsError {
-			return nil, fmt.Errorf("%s failed, see above", c.tool)
+			return nil, fmt.Errorf("the tool %s failed, see its result above", c.tool)
 		}
 		for _, image := range result.Images {
 			figure = image.Data
 		}
 	}
 	if figure == nil {
-		return nil, fmt.Errorf("iris.png was not read as an image")
+		return nil, errors.New("no tool returned the image iris.png")
 	}
 	return figure, nil
 }

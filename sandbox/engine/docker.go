@@ -24,7 +24,7 @@ func Default() *CLI { return defaultCLI() }
 
 var defaultCLI = sync.OnceValue(func() *CLI { return Docker(&dockercli.Client{}) })
 
-// Info describes the engine. An engine that does not run Linux containers is an error.
+// Info implements Engine. An engine that does not run Linux containers is an error.
 func (e *CLI) Info(ctx context.Context) (Info, error) {
 	info, err := e.c.Info(ctx)
 	if err != nil {
@@ -40,6 +40,7 @@ func (e *CLI) Info(ctx context.Context) (Info, error) {
 	}, nil
 }
 
+// Start implements Engine.
 func (e *CLI) Start(ctx context.Context, c *Container) (Conn, error) {
 	info, err := e.c.Info(ctx)
 	if err != nil {
@@ -48,6 +49,7 @@ func (e *CLI) Start(ctx context.Context, c *Container) (Conn, error) {
 	return conn(e.c.Start(ctx, c.Image, c.Args, runOptions(c, info.Engine)))
 }
 
+// StartDetached implements Engine.
 func (e *CLI) StartDetached(ctx context.Context, c *Container) error {
 	info, err := e.c.Info(ctx)
 	if err != nil {
@@ -63,11 +65,12 @@ func (e *CLI) StartDetached(ctx context.Context, c *Container) error {
 	return translate("", err)
 }
 
+// Connect implements Engine.
 func (e *CLI) Connect(ctx context.Context, name string) (Conn, error) {
 	return e.exec(ctx, name, "", ConnectPath, "connect")
 }
 
-// ConnectUser starts the guest of a user.
+// ConnectUser implements UserConnector.
 func (e *CLI) ConnectUser(ctx context.Context, name, user string) (Conn, error) {
 	return e.exec(ctx, name, user, GuestPath, "user")
 }
@@ -84,6 +87,7 @@ func (e *CLI) exec(ctx context.Context, name, user string, args ...string) (Conn
 	return conn(e.c.StartExec(ctx, name, args, o))
 }
 
+// List implements Engine.
 func (e *CLI) List(ctx context.Context, label, value string) ([]Object, error) {
 	labels := map[string]string{label: value}
 	if label == "" {
@@ -100,6 +104,7 @@ func (e *CLI) List(ctx context.Context, label, value string) ([]Object, error) {
 	return out, nil
 }
 
+// Remove implements Engine.
 func (e *CLI) Remove(ctx context.Context, name string) error {
 	err := e.c.ContainerRemove(ctx, name)
 	if errors.Is(err, dockercli.ErrNoSuchContainer) {

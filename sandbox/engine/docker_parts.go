@@ -25,14 +25,17 @@ var (
 	_ Committer     = (*CLI)(nil)
 )
 
+// Pause implements Pauser.
 func (e *CLI) Pause(ctx context.Context, name string) error {
 	return translate("", e.c.Pause(ctx, name))
 }
 
+// Unpause implements Pauser.
 func (e *CLI) Unpause(ctx context.Context, name string) error {
 	return translate("", e.c.Unpause(ctx, name))
 }
 
+// VolumeLabels implements Volumes.
 func (e *CLI) VolumeLabels(ctx context.Context, name string) (map[string]string, error) {
 	v, err := e.c.VolumeInspect(ctx, name)
 	if err != nil {
@@ -41,6 +44,7 @@ func (e *CLI) VolumeLabels(ctx context.Context, name string) (map[string]string,
 	return v.Labels, nil
 }
 
+// CreateVolume implements Volumes.
 func (e *CLI) CreateVolume(ctx context.Context, name string, labels map[string]string, image string, uid, gid int) error {
 	info, err := e.c.Info(ctx)
 	if err != nil {
@@ -69,10 +73,12 @@ func (e *CLI) CreateVolume(ctx context.Context, name string, labels map[string]s
 	return nil
 }
 
+// CreateNetwork implements Networks.
 func (e *CLI) CreateNetwork(ctx context.Context, name string, labels map[string]string) error {
 	return translate("", e.c.NetworkCreate(ctx, name, &dockercli.NetworkOptions{Labels: labels, Internal: true}))
 }
 
+// ListNetworks implements Networks.
 func (e *CLI) ListNetworks(ctx context.Context, label, value string) ([]Object, error) {
 	all, err := e.c.NetworkList(ctx, map[string]string{label: value})
 	if err != nil {
@@ -85,6 +91,7 @@ func (e *CLI) ListNetworks(ctx context.Context, label, value string) ([]Object, 
 	return out, nil
 }
 
+// RemoveNetwork implements Networks.
 func (e *CLI) RemoveNetwork(ctx context.Context, name string) (gone bool, err error) {
 	err = e.c.NetworkRemove(ctx, name)
 	switch {
@@ -96,6 +103,7 @@ func (e *CLI) RemoveNetwork(ctx context.Context, name string) (gone bool, err er
 	return err == nil, translate("", err)
 }
 
+// InspectImage implements Images.
 func (e *CLI) InspectImage(ctx context.Context, ref string) (Image, error) {
 	d, err := e.c.ImageInspect(ctx, ref)
 	if err != nil {
@@ -112,6 +120,7 @@ func image(d *dockercli.Image) Image {
 	}
 }
 
+// ListImages implements Images.
 func (e *CLI) ListImages(ctx context.Context, label, value string) ([]TaggedImage, error) {
 	all, err := e.c.ImageList(ctx, map[string]string{label: value})
 	if err != nil {
@@ -140,6 +149,7 @@ func (e *CLI) ListImages(ctx context.Context, label, value string) ([]TaggedImag
 	return out, nil
 }
 
+// RemoveImage implements Images.
 func (e *CLI) RemoveImage(ctx context.Context, ref string) error {
 	err := e.c.ImageRemove(ctx, ref)
 	switch {
@@ -154,23 +164,28 @@ func (e *CLI) RemoveImage(ctx context.Context, ref string) error {
 	return translate(ref, err)
 }
 
+// SaveImages implements ImageArchiver.
 func (e *CLI) SaveImages(ctx context.Context, w io.Writer, refs ...string) error {
 	return translate(strings.Join(refs, ", "), e.c.Save(ctx, w, refs...))
 }
 
+// LoadImages implements ImageArchiver.
 func (e *CLI) LoadImages(ctx context.Context, r io.Reader) ([]string, error) {
 	refs, err := e.c.Load(ctx, r)
 	return refs, translate("", err)
 }
 
+// Commit implements Committer.
 func (e *CLI) Commit(ctx context.Context, name, tag string) error {
 	return translate("", e.c.Commit(ctx, name, tag))
 }
 
+// Pull implements ImageBuilder.
 func (e *CLI) Pull(ctx context.Context, ref string, progress io.Writer) error {
 	return translate(ref, e.c.Pull(ctx, ref, &dockercli.PullOptions{Output: progress}))
 }
 
+// Build implements ImageBuilder.
 func (e *CLI) Build(ctx context.Context, b *Build) error {
 	err := e.c.Build(ctx, b.Context, &dockercli.BuildOptions{Tags: []string{b.Tag}, BuildArgs: b.Args, Output: b.Progress, NoCache: b.NoCache})
 	if e, ok := errors.AsType[*dockercli.Error](err); ok && b.Hide != nil {
@@ -186,6 +201,7 @@ func (e *CLI) Build(ctx context.Context, b *Build) error {
 	return translate("", err)
 }
 
+// Reserve implements ImageBuilder.
 func (e *CLI) Reserve(ctx context.Context, name, image string, labels map[string]string) (bool, error) {
 	err := e.c.ContainerCreate(ctx, image, name, labels, "never") // some images have no command
 	if errors.Is(err, dockercli.ErrNameInUse) {

@@ -9,15 +9,15 @@ import (
 	"github.com/drydock-go/drydock/dockercli"
 )
 
-// inheritedLimits are this process's own limits on open files and processes, in the
-// words of --ulimit.
+// inheritedLimits returns this process's own limits on open files and processes, by the names
+// of --ulimit.
 func inheritedLimits() map[string]dockercli.Ulimit {
 	const nproc = 6 // RLIMIT_NPROC, which package syscall leaves out
 	limits := make(map[string]dockercli.Ulimit)
-	add := func(name string, resource int, most uint64) {
+	add := func(name string, resource int, limit uint64) {
 		var r syscall.Rlimit
 		if err := syscall.Getrlimit(resource, &r); err == nil {
-			limits[name] = dockercli.Ulimit{Soft: int64(min(r.Cur, most)), Hard: int64(min(r.Max, most))}
+			limits[name] = dockercli.Ulimit{Soft: int64(min(r.Cur, limit)), Hard: int64(min(r.Max, limit))}
 		}
 	}
 	add("nofile", syscall.RLIMIT_NOFILE, 1<<20)

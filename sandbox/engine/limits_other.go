@@ -4,5 +4,5 @@ package engine
 
 import "github.com/drydock-go/drydock/dockercli"
 
-// inheritedLimits are none: the engine's virtual machine has its own.
+// inheritedLimits returns none: the engine's virtual machine has its own.
 func inheritedLimits() map[string]dockercli.Ulimit { return nil }

@@ -230,13 +230,14 @@ func TestPresetFromIndex(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(len(preset.Packages[drydock.Pip]), 5)
 	wheels := make(map[string][]byte)
-	code := "import os\n"
+	var code strings.Builder
+	code.WriteString("import os\n")
 	for _, name := range preset.Packages[drydock.Pip] {
 		module := strings.ReplaceAll(name, "-", "_")
 		wheels[module+"-1.0-py3-none-any.whl"] = enginetest.Wheel(t, module, "1.0", fmt.Sprintf("VALUE = 'made %s'\n", name))
-		code += fmt.Sprintf("import %[1]s; print(%[1]s.VALUE)\n", module)
+		fmt.Fprintf(&code, "import %[1]s; print(%[1]s.VALUE)\n", module)
 	}
-	code += "print(os.environ['MPLBACKEND'])\n"
+	code.WriteString("print(os.environ['MPLBACKEND'])\n")
 	var steps []string
 	sb, err := sandbox.Open(ctx, &sandbox.Options{Runtime: preset.Name, Images: &image.Builder{Engine: e, Catalog: catalog,
 		PipIndex: enginetest.Index(t, wheels),
@@ -245,7 +246,7 @@ func TestPresetFromIndex(t *testing.T) {
 	defer exec.Command(cli, "rmi", sb.Image()).Run()
 	defer sb.Close()
 	is.True(slices.Contains(steps, "pip: install "+strings.Join(preset.Packages[drydock.Pip], " ")))
-	r, err := sb.Command("python3", "-c", code).Run(ctx)
+	r, err := sb.Command("python3", "-c", code.String()).Run(ctx)
 	is.NoErr(err)
 	is.Equal(string(r.Stdout), "made pandas\nmade numpy\nmade matplotlib\nmade scikit-learn\nmade seaborn\nAgg\n")
 }

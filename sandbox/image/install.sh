@@ -12,7 +12,7 @@ set -f
 case ${ftp_proxy-} in
 "drydock "*)
 	for v in ${ftp_proxy#drydock }; do export "${v?}"; done
-	unset ftp_proxy
+	unset ftp_proxy FTP_PROXY # BuildKit sets both
 	;;
 esac
 set +f

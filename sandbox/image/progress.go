@@ -10,12 +10,12 @@ import (
 
 // Progress is one thing that happened while an image was pulled or built.
 type Progress struct {
-	// Image is what is made ready: "runtime python-datascience", "image debian:12".
+	// Image is the image in words: "runtime python-datascience", "image debian:12".
 	Image string
-	// Step of Steps is under way; both are 0 while the number is not known. Of a pull the
-	// steps are the layers, and Step is how many are there.
+	// Step of Steps is under way; both are 0 while the number is not known. The steps of a
+	// pull are its layers, and Step counts those that are complete.
 	Step, Steps int
-	// Text is what the step does, in words: "apt: install git curl".
+	// Text describes the step in words: "apt: install git curl".
 	Text string
 	// Line is a line of the builder's output, without terminal escapes, or empty.
 	Line string
@@ -28,13 +28,13 @@ type Progress struct {
 type progress struct {
 	now   Progress
 	tell  func(Progress)
-	hide  func(string) string // takes passwords out of a line; or nil
+	hide  func(string) string // masks passwords; or nil
 	steps []Step              // of the Dockerfile
-	line  []byte              // the beginning of a line
+	line  []byte              // that has not ended
 
 	instruction string          // of the step under way
-	last        []string        // lines of it
-	layers      map[string]bool // of a pull under way, and whether each is there
+	last        []string        // lines that the step printed
+	layers      map[string]bool // of the pull under way: whether each is complete
 }
 
 func newProgress(image string, tell func(Progress)) *progress {
@@ -44,7 +44,7 @@ func newProgress(image string, tell func(Progress)) *progress {
 	return &progress{now: Progress{Image: image}, tell: tell}
 }
 
-// say begins something that is no step of the build.
+// say begins a stage that is no step of the build.
 func (p *progress) say(text string) {
 	p.now.Text, p.now.Step, p.now.Steps, p.layers = text, 0, 0, nil
 	p.tell(p.now)
@@ -56,15 +56,15 @@ func (p *progress) pull(image string) {
 	p.layers = make(map[string]bool)
 }
 
-// The lines of a pull that tell of a layer: docker's, which have no bytes where stdout is no
-// terminal, and podman's, which says of one only that it begins, and that all are done.
+// The lines of a pull about a layer. Those of docker have no byte counts if stdout is no
+// terminal. podman prints when it begins a layer, and when all are done.
 var (
 	layerLine  = regexp.MustCompile(`^([0-9a-f]{12}): (Pulling fs layer|Waiting|Already exists|Download complete|Pull complete)`)
 	blobLine   = regexp.MustCompile(`^Copying blob (?:sha256:)?([0-9a-f]{12,64})( done| skipped)?`)
 	configLine = regexp.MustCompile(`^Copying config `)
 )
 
-// layer counts what a line says of a layer.
+// layer counts a line about a layer, and reports whether it was one.
 func (p *progress) layer(text string) bool {
 	if m := layerLine.FindStringSubmatch(text); m != nil {
 		p.layers[m[1]] = p.layers[m[1]] || m[2] == "Already exists" || m[2] == "Pull complete"
@@ -121,8 +121,8 @@ func (p *progress) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// The line that begins a step, by builder: the legacy one and podman number all of them,
-// BuildKit those of each stage behind a number of its own.
+// The line that begins a step. The legacy builder and podman number all steps; BuildKit numbers
+// those of each stage, after a number of its own.
 var (
 	stepLine     = regexp.MustCompile(`^(?i:step) (\d+)/(\d+) ?: (.*)$`)
 	buildkitLine = regexp.MustCompile(`^#\d+ \[\s*(?:\S+ )?(\d+)/(\d+)\] (.*)$`)
@@ -163,10 +163,10 @@ func (p *progress) take(line []byte) {
 	p.tell(event)
 }
 
-// lastLines is how many lines of a step an error has.
+// lastLines bounds the lines of a step in an error.
 const lastLines = 20
 
-// failed is the error of a build that failed.
+// failed makes the error of a build from the engine's.
 func (p *progress) failed(err error) error {
 	if len(p.line) > 0 {
 		p.take(p.line)

@@ -1,5 +1,5 @@
-// What comes from a sandbox is put into the page as text (textContent, Text nodes) and as
-// images by their address; never as markup.
+// Output and names from a sandbox are put into the page as text (textContent, Text nodes), images
+// by their address, and nothing as markup.
 
 const $ = (id) => document.getElementById(id);
 
@@ -22,15 +22,15 @@ echo "kept for the next run" >hello.txt
 `,
 };
 
-const shown = 1_000_000; // characters of output on the page; the rest is dropped
+const maxShown = 1_000_000; // characters of output on the page; the rest is dropped
 let written = 0;
 let running = null; // AbortController of the run
-let dir = "."; // that is listed
+let dir = "."; // the listed directory
 let asked = 0; // listings so far
 
 class Refused extends Error {}
 
-// call is fetch, with the service's own text for an error.
+// call is fetch, but throws an error with the service's own text.
 async function call(url, options) {
   const response = await fetch(url, options);
   if (response.ok) return response;
@@ -57,7 +57,7 @@ const explain = (e) => e instanceof Refused ? e.message : "The service cannot be
 
 function show(kind, text) {
   const pre = $("output");
-  const room = shown - written;
+  const room = maxShown - written;
   if (room <= 0) return;
   written += text.length;
   const follow = pre.scrollHeight - pre.scrollTop - pre.clientHeight < 30;
@@ -68,7 +68,7 @@ function show(kind, text) {
     pre.append(last);
   }
   last.append(text.slice(0, room));
-  if (written >= shown) {
+  if (written >= maxShown) {
     const note = document.createElement("span");
     note.className = "note";
     note.textContent = "\n(more output is not shown)";
@@ -165,7 +165,7 @@ function row(entry) {
 }
 
 function figure(entry) {
-  const box = document.createElement("figure");
+  const element = document.createElement("figure");
   const link = document.createElement("a");
   const img = document.createElement("img");
   const caption = document.createElement("figcaption");
@@ -175,11 +175,11 @@ function figure(entry) {
   img.src = entry.href + "?v=" + encodeURIComponent(entry.modified + entry.size);
   img.alt = entry.name;
   img.loading = "lazy";
-  img.addEventListener("error", () => box.remove());
+  img.addEventListener("error", () => element.remove());
   caption.textContent = entry.name;
   link.append(img);
-  box.append(link, caption);
-  return box;
+  element.append(link, caption);
+  return element;
 }
 
 const isImage = (entry) => entry.type === "file" && entry.size < 20 << 20 && /\.(png|jpe?g|gif|webp)$/i.test(entry.name);
@@ -192,7 +192,7 @@ async function fetchList(href) {
     dir = found.path;
     $("files").replaceChildren(...found.entries.map(row));
     $("images").replaceChildren(...found.entries.filter(isImage).slice(0, 24).map(figure));
-    $("files-note").textContent = found.more ? "There are more than are listed." : found.entries.length ? "" : "No files here.";
+    $("files-note").textContent = found.more ? "There are more files than listed here." : found.entries.length ? "" : "No files here.";
     $("path").textContent = dir === "." ? "" : dir;
     $("up").hidden = dir === ".";
   } catch (e) {

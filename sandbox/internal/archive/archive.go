@@ -1,11 +1,11 @@
-// Package archive makes tar archives of trees of files, and trees of archives. Both ends
-// of the channel use it: an upload is packed by the host and unpacked by the guest, a
-// download the other way round.
+// Package archive makes tar archives of trees of files, and trees of archives. Both ends of the
+// channel use it: the host packs an upload and the guest unpacks it, and the other way round for
+// a download.
 //
-// Neither trusts what it is given. A tree may change while it is packed, and nothing in
-// it makes the reader wait. An archive may be anything: what it says is checked before it
-// is done, its memory is bounded, and every file is made through an os.Root, by names whose
-// directories are no symlinks, so nothing is ever written elsewhere.
+// Neither trusts its input. A tree may change while it is packed, and no file in it can make the
+// packer wait. An archive may hold anything: each entry is checked before it is made, memory is
+// bounded, and every file is made through an os.Root, by a name whose directories are no
+// symlinks, so nothing is ever written elsewhere.
 package archive
 
 import (
@@ -16,42 +16,41 @@ import (
 	"path"
 	"runtime"
 	"strings"
-	"syscall"
 
+	"github.com/drydock-go/drydock/sandbox/internal/guest/match"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
 // Limits bound a tree; 0 is no limit.
 type Limits struct {
-	Bytes   int64 // of the contents of all files
+	Bytes   int64 // the contents of all files
 	Entries int64 // files, directories and links
-	Depth   int   // of an entry, in names
-	Path    int   // of an entry, in bytes
+	Depth   int   // the names in the path of an entry
+	Path    int   // the bytes of the path of an entry
 }
 
-// Options say what of a tree passes, and who hears of it. The zero value is for a tree
+// Options say which entries of a tree pass, and who hears of them. The zero value is for a tree
 // that the caller trusts not to be too large.
 type Options struct {
 	Limits
-	// Exclude are patterns as of path.Match of what packing leaves out, with all below it. One
-	// that has no slash is for the last name of an entry, others for its whole path.
-	Exclude []string
-	// Except are names of entries that are left out with all below them, in packing and in
-	// unpacking.
+	// Exclude matches entries that packing leaves out, with all below them.
+	Exclude match.Filter
+	// Except are names of entries that packing and unpacking leave out, with all below them.
 	Except map[string]bool
-	// Inside is for a tree that stays in its sandbox: its links may lead anywhere, setuid
-	// bits get lost, and what is no file, directory or link is left out, all without a word.
+	// Inside is for a tree that stays in its sandbox: links may lead anywhere, setuid bits get
+	// lost, and entries of other types than file, directory and link are left out. None of that
+	// is refused.
 	Inside bool
-	// Exact makes modes what they are in the archive. Without it they are that less the
-	// umask, and a directory stays open to its owner, who may want to remove it.
+	// Exact gives files the modes of the archive. Without it the umask counts, and a directory
+	// stays open to its owner, who may want to remove it.
 	Exact bool
 	// Refused decides on an entry that must not pass: with nil it is left out, an error ends
-	// the work. Default: it is the error.
+	// the work. Default: the entry's error ends the work.
 	Refused func(*wire.Error) error
-	// Changed is told of a file whose contents changed while they were read: what grew was
-	// cut at the size it had first, what shrank is filled up with zeros.
+	// Changed is called for a file that changed while it was read. If it grew, it was cut at
+	// its first size; if it shrank, it was filled up with zeros.
 	Changed func(name string)
-	// Step is told of every entry and every piece of contents; an error ends the work.
+	// Step is called for every entry and every piece of contents. An error ends the work.
 	Step func(name string, t Total) error
 }
 
@@ -63,29 +62,27 @@ type Total struct {
 
 // Errors about a whole archive.
 var (
-	// ErrTruncated is an archive that ends early.
-	ErrTruncated = &wire.Error{Code: wire.CodeInvalid, Text: "the archive ends early"}
-	ErrEmpty     = &wire.Error{Code: wire.CodeInvalid, Text: "the archive is empty"}
-	errHeader    = &wire.Error{Code: wire.CodeTooLarge, Text: "an entry of the archive has a header of more than 1 MiB"}
+	ErrTruncated = wire.Invalid("the archive ends early")
+	ErrEmpty     = wire.Invalid("the archive is empty")
+	errHeader    = wire.Errorf(wire.CodeTooLarge, "an entry of the archive has a header of more than 1 MiB")
 )
 
 const (
 	// bufferSize is how much is read of a file at a time.
 	bufferSize = 64 << 10
-	// headerRoom is how many bytes of an archive may stand between the contents of an entry
-	// and those of the next.
+	// headerRoom is how many bytes of an archive may lie between the contents of two entries.
 	headerRoom = 1 << 20
-	// mostNames is how many bytes of names may have to be kept for the end.
-	mostNames = 64 << 20
+	// maxNames is how many bytes of names may be kept for the end.
+	maxNames = 64 << 20
 )
 
-// work is what packing and unpacking have in common.
+// work is the part that packing and unpacking have in common.
 type work struct {
-	o     *Options
-	total Total
-	seen  Total // with what was left out
-	buf   []byte
-	makes bool // files of these names
+	o      *Options
+	total  Total
+	seen   Total // with the entries that were left out
+	buf    []byte
+	writes bool // entries become files here, so their names must be legal on this system
 }
 
 func newWork(o *Options) work { return work{o: o, buf: make([]byte, bufferSize)} }
@@ -107,7 +104,7 @@ func (w *work) refuse(err *wire.Error) error {
 	return w.o.Refused(err)
 }
 
-// admit decides whether an entry passes, and cleans its name.
+// admit decides whether an entry passes. It cleans the name of one that does.
 func (w *work) admit(h *tar.Header) (bool, error) {
 	if err := w.count(h.Name); err != nil {
 		return false, err
@@ -115,11 +112,11 @@ func (w *work) admit(h *tar.Header) (bool, error) {
 	l := &w.o.Limits
 	switch {
 	case l.Bytes > 0 && h.Size > l.Bytes-w.seen.Bytes:
-		return false, over(h.Name, "more than %d bytes: raise MaxBytes", l.Bytes)
+		return false, tooLarge(h.Name, "more than %d bytes: raise MaxBytes", l.Bytes)
 	case l.Path > 0 && len(h.Name) > l.Path:
-		return false, over(h.Name, "a path of more than %d bytes: raise MaxPath", l.Path)
+		return false, tooLarge(h.Name, "a path of more than %d bytes: raise MaxPath", l.Path)
 	case l.Path > 0 && len(h.Linkname) > l.Path:
-		return false, over(h.Name, "a link to a path of more than %d bytes: raise MaxPath", l.Path)
+		return false, tooLarge(h.Name, "a link to a path of more than %d bytes: raise MaxPath", l.Path)
 	}
 	w.seen.Bytes += h.Size
 	name, why := clean(h.Name)
@@ -131,7 +128,7 @@ func (w *work) admit(h *tar.Header) (bool, error) {
 	case why != "":
 		return false, w.refuse(refusal(h.Name, why))
 	case l.Depth > 0 && strings.Count(name, "/") >= l.Depth:
-		return false, over(name, "more than %d names deep: raise MaxDepth", l.Depth)
+		return false, tooLarge(name, "more than %d names deep: raise MaxDepth", l.Depth)
 	}
 	w.total.Entries++
 	return true, w.step(h.Name, 0)
@@ -140,13 +137,13 @@ func (w *work) admit(h *tar.Header) (bool, error) {
 // count counts an entry.
 func (w *work) count(name string) error {
 	w.seen.Entries++
-	if most := w.o.Entries; most > 0 && w.seen.Entries > most {
-		return over(name, "more than %d entries: raise MaxEntries", most)
+	if l := w.o.Entries; l > 0 && w.seen.Entries > l {
+		return tooLarge(name, "more than %d entries: raise MaxEntries", l)
 	}
 	return nil
 }
 
-func over(name, format string, limit any) error {
+func tooLarge(name, format string, limit any) error {
 	return &wire.Error{Code: wire.CodeTooLarge, Name: clip(name), Text: fmt.Sprintf(format, limit)}
 }
 
@@ -154,13 +151,13 @@ func refusal(name, why string) *wire.Error {
 	return &wire.Error{Code: wire.CodeUnsafe, Name: clip(name), Text: why}
 }
 
-// clip bounds a name that is shown.
+// clip bounds a name in an error.
 func clip(name string) []byte {
-	const most = 4 << 10
-	return []byte(name[:min(len(name), most)])
+	const maxShown = 4 << 10
+	return []byte(name[:min(len(name), maxShown)])
 }
 
-// unsafe says why an entry must not pass, or "".
+// unsafe returns why an entry must not pass, or "".
 func (w *work) unsafe(h *tar.Header) string {
 	if w.o.Inside {
 		h.Mode &= 0o777
@@ -168,7 +165,7 @@ func (w *work) unsafe(h *tar.Header) string {
 	if h.Name == "." && h.Typeflag != tar.TypeDir {
 		return "its name is that of the directory itself"
 	}
-	if w.makes && runtime.GOOS == "windows" {
+	if w.writes && runtime.GOOS == "windows" {
 		if why := unportable(h.Name + "/" + h.Linkname); why != "" {
 			return why
 		}
@@ -200,8 +197,8 @@ func (w *work) unsafe(h *tar.Header) string {
 	return ""
 }
 
-// clean is a name of an archive as a path below the root, which is ".", or says why it
-// is none.
+// clean returns a name of an archive as a path below the root, which is ".", or why it is not a
+// name for one.
 func clean(name string) (cleaned, why string) {
 	switch {
 	case name == "":
@@ -228,9 +225,9 @@ func clean(name string) (cleaned, why string) {
 	return strings.Join(kept, "/"), ""
 }
 
-// unsafeLink says why a symlink may lead out of its tree, or "". One that begins with no more
-// ".." than it is deep, and has none later, cannot: it goes up from where it really is, and
-// down through directories and other such links.
+// unsafeLink returns why a symlink may lead out of its tree, or "". A link cannot if it begins
+// with no more ".." than it is deep, and has none later: it goes up from where it really is,
+// and down through directories and other such links.
 func unsafeLink(name, target string) string {
 	switch {
 	case target == "":
@@ -256,7 +253,7 @@ func unsafeLink(name, target string) string {
 	return ""
 }
 
-// unportable says why Windows would take a path for another one, or "".
+// unportable returns why Windows would take a path for another one, or "".
 func unportable(name string) string {
 	for part := range strings.SplitSeq(name, "/") {
 		if strings.ContainsAny(part, `\:*?"<>|`) || strings.TrimRight(part, ". ") != part && part != "." && part != ".." ||
@@ -267,54 +264,15 @@ func unportable(name string) string {
 	return ""
 }
 
-// codes are the codes of what a file system says. Their errors mean the same everywhere.
-var codes = []struct {
-	err  error
-	code wire.Code
-}{
-	{syscall.ENOENT, wire.CodeNotExist},
-	{syscall.EEXIST, wire.CodeExist},
-	{syscall.EROFS, wire.CodeReadOnly},
-	{syscall.EISDIR, wire.CodeIsDir},
-	{syscall.ENOTDIR, wire.CodeNotDir},
-	{syscall.ENOTEMPTY, wire.CodeNotEmpty},
-	{syscall.ENAMETOOLONG, wire.CodeNameTooLong},
-	{syscall.ELOOP, wire.CodeLoop},
-	{syscall.ENOSPC, wire.CodeNoSpace},
-	{syscall.EDQUOT, wire.CodeNoSpace},
-	{syscall.EBUSY, wire.CodeBusy},
-	{syscall.ENOMEM, wire.CodeNoMemory},
-	{syscall.ENXIO, wire.CodeNotRegular},
-	{fs.ErrNotExist, wire.CodeNotExist},
-	{fs.ErrExist, wire.CodeExist},
-	{fs.ErrPermission, wire.CodePermission},
-	{fs.ErrInvalid, wire.CodeInvalid},
-}
-
-// fileError is what a file system said about an entry; an empty name is the whole tree.
+// fileError is an error of a file system about an entry, or about the whole tree if the name is
+// empty.
 func fileError(name string, err error) *wire.Error {
-	e := &wire.Error{Code: wire.CodeIO, Text: err.Error()}
+	e := &wire.Error{Code: wire.CodeOf(err), Text: err.Error()}
 	if name != "" {
 		e.Name = clip(name)
 	}
-	if known := (*wire.Error)(nil); errors.As(err, &known) {
-		e.Code = known.Code
-		return e
-	}
-	const diskFull = syscall.Errno(112) // ERROR_DISK_FULL
-	if runtime.GOOS == "windows" && errors.Is(err, diskFull) {
-		e.Code = wire.CodeNoSpace
-		return e
-	}
-	for _, c := range codes {
-		if errors.Is(err, c.err) {
-			e.Code = c.code
-			break
-		}
-	}
-	// The path of it is another, or says the same again.
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
+	// The path in it is a temporary one, or repeats the name.
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		e.Text = pathError.Err.Error()
 	}
 	return e
@@ -330,29 +288,7 @@ func (o *Options) excepted(name string) bool {
 	return false
 }
 
-// excluded reports whether a pattern leaves an entry out.
+// excluded reports whether packing leaves an entry out.
 func (o *Options) excluded(name string) bool {
-	if o.Except[name] {
-		return true
-	}
-	for _, pattern := range o.Exclude {
-		on := name
-		if !strings.Contains(pattern, "/") {
-			on = path.Base(name)
-		}
-		if ok, _ := path.Match(pattern, on); ok {
-			return true
-		}
-	}
-	return false
-}
-
-// CheckPatterns returns the error of a pattern that Exclude cannot have.
-func CheckPatterns(patterns []string) error {
-	for _, pattern := range patterns {
-		if _, err := path.Match(pattern, ""); err != nil {
-			return &wire.Error{Code: wire.CodeInvalid, Text: fmt.Sprintf("exclude %q: %v", pattern, err)}
-		}
-	}
-	return nil
+	return o.Except[name] || o.Exclude.Match(name)
 }

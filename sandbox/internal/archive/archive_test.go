@@ -1,9 +1,9 @@
 package archive
 
 import (
-	"strings"
 	"testing"
 
+	"github.com/drydock-go/drydock/sandbox/internal/guest/match"
 	"github.com/matryer/is"
 )
 
@@ -76,14 +76,25 @@ func TestUnportable(t *testing.T) {
 }
 
 func TestExcluded(t *testing.T) {
-	is := is.New(t)
-	o := &Options{Exclude: []string{"*.o", "build/*.a", "[.]git"}}
+	o := &Options{Exclude: filter(t, "*.o", "build/*.a", "[.]git", "**/tmp/*.{log,out}"), Except: map[string]bool{"mount": true}}
 	for name, want := range map[string]bool{
 		"a.o": true, "x/a.o": true, "a.oo": false, "build/x.a": true, "x/build/x.a": false, "build/y/x.a": false,
-		".git": true, "x/.git": true, "agit": false,
+		".git": true, "x/.git": true, "agit": false, "x/tmp/a.log": true, "tmp/a.out": true, "x/tmp/a.txt": false,
+		"mount": true, "x/mount": false,
 	} {
-		is.Equal(o.excluded(name), want)
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			is.Equal(o.excluded(name), want)
+		})
 	}
-	is.NoErr(CheckPatterns(o.Exclude))
-	is.True(strings.Contains(CheckPatterns([]string{"[a"}).Error(), `exclude "[a": syntax error`))
+}
+
+// filter compiles patterns that are valid.
+func filter(t *testing.T, patterns ...string) match.Filter {
+	t.Helper()
+	f, err := match.CompileFilter(patterns...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }

@@ -7,11 +7,11 @@ import (
 	"syscall"
 )
 
-// dirFS is a directory as an fs.FS, for names as they are: that of an os.Root takes only
-// those which are UTF-8. No symlink leads out of it, and what it opens does not block.
+// dirFS is a directory as an fs.FS. That of an os.Root takes only names in UTF-8, this one takes
+// all. No symlink leads out of it, and no file that it opens blocks.
 type dirFS struct {
 	root *os.Root
-	sub  *os.Root // of the directory that was asked for last, which is named at
+	sub  *os.Root // the directory at, which was used last
 	at   string
 }
 
@@ -23,7 +23,8 @@ func openDir(name string) (*dirFS, error) {
 	return &dirFS{root: root}, nil
 }
 
-// openRoot is os.OpenRoot, which would wait for somebody to write to a FIFO of that name.
+// openRoot is os.OpenRoot for directories alone: that would wait for a writer if the name were a
+// FIFO's.
 func openRoot(name string) (*os.Root, error) {
 	return os.OpenRoot(name + string(os.PathSeparator) + ".")
 }
@@ -35,7 +36,7 @@ func (d *dirFS) Close() {
 	d.root.Close()
 }
 
-// in returns the directory that holds a file, and the file's name in it.
+// in returns the directory of a file, and the file's name in it.
 func (d *dirFS) in(name string) (*os.Root, string, error) {
 	dir, base := path.Split(name)
 	switch {

@@ -147,7 +147,7 @@ func headers(items ...item) []byte {
 	return b[:len(b)-1024]
 }
 
-// deepFiles are n files in 19 directories each, of which the archive does not speak.
+// deepFiles makes an archive of n files, each below 19 directories without entries of their own.
 func deepFiles(n int) (items []item) {
 	for i := range n {
 		items = append(items, file(fmt.Sprint(i, "/", strings.Repeat("d/", 18), "x"), ""))
@@ -157,8 +157,8 @@ func deepFiles(n int) (items []item) {
 
 var testLimits = Limits{Bytes: 1 << 20, Entries: 1000, Depth: 20, Path: 1024}
 
-// hostile are archives that a sandbox may send, and what comes of them in a directory that
-// has dir/inner, a FIFO named fifo, and a symlink named out that leads out of it.
+// hostile are archives that a sandbox may send, with their results in a directory that holds
+// dir/inner, a FIFO named fifo, and a symlink named out that leads out of it.
 var hostile = []struct {
 	name string
 	r    func() io.Reader
@@ -245,13 +245,13 @@ var hostile = []struct {
 	{"wrong sum", fixed(append(tree()[:512], bytes.Repeat([]byte("x"), 1024)...)), wire.CodeInvalid, ""},
 }
 
-// target is a directory to extract into and what lies around it.
+// target is a directory to extract into, with its surroundings.
 type target struct {
 	outer, dst string
 	before     map[string]string
 }
 
-// newTarget makes the directory with things in it where it is to be there already.
+// newTarget makes the surroundings and, with there, the directory with some files in it.
 func newTarget(t testing.TB, is *is.I, there bool) *target {
 	t.Helper()
 	is.Helper()
@@ -270,7 +270,7 @@ func newTarget(t testing.TB, is *is.I, there bool) *target {
 	return g
 }
 
-// around lists what is outside the target with its contents.
+// around lists the files outside the target, with their contents.
 func (g *target) around(is *is.I) map[string]string {
 	is.Helper()
 	all := make(map[string]string)
@@ -299,8 +299,9 @@ func (g *target) around(is *is.I) map[string]string {
 	return all
 }
 
-// check finds what no archive may do: change anything outside, make what is no file,
-// directory or symlink, set special bits, lead out, or leave something of one that failed.
+// check fails for results that no archive may have: a change outside, an entry of another type
+// than file, directory or symlink, special bits, a symlink that leads out, a rest after a
+// failure.
 func (g *target) check(is *is.I, there bool, err error) {
 	is.Helper()
 	is.Equal(g.around(is), g.before) // nothing outside has changed

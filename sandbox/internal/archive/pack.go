@@ -19,7 +19,7 @@ import (
 type Packer struct {
 	work
 	tw    *tar.Writer
-	plain bool // modes are as os.CopyFS makes them
+	plain bool // modes are those that os.CopyFS makes
 }
 
 // NewPacker returns a Packer that writes to w. Its memory does not grow with the tree.
@@ -33,8 +33,8 @@ func (p *Packer) Close() error { return p.tw.Close() }
 // Total returns how much was packed.
 func (p *Packer) Total() Total { return p.total }
 
-// Path packs what a path names: the tree of a directory, or one file under its own name.
-// A symlink is followed there, and nowhere else.
+// Path packs the tree of a directory, or one file under its own name. It follows a symlink of
+// that name, and no other.
 func (p *Packer) Path(name string) error {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -54,8 +54,8 @@ func (p *Packer) Path(name string) error {
 	return p.file(f, filepath.Base(name))
 }
 
-// Dir packs the tree of a directory. Its entries get prefix, which is empty or ends in a
-// slash, before their names.
+// Dir packs the tree of a directory. prefix comes before the names of its entries; it is empty
+// or ends in a slash.
 func (p *Packer) Dir(name, prefix string) error {
 	d, err := openDir(name)
 	if err != nil {
@@ -65,8 +65,8 @@ func (p *Packer) Dir(name, prefix string) error {
 	return p.tree(d, prefix)
 }
 
-// FS packs the tree of a file system. Like os.CopyFS it takes no permission from there but
-// that to execute: those of an embed.FS would let nobody write.
+// FS packs the tree of a file system. Like os.CopyFS it takes no permission from there but the
+// one to execute: the modes of an embed.FS would let nobody write.
 func (p *Packer) FS(fsys fs.FS) error {
 	p.plain = true
 	return p.tree(fsys, "")
@@ -78,12 +78,12 @@ func (p *Packer) tree(fsys fs.FS, prefix string) error {
 		return fileError("", err)
 	}
 	if !info.IsDir() {
-		return &wire.Error{Code: wire.CodeNotDir, Text: "not a directory"}
+		return wire.Errorf(wire.CodeNotDir, "not a directory")
 	}
 	if _, err := p.header(p.describe(info, path.Clean(prefix+"."))); err != nil {
 		return err
 	}
-	// The files of a directory come before what its directories hold, so that each is open
+	// The files of a directory come before those of its directories, so each directory is open
 	// once at either end.
 	for pending := []string{"."}; len(pending) > 0; {
 		dir := pending[len(pending)-1]
@@ -95,7 +95,7 @@ func (p *Packer) tree(fsys fs.FS, prefix string) error {
 	return nil
 }
 
-// dir packs what a directory holds, and appends the directories in it to pending.
+// dir packs the entries of a directory, and appends the directories among them to pending.
 func (p *Packer) dir(fsys fs.FS, dir, prefix string, pending []string) ([]string, error) {
 	const batch = 256
 	f, err := fsys.Open(dir)
@@ -157,7 +157,7 @@ func (p *Packer) entry(fsys fs.FS, name, prefix string, e fs.DirEntry) error {
 	return err
 }
 
-// special refuses what is neither file, directory nor symlink.
+// special refuses a file that is neither a regular one nor a directory or a symlink.
 func (p *Packer) special(name string, mode fs.FileMode) error {
 	if p.o.Inside {
 		return nil
@@ -165,8 +165,8 @@ func (p *Packer) special(name string, mode fs.FileMode) error {
 	return p.refuse(refusal(name, kind(mode)))
 }
 
-// unreadable refuses what cannot be read. What is gone since its directory was read is no
-// part of the tree.
+// unreadable refuses an entry that cannot be read. One that is gone since its directory was read
+// is not part of the tree.
 func (p *Packer) unreadable(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -174,7 +174,7 @@ func (p *Packer) unreadable(name string, err error) error {
 	return p.refuse(fileError(name, err))
 }
 
-// kind names the type of what is neither file, directory nor symlink.
+// kind names the type of a file that is neither a regular one nor a directory or a symlink.
 func kind(mode fs.FileMode) string {
 	switch mode.Type() {
 	case fs.ModeNamedPipe:
@@ -187,7 +187,7 @@ func kind(mode fs.FileMode) string {
 	return fmt.Sprintf("something of the type %q", mode.Type().String())
 }
 
-// describe is the header of a file.
+// describe returns the header of a file.
 func (p *Packer) describe(info fs.FileInfo, name string) *tar.Header {
 	h := &tar.Header{Name: name, ModTime: info.ModTime(), Mode: int64(info.Mode().Perm())}
 	switch info.Mode().Type() {
@@ -198,7 +198,7 @@ func (p *Packer) describe(info fs.FileInfo, name string) *tar.Header {
 	default:
 		h.Typeflag = tar.TypeReg
 		if info.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0 {
-			h.Mode |= 0o4000 // it is refused
+			h.Mode |= 0o4000 // admit refuses it
 		}
 	}
 	if p.plain {
@@ -243,11 +243,11 @@ func (p *Packer) file(f fs.File, name string) error {
 	whole := err == io.EOF || err == io.ErrUnexpectedEOF
 	switch {
 	case whole:
-		h.Size = int64(n) // whatever it was before
+		h.Size = int64(n) // whatever it was a moment ago
 	case err != nil:
 		return p.unreadable(name, err)
 	case h.Size == 0:
-		// A file of /proc, of which nobody knows the size before the end.
+		// A file of /proc, whose size is not known before its end.
 		if data, err = readOn(f, data); err != nil {
 			return p.unreadable(name, err)
 		}
@@ -266,22 +266,22 @@ func (p *Packer) file(f fs.File, name string) error {
 
 // readOn reads the rest of a file of unknown size.
 func readOn(f io.Reader, begun []byte) ([]byte, error) {
-	const most = 8 << 20
-	rest, err := io.ReadAll(io.LimitReader(f, most))
-	if len(rest) == most {
-		return nil, &wire.Error{Code: wire.CodeTooLarge, Text: "more than 8 MiB of a file that does not say its size"}
+	const maxSize = 8 << 20
+	rest, err := io.ReadAll(io.LimitReader(f, maxSize))
+	if len(rest) == maxSize {
+		return nil, wire.Errorf(wire.CodeTooLarge, "more than 8 MiB of a file that does not say its size")
 	}
 	return append(append([]byte{}, begun...), rest...), err
 }
 
 // rest packs the last bytes of a file.
-func (p *Packer) rest(f io.Reader, name string, left int64) error {
+func (p *Packer) rest(f io.Reader, name string, remaining int64) error {
 	changed := false
-	for left > 0 {
-		data := p.buf[:min(left, bufferSize)]
+	for remaining > 0 {
+		data := p.buf[:min(remaining, bufferSize)]
 		n, err := io.ReadFull(f, data)
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			// It shrank, and its header has gone.
+			// It shrank after its header was written.
 			clear(data[n:])
 			changed = true
 		} else if err != nil {
@@ -290,13 +290,13 @@ func (p *Packer) rest(f io.Reader, name string, left int64) error {
 		if err := p.write(name, data); err != nil {
 			return err
 		}
-		left -= int64(len(data))
+		remaining -= int64(len(data))
 	}
 	if n, _ := f.Read(p.buf[:1]); n > 0 {
 		changed = true
 	}
 	if changed && p.o.Changed != nil {
-		p.o.Changed(name)
+		p.o.Changed(string(clip(name)))
 	}
 	return nil
 }
@@ -308,8 +308,8 @@ func (p *Packer) write(name string, data []byte) error {
 	return p.step(name, len(data))
 }
 
-// Archive packs what another archive holds, as far as it passes, for a directory: where the
-// other one does not begin with that and root is set, it gets a header of its own.
+// Archive packs the entries of another archive, as far as they pass. With root it writes a header
+// for the tree's root first, if the other archive does not begin with one.
 func (p *Packer) Archive(r io.Reader, root bool) error {
 	from := newReader(r, &p.work)
 	for first := true; ; first = false {
@@ -325,7 +325,7 @@ func (p *Packer) Archive(r io.Reader, root bool) error {
 		if err != nil {
 			return err
 		}
-		// Of the other header nothing passes that was not looked at.
+		// A new header: only fields that were checked pass.
 		err = p.put(&tar.Header{Typeflag: h.Typeflag, Name: h.Name, Linkname: h.Linkname,
 			Size: h.Size, Mode: h.Mode & 0o777, ModTime: h.ModTime})
 		if err == nil {

@@ -7,12 +7,12 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// reader reads the entries of an archive that pass.
+// reader reads an archive, and returns the entries that pass.
 type reader struct {
 	*work
 	m      meter
 	tr     *tar.Reader
-	unread int64 // of the contents of the entry
+	unread int64 // bytes of the entry's contents
 }
 
 func newReader(r io.Reader, w *work) *reader {
@@ -25,7 +25,7 @@ func newReader(r io.Reader, w *work) *reader {
 // the last.
 func (r *reader) next() (*tar.Header, error) {
 	for {
-		r.m.left = r.unread + headerRoom
+		r.m.remaining = r.unread + headerRoom
 		h, err := r.tr.Next()
 		if err == io.EOF {
 			return nil, err
@@ -35,7 +35,8 @@ func (r *reader) next() (*tar.Header, error) {
 		}
 		r.unread = h.Size
 		if h.Typeflag == tar.TypeXGlobalHeader {
-			// What git archive begins with. Nothing of it is used, but they must have an end.
+			// git archive begins with one. Nothing in it is used, but an archive must not
+			// consist of them without end.
 			if err := r.count(h.Name); err != nil {
 				return nil, err
 			}
@@ -52,21 +53,21 @@ func (r *reader) contents(h *tar.Header, to func(name string, data []byte) error
 	if h.Typeflag != tar.TypeReg {
 		return nil
 	}
-	r.m.left, r.unread = h.Size, 0
-	for left := h.Size; left > 0; {
-		data := r.buf[:min(left, bufferSize)]
+	r.m.remaining, r.unread = h.Size, 0
+	for remaining := h.Size; remaining > 0; {
+		data := r.buf[:min(remaining, bufferSize)]
 		if _, err := io.ReadFull(r.tr, data); err != nil {
 			return r.failure(h.Name, err)
 		}
 		if err := to(h.Name, data); err != nil {
 			return err
 		}
-		left -= int64(len(data))
+		remaining -= int64(len(data))
 	}
 	return nil
 }
 
-// failure is why an archive could not be read on.
+// failure returns why an archive could not be read on.
 func (r *reader) failure(name string, err error) error {
 	switch {
 	case r.m.err != nil:
@@ -77,20 +78,20 @@ func (r *reader) failure(name string, err error) error {
 	return &wire.Error{Code: wire.CodeInvalid, Name: clip(name), Text: "the archive is damaged: " + err.Error()}
 }
 
-// meter bounds what is read of an archive without an entry to show for it.
+// meter bounds how much of an archive is read without coming to an entry.
 type meter struct {
-	r    io.Reader
-	left int64
-	err  error // of r, other than its end
+	r         io.Reader
+	remaining int64
+	err       error // of r, other than its end
 }
 
 func (m *meter) Read(p []byte) (int, error) {
-	if m.left <= 0 {
+	if m.remaining <= 0 {
 		m.err = errHeader
 		return 0, m.err
 	}
-	n, err := m.r.Read(p[:min(int64(len(p)), m.left)])
-	m.left -= int64(n)
+	n, err := m.r.Read(p[:min(int64(len(p)), m.remaining)])
+	m.remaining -= int64(n)
 	if err != nil && err != io.EOF {
 		m.err = err
 	}

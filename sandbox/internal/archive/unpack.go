@@ -21,39 +21,39 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// Unpacked is a tree or a file that an archive held. It is at its place only after Commit,
-// unless that is a directory which was there before: then it was put into that as it came.
+// Unpacked is the tree or the file of an archive. It is at its place only after Commit, except
+// a tree whose directory was there before: that was filled as the entries came.
 type Unpacked struct {
 	work
 	root *os.Root // where the entries go
-	sub  *os.Root // of the directory that was used last, which is named at
+	sub  *os.Root // the directory at, which was used last
 	at   string
 
-	dirs  map[string]*dir // that are known to be directories, and no symlinks
-	links []link          // to be made last: no entry goes through one
+	dirs  map[string]*dir // names known to be directories, and no symlinks
+	links []link          // made last, so that no entry goes through one
 	names int             // bytes of the names that are kept
 
-	// What is new is made as temp in base, and gets its name from there at the end.
+	// A new tree or file is made as temp in base, and gets its final name at the end.
 	base        *os.Root
 	temp, final string
 }
 
 // dir is a directory of the tree.
 type dir struct {
-	made    bool // not there before
-	known   bool // what it is to be
+	made    bool // it was not there before
+	known   bool // the archive has an entry for it, with the fields below
 	mode    fs.FileMode
 	modTime time.Time
 }
 
 type link struct{ name, target string }
 
-// Unpack puts what r holds at dst, whose parents are made: a file where it begins with a
-// file, else a tree. The caller ends it with Commit or Discard. It reads no further than to
-// the archive's end.
+// Unpack puts the archive that r holds at dst and makes the parents of that. An archive that
+// begins with a file is that file, any other is a tree. The caller ends it with Commit or
+// Discard. It does not read beyond the archive's end.
 func Unpack(r io.Reader, dst string, o *Options) (*Unpacked, error) {
 	u := &Unpacked{work: newWork(o), dirs: make(map[string]*dir)}
-	u.makes = true
+	u.writes = true
 	if err := u.unpack(newReader(r, &u.work), filepath.Clean(dst)); err != nil {
 		u.Discard()
 		return nil, err
@@ -115,7 +115,7 @@ func (u *Unpacked) unpackFile(r *reader, h *tar.Header, dst string) error {
 	return nil
 }
 
-// placeTree finds out where a tree is to be made.
+// placeTree makes or opens the directory of a tree.
 func (u *Unpacked) placeTree(dst string, mode fs.FileMode) error {
 	info, err := os.Stat(dst)
 	switch {
@@ -126,7 +126,7 @@ func (u *Unpacked) placeTree(dst string, mode fs.FileMode) error {
 		u.dirs["."] = &dir{}
 		return nil
 	case err == nil:
-		return &wire.Error{Code: wire.CodeNotDir, Text: "what is to become a directory is a file already"}
+		return wire.Errorf(wire.CodeNotDir, "there is a file in the place of the directory")
 	}
 	if err := u.placeNew(dst, err); err != nil {
 		return err
@@ -141,7 +141,7 @@ func (u *Unpacked) placeTree(dst string, mode fs.FileMode) error {
 	return nil
 }
 
-// placeFile finds out where a file is to be made.
+// placeFile finds the place of a file.
 func (u *Unpacked) placeFile(dst string) error {
 	info, err := os.Stat(dst)
 	if err != nil {
@@ -149,9 +149,9 @@ func (u *Unpacked) placeFile(dst string) error {
 	}
 	switch {
 	case info.IsDir():
-		return &wire.Error{Code: wire.CodeIsDir, Text: "what is to become a file is a directory already: end its name with a slash to put the file into it"}
+		return wire.Errorf(wire.CodeIsDir, "there is a directory in the place of the file: end its name with a slash to put the file into it")
 	case !info.Mode().IsRegular():
-		return &wire.Error{Code: wire.CodeNotRegular, Text: "what is to become a file is " + kind(info.Mode()) + " already"}
+		return &wire.Error{Code: wire.CodeNotRegular, Text: "there is " + kind(info.Mode()) + " in the place of the file"}
 	}
 	real, err := filepath.EvalSymlinks(dst)
 	if err != nil {
@@ -160,17 +160,17 @@ func (u *Unpacked) placeFile(dst string) error {
 	return u.placeIn(filepath.Dir(real), filepath.Base(real))
 }
 
-// placeNew finds the directory of what does not exist yet, or the one above in which that
-// directory can be made.
+// placeNew finds the lowest directory above dst that exists. The rest of the path is made from
+// there.
 func (u *Unpacked) placeNew(dst string, missing error) error {
 	if !errors.Is(missing, fs.ErrNotExist) {
 		return fileError("", missing)
 	}
 	final := ""
 	for {
-		// There must be nothing: a symlink that leads nowhere is not followed.
+		// There must be nothing. A symlink that leads nowhere is not followed.
 		if _, err := os.Lstat(dst); err == nil {
-			return &wire.Error{Code: wire.CodeExist, Text: dst + " is a symlink to what does not exist"}
+			return wire.Errorf(wire.CodeExist, "%s is a symlink to a file that does not exist", dst)
 		}
 		final = filepath.Join(filepath.Base(dst), final)
 		dst = filepath.Dir(dst)
@@ -183,16 +183,18 @@ func (u *Unpacked) placeNew(dst string, missing error) error {
 }
 
 func (u *Unpacked) placeIn(base, final string) (err error) {
-	u.final, u.temp = final, tempName()
+	u.final, u.temp = final, TempName()
 	if u.base, err = openRoot(base); err != nil {
 		return fileError("", err)
 	}
 	return nil
 }
 
-func tempName() string { return ".drydock-" + strconv.FormatUint(rand.Uint64(), 36) }
+// TempName returns a name for a file that gets its own when it is whole. Nobody else has one
+// like it.
+func TempName() string { return ".drydock-" + strconv.FormatUint(rand.Uint64(), 36) }
 
-// Commit puts what was unpacked at its place.
+// Commit puts the tree or file at its place.
 func (u *Unpacked) Commit() error {
 	err := u.commit()
 	if err != nil {
@@ -223,11 +225,10 @@ func (u *Unpacked) commit() error {
 	return nil
 }
 
-// Discard removes what was unpacked, as far as it is no part of a directory that was there
-// before.
+// Discard removes the tree or file, unless it was put into a directory that was there before.
 func (u *Unpacked) Discard() {
 	if u.base != nil && u.base.RemoveAll(u.temp) != nil {
-		// A directory that is closed to its own user.
+		// There may be directories that are closed to their own user.
 		for _, name := range slices.Sorted(maps.Keys(u.dirs)) {
 			_ = u.root.Chmod(name, 0o700)
 		}
@@ -268,14 +269,14 @@ func (u *Unpacked) entry(r *reader, h *tar.Header) error {
 
 // keep counts a name that is kept to the end.
 func (u *Unpacked) keep(name string) error {
-	if u.names += len(name); u.names > mostNames {
+	if u.names += len(name); u.names > maxNames {
 		return &wire.Error{Code: wire.CodeTooLarge, Name: clip(name), Text: "too many long names"}
 	}
 	return nil
 }
 
-// in returns the directory that a file is in, which is made where it is missing, and the
-// file's name in it.
+// in returns the directory of a file, which it makes if it is missing, and the file's name in
+// it.
 func (u *Unpacked) in(name string) (*os.Root, string, error) {
 	parent, base := path.Split(name)
 	if parent == "" {
@@ -287,7 +288,7 @@ func (u *Unpacked) in(name string) (*os.Root, string, error) {
 	if err := u.mkdirs(path.Clean(parent), nil); err != nil {
 		return nil, "", err
 	}
-	// The last element names a directory, so that a FIFO put in its place does not block.
+	// With "." at the end, a FIFO that was put in the directory's place does not block.
 	sub, err := u.root.OpenRoot(parent + ".")
 	if err != nil {
 		return nil, "", fileError(path.Clean(parent), err)
@@ -299,7 +300,7 @@ func (u *Unpacked) in(name string) (*os.Root, string, error) {
 	return sub, base, nil
 }
 
-// mkdirs makes a directory and those above it. h is its entry, or nil.
+// mkdirs makes a directory and those above it. h is its entry; nil if there is none yet.
 func (u *Unpacked) mkdirs(name string, h *tar.Header) error {
 	if u.dirs[name] != nil {
 		return nil
@@ -329,7 +330,7 @@ func (u *Unpacked) mkdirs(name string, h *tar.Header) error {
 			u.dirs[name] = &dir{}
 			return nil
 		case info.Mode()&fs.ModeSymlink != 0:
-			return &wire.Error{Code: wire.CodeNotDir, Name: clip(name), Text: "what is to be a directory is a symlink, which is not followed"}
+			return &wire.Error{Code: wire.CodeNotDir, Name: clip(name), Text: "there is a symlink, which is not followed, in the place of the directory"}
 		default:
 			err = syscall.ENOTDIR
 		}
@@ -350,10 +351,10 @@ func (u *Unpacked) file(r *reader, h *tar.Header) error {
 	name := base
 	f, err := create(in, name, h)
 	if errors.Is(err, fs.ErrExist) {
-		// What is there stays until its successor is whole, and is never written to: it may be
-		// a symlink, a FIFO, or have another name outside.
+		// The old file stays until the new one is whole, and is never written to: it may be a
+		// symlink, a FIFO, or have another name outside.
 		if err = notDir(in, base); err == nil {
-			name = tempName()
+			name = TempName()
 			f, err = create(in, name, h)
 		}
 	}
@@ -380,7 +381,7 @@ func create(in *os.Root, name string, h *tar.Header) (*os.File, error) {
 
 func perm(h *tar.Header) fs.FileMode { return fs.FileMode(h.Mode & 0o777) }
 
-// notDir returns the error of a directory where none can be.
+// notDir returns an error if a file that is to be replaced is a directory.
 func notDir(in *os.Root, name string) error {
 	if info, err := in.Lstat(name); err != nil || info.IsDir() {
 		return cmp.Or(err, error(syscall.EISDIR))
@@ -390,11 +391,11 @@ func notDir(in *os.Root, name string) error {
 
 // fill writes the contents of an entry to its file, and closes that.
 func (u *Unpacked) fill(f *os.File, r *reader, h *tar.Header) error {
-	hole := int64(0) // bytes that are to be one, before what is written next
+	hole := int64(0) // zeros that were not written yet
 	err := r.contents(h, func(name string, data []byte) (err error) {
 		if u.o.Inside && zeros(data) {
-			// It may have been one, of which the archive has no memory, and be too long for
-			// the memory that there is.
+			// It may be a hole in the file. Archives do not record those, and with real zeros
+			// the file may be larger than the memory that there is.
 			hole += int64(len(data))
 			return u.step(name, len(data))
 		}
@@ -427,13 +428,12 @@ func (u *Unpacked) fill(f *os.File, r *reader, h *tar.Header) error {
 	return err
 }
 
-// zeros reports whether data is nothing else.
+// zeros reports whether data is all zeros.
 func zeros(data []byte) bool {
 	return len(data) > 0 && data[0] == 0 && bytes.Equal(data[1:], data[:len(data)-1])
 }
 
-// chtimes sets when a file was last modified, where an archive says that and a file can be
-// so old.
+// chtimes sets the modification time of a file, if the archive has it and a file can have it.
 func chtimes(in *os.Root, name string, t time.Time) error {
 	if t.Unix() == 0 || !time.Unix(0, t.UnixNano()).Equal(t) {
 		return nil
@@ -455,8 +455,7 @@ func (u *Unpacked) makeLinks() error {
 	if u.base != nil || u.o.Inside {
 		return nil
 	}
-	// Among files that were there before, one may lead out through another which is not of
-	// the archive.
+	// Together with a symlink that was there before, one of the archive may lead out.
 	for _, l := range u.links {
 		_, err := u.root.Stat(l.name)
 		if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) ||
@@ -473,7 +472,7 @@ func (u *Unpacked) makeLinks() error {
 	return nil
 }
 
-// symlink makes a symlink, in place of any file.
+// symlink makes a symlink. It replaces a file, but no directory.
 func symlink(in *os.Root, name, target string) error {
 	err := in.Symlink(target, name)
 	if !errors.Is(err, fs.ErrExist) {
@@ -482,7 +481,7 @@ func symlink(in *os.Root, name, target string) error {
 	if err := notDir(in, name); err != nil {
 		return err
 	}
-	temp := tempName()
+	temp := TempName()
 	if err := in.Symlink(target, temp); err != nil {
 		return err
 	}
@@ -493,7 +492,7 @@ func symlink(in *os.Root, name, target string) error {
 }
 
 // finishDirs gives directories the modes and times that they could not have while they were
-// filled: the inner ones first, because the outer may be closed then.
+// filled. The inner ones come first, because the outer ones may be closed then.
 func (u *Unpacked) finishDirs() error {
 	names := slices.Sorted(maps.Keys(u.dirs))
 	for _, name := range slices.Backward(names) {

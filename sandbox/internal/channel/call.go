@@ -14,7 +14,7 @@ type Call struct {
 	c *Channel
 	// Stream carries the call's bytes in both directions.
 	Stream *wire.Stream
-	// Stderr and Control are the second and third stream of a command, nil for other calls.
+	// Stderr and Control are the second and third stream of a command; nil for other calls.
 	Stderr, Control *wire.Stream
 
 	quiet bool // guarded by c.mu
@@ -24,15 +24,15 @@ type Call struct {
 	err   error
 }
 
-// Request is what a call asks for.
+// Request is an operation and its arguments.
 type Request struct {
 	Op   wire.Op
 	Args any
-	// Body is sent as the call's stdin and its end with the request itself. It is at most
-	// wire.MaxData long; nil leaves the stream open for the caller to write to.
+	// Body is sent with the request, as all that the call's stream carries to the guest. It is
+	// at most wire.MaxData long. nil leaves the stream open for the caller to write to.
 	Body []byte
-	// Stdout and Stderr take the bytes that come. They are called by the read loop of the
-	// whole channel and must not block; nil leaves the bytes to the stream's reader.
+	// Stdout and Stderr take the bytes that come. The read loop of the whole channel calls
+	// them, so they must not block. nil leaves the bytes to the stream's reader.
 	Stdout, Stderr func([]byte)
 }
 
@@ -68,7 +68,7 @@ func (c *Channel) Start(r *Request) (*Call, error) {
 		err = c.mux.Frames(call.Stream.AppendLast(frames, r.Body))
 	}
 	if err != nil {
-		// The request may have gone out before the pipe broke, and its reply be on the way:
+		// The request may have gone out before the pipe broke, and its reply be on the way, so
 		// the call is kept until the channel ends.
 		return nil, err
 	}
@@ -83,8 +83,7 @@ func (call *Call) closeStreams() {
 	}
 }
 
-// Quiet says that nothing is under way in the call for now, or that something is again:
-// Idle does not count it meanwhile.
+// Quiet says whether the call only waits for now. Idle does not count it then.
 func (call *Call) Quiet(quiet bool) {
 	c := call.c
 	c.mu.Lock()
@@ -109,10 +108,9 @@ func (call *Call) finish(reply []byte, err error) {
 // Done is closed when the reply is there or the channel has ended.
 func (call *Call) Done() <-chan struct{} { return call.done }
 
-// Result awaits the reply and decodes it into v, which may be nil. It returns a
-// *wire.Error where the operation failed in the guest, the channel's error where the
-// guest is gone, and the cause of ctx where that ended first: a guest may end every stream
-// of a call and never reply.
+// Result waits for the reply and decodes it into v, which may be nil. It returns a *wire.Error
+// if the operation failed in the guest, the channel's error if the guest is gone, and the cause
+// of ctx if that ended first: a guest may end every stream of a call and never reply.
 func (call *Call) Result(ctx context.Context, v any) error {
 	if err := call.Await(ctx); err != nil {
 		return err
@@ -128,10 +126,11 @@ func (call *Call) Result(ctx context.Context, v any) error {
 	return nil
 }
 
-// Cancel asks the guest to end the call; its reply still comes.
+// Cancel asks the guest to end the call, a command by the ladder or, with now, at once. The reply
+// still comes.
 func (call *Call) Cancel(now bool) {
 	payload, _ := json.Marshal(wire.Cancel{Now: now})
-	// On a failed channel the call has ended already.
+	// If the channel has failed, the call has ended already.
 	_ = call.c.mux.Send(wire.KindCancel, call.Stream.ID(), payload)
 }
 
@@ -141,8 +140,8 @@ func (call *Call) Signal(signal wire.Signal) error {
 	return call.c.mux.Send(wire.KindSignal, call.Stream.ID(), payload)
 }
 
-// Do makes a call that moves no bytes but its reply, and waits for it. When ctx ends
-// first it returns the cause; what the guest began is then finished or not.
+// Do makes a call without streams and waits for its reply. If ctx ends first, it returns the
+// cause; the guest may then have done the operation or not.
 func (c *Channel) Do(ctx context.Context, op wire.Op, args, v any) error {
 	call, err := c.Start(&Request{Op: op, Args: args})
 	if err != nil {

@@ -1,8 +1,3 @@
-// Package channel is the host's end of the connection to a guest: it shakes hands,
-// makes calls, carries their streams and notices when the guest is gone.
-//
-// The guest is hostile: whatever it sends is bounded and checked, and a violation closes
-// the channel for good.
 package channel
 
 import (
@@ -19,7 +14,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// Heartbeats find a connection that is half open, as a cut ssh or tcp leaves it.
+// Heartbeats find a connection that is half open, as a cut ssh or tcp connection is.
 const (
 	// beatEvery is the pause between two pings.
 	beatEvery = 15 * time.Second
@@ -27,10 +22,10 @@ const (
 	beatLimit = 75 * time.Second
 )
 
-// ErrClosed is the reason of a channel that the host itself closed.
+// ErrClosed says that the host itself closed the channel.
 var ErrClosed = errors.New("channel closed")
 
-// ErrSilent is the reason of a channel whose guest stopped answering pings.
+// ErrSilent says that the guest stopped answering pings.
 var ErrSilent = fmt.Errorf("no answer for %v", beatLimit)
 
 // Channel is an open connection to a guest. It is safe for concurrent use.
@@ -43,27 +38,27 @@ type Channel struct {
 
 	mu    sync.Mutex
 	calls map[uint32]*Call
-	quiet int       // how many of them count as idle, see Call.Quiet
-	held  error     // what new calls fail with, see Hold
+	quiet int       // how many of them count as idle: see Call.Quiet
+	held  error     // the error of new calls: see Hold
 	last  time.Time // when a call last ended
 	err   error
 
-	heard chan struct{}  // closed when the guest's hello is there
+	ready chan struct{}  // closed when the guest's hello is there
 	done  chan struct{}  // closed when the channel has failed or was closed
 	alive atomic.Bool    // a frame came since the last beat
 	wg    sync.WaitGroup // the heartbeat and the read loop
 }
 
-// Open starts the channel over the guest's stdin and stdout and sends the host's hello;
-// the first calls may follow at once. Ready waits for the guest's answer. The caller
-// ends the channel with Close and by closing r, which ends the read loop.
+// Open starts the channel over the guest's stdin and stdout and sends the host's hello. Calls
+// may follow at once; Ready waits for the guest's hello. The caller ends the channel with Close,
+// and its read loop by closing r.
 func Open(w io.Writer, r io.Reader, hello wire.HostHello) *Channel {
 	c := &Channel{
 		mux:   wire.NewMux(w),
 		calls: make(map[uint32]*Call),
 		nonce: rand.Text(),
 		last:  time.Now(),
-		heard: make(chan struct{}),
+		ready: make(chan struct{}),
 		done:  make(chan struct{}),
 	}
 	hello.Major, hello.Minor, hello.Nonce = wire.Major, wire.Minor, c.nonce
@@ -77,7 +72,7 @@ func Open(w io.Writer, r io.Reader, hello wire.HostHello) *Channel {
 		c.Fail(err)
 		return c
 	}
-	// A write error ends the CLI's stdout as well: the read loop has the better reason.
+	// After a write error the CLI's stdout ends as well, and the read loop has a better reason.
 	_ = c.mux.Send(wire.KindHello, 0, payload)
 	return c
 }
@@ -85,7 +80,7 @@ func Open(w io.Writer, r io.Reader, hello wire.HostHello) *Channel {
 // Ready waits for the guest's hello and returns it.
 func (c *Channel) Ready(ctx context.Context) (wire.GuestHello, error) {
 	select {
-	case <-c.heard:
+	case <-c.ready:
 		return c.hello, nil
 	case <-c.done:
 		return wire.GuestHello{}, c.Err()
@@ -97,8 +92,8 @@ func (c *Channel) Ready(ctx context.Context) (wire.GuestHello, error) {
 // Done is closed when the channel can no longer be used; Err then says why.
 func (c *Channel) Done() <-chan struct{} { return c.done }
 
-// Err returns why the channel ended, or nil while it is open. io.EOF is a guest that
-// went away without a word.
+// Err returns why the channel ended, or nil while it is open. io.EOF is a guest that ended
+// without a word.
 func (c *Channel) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -115,8 +110,8 @@ func (c *Channel) Idle() time.Duration {
 	return time.Since(c.last)
 }
 
-// Hold is for a guest that is frozen: until it is called with nil, new calls fail with err,
-// and the guest need not show that it lives. Calls under way wait.
+// Hold is for a guest that is frozen. Until Hold is called with nil, new calls fail with err,
+// calls under way wait, and the guest need not answer pings.
 func (c *Channel) Hold(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -143,7 +138,7 @@ func (c *Channel) Bye() {
 	_ = c.mux.Send(wire.KindBye, 0, nil)
 }
 
-// Fail ends the channel for a reason of the caller's.
+// Fail ends the channel with an error of the caller's.
 func (c *Channel) Fail(err error) {
 	c.mu.Lock()
 	if c.err != nil {
@@ -194,7 +189,7 @@ func (c *Channel) readHello(r *wire.Reader) error {
 	h, err := r.Next()
 	var violation *wire.ProtocolError
 	if errors.As(err, &violation) {
-		// An engine may say on stdout why there is no guest.
+		// An engine may print on stdout why there is no guest.
 		return &wire.ProtocolError{Reason: fmt.Sprintf("not a guest: %q", r.Unread(200))}
 	}
 	if err != nil {
@@ -220,7 +215,7 @@ func (c *Channel) readHello(r *wire.Reader) error {
 	}
 	c.hello = hello
 	c.alive.Store(true)
-	close(c.heard)
+	close(c.ready)
 	return nil
 }
 
@@ -262,7 +257,7 @@ func (c *Channel) readReply(h wire.Header, r *wire.Reader) error {
 	return nil
 }
 
-// EndError is why a guest said that it ends.
+// EndError is the reason that a guest gave for its end.
 type EndError struct{ Reason string }
 
 func (e *EndError) Error() string { return e.Reason }
@@ -275,12 +270,12 @@ func (c *Channel) readBye(h wire.Header, r *wire.Reader) error {
 	return &EndError{string(reason)}
 }
 
-// beat pings the guest and ends a channel on which nothing comes back.
+// beat pings the guest. It ends the channel if nothing comes back for beatLimit.
 func (c *Channel) beat() {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
-	// A guest that has stopped reading may block the ping itself, so it is sent beside
-	// the clock; where one is still stuck no second one is tried.
+	// A guest that has stopped reading can block the ping itself, so each is sent by a goroutine
+	// of its own; while one is stuck, no other is sent.
 	stuck := make(chan struct{}, 1)
 	for silent := time.Duration(0); ; {
 		select {
@@ -307,8 +302,7 @@ func (c *Channel) beat() {
 
 func checkSize(payload []byte) error {
 	if len(payload) >= wire.MaxControl {
-		return &wire.Error{Code: wire.CodeTooLong,
-			Text: fmt.Sprintf("arguments and environment of %d bytes; at most %d fit one call", len(payload), wire.MaxControl)}
+		return wire.Errorf(wire.CodeTooLong, "arguments and environment of %d bytes; at most %d fit one call", len(payload), wire.MaxControl)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func (p *peer) read() (wire.Header, []byte, error) {
 	return h, payload, err
 }
 
-// send ends quietly where the host is gone.
+// send ends quietly if the host is gone.
 func (p *peer) send(kind wire.Kind, stream uint32, payload string) {
 	_, _ = p.w.Write(wire.AppendFrame(nil, kind, stream, []byte(payload)))
 }
@@ -290,13 +290,13 @@ func TestUnknownStreamsAreIgnored(t *testing.T) {
 			}
 			p.send(wire.KindPong, 0, "unasked")
 			p.send(wire.KindData, h.Stream, "mine")
-			p.send(wire.KindReply, h.Stream, "\x00{\"Size\":4}")
+			p.send(wire.KindReply, h.Stream, "\x00{\"Hash\":\"4\"}")
 			p.drain()
 		})
 		call := start(is, c, wire.OpRead)
-		var r wire.FileRead
+		var r wire.Hashed
 		is.NoErr(call.Result(context.Background(), &r))
-		is.Equal(r.Size, int64(4))
+		is.Equal(r.Hash, "4")
 		got, err := io.ReadAll(call.Stream)
 		is.NoErr(err)
 		is.Equal(string(got), "mine")

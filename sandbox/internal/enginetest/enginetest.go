@@ -3,8 +3,8 @@
 package enginetest
 
 import (
+	"context"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -73,11 +73,17 @@ func Open(t testing.TB, o sandbox.Options) *sandbox.Sandbox {
 // Containers counts the containers, running or not, whose name begins with prefix.
 func Containers(t testing.TB, cli, prefix string) int {
 	t.Helper()
-	out, err := exec.Command(cli, "ps", "--all", "--quiet", "--filter", "name=^/?"+prefix).CombinedOutput()
+	all, err := engines(cli).List(context.Background(), "", "")
 	if err != nil {
-		t.Fatalf("%s ps: %v: %s", cli, err, out)
+		t.Fatal(err)
 	}
-	return strings.Count(string(out), "\n")
+	n := 0
+	for _, c := range all {
+		if strings.HasPrefix(c.Name, prefix) {
+			n++
+		}
+	}
+	return n
 }
 
 // Long reports whether the tests that take minutes are wanted.

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/matryer/is"
-
 	"github.com/drydock-go/drydock/sandbox"
 )
 
@@ -49,23 +47,28 @@ func Wheel(t testing.TB, name, version, code string) []byte {
 // password "s3cret", and returns its URL.
 func Index(t testing.TB, wheels map[string][]byte) (url string) {
 	t.Helper()
-	is := is.New(t)
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	ctx := context.Background()
 	sb := Open(t, sandbox.Options{Image: Python, Network: "bridge"})
 	for file, data := range wheels {
 		name, _, _ := strings.Cut(file, "-")
 		dir := "www/simple/" + strings.ReplaceAll(name, "_", "-") + "/" // as PEP 503 has it
 		_, err := sb.WriteFile(ctx, dir+file, data, nil)
-		is.NoErr(err)
-		page := ""
+		check(err)
+		var page strings.Builder
 		for file := range wheels {
 			if strings.HasPrefix(file, name+"-") {
 				sum := sha256.Sum256(wheels[file])
-				page += fmt.Sprintf("<a href=\"%s#sha256=%s\">%s</a>\n", file, hex.EncodeToString(sum[:]), file)
+				fmt.Fprintf(&page, "<a href=\"%s#sha256=%s\">%s</a>\n", file, hex.EncodeToString(sum[:]), file)
 			}
 		}
-		_, err = sb.WriteFile(ctx, dir+"index.html", []byte(page), nil)
-		is.NoErr(err)
+		_, err = sb.WriteFile(ctx, dir+"index.html", []byte(page.String()), nil)
+		check(err)
 	}
 	_, err := sb.WriteFile(ctx, "serve.py", []byte(`
 import base64, http.server, os
@@ -77,11 +80,11 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 os.chdir("www")
 http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
 `), nil)
-	is.NoErr(err)
+	check(err)
 	_, err = sb.Command("python3", "serve.py").Background(ctx, nil)
-	is.NoErr(err)
-	is.NoErr(sb.WaitPort(ctx, 8000))
+	check(err)
+	check(sb.WaitPort(ctx, 8000))
 	r, err := sb.Exec(ctx, `python3 -c 'import socket; print(socket.gethostbyname(socket.gethostname()))'`)
-	is.NoErr(err)
+	check(err)
 	return "http://user:s3cret@" + strings.TrimSpace(string(r.Stdout)) + ":8000/simple"
 }

@@ -14,12 +14,12 @@ import (
 	"unsafe"
 )
 
-// The canary is a process that does nothing. A job that kills or stops all processes it
-// may, as kill(-1, SIGKILL) does, meets it too, and by that the guest knows that what became
-// of the other jobs says nothing about them.
+// The canary is a process that does nothing. If a job kills or stops all processes that it may,
+// as kill(-1, SIGKILL) does, it hits the canary, too. The guest then knows that the ends of the
+// other jobs say nothing about them.
 
-// canaryCode blocks all signals and then waits for one: rt_sigprocmask, then pause or
-// ppoll for ever.
+// canaryCode blocks all signals and waits for one: rt_sigprocmask, then pause or ppoll for
+// ever.
 var canaryCode = map[string][]byte{
 	"amd64": {
 		0x48, 0x83, 0xec, 0x10, // sub $16, %rsp
@@ -93,7 +93,7 @@ func canaryProgram(arch string) []byte {
 // memfdCreate is the number of memfd_create(2).
 var memfdCreate = map[string]uintptr{"amd64": 319, "arm64": 279}[runtime.GOARCH]
 
-// startCanary starts one and returns its pid. It has no tag, so that no job's tree has it.
+// startCanary starts a canary and returns its pid. It has no tag, so it is in no job's tree.
 func startCanary() (int, error) {
 	const cloexec = 1
 	name := [...]byte{'c', 'a', 'n', 'a', 'r', 'y', 0}
@@ -116,8 +116,8 @@ func startCanary() (int, error) {
 		&syscall.ProcAttr{Dir: "/", Sys: &syscall.SysProcAttr{Setsid: true}})
 }
 
-// endCanary ends it where the guest itself ends, which otherwise would take its death for
-// a job's doing.
+// endCanary ends the canary before the guest itself ends, which would otherwise take its death
+// for the doing of a job.
 func (a *jobs) endCanary() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -127,8 +127,8 @@ func (a *jobs) endCanary() {
 	}
 }
 
-// canaryDying reports whether the canary has got its SIGKILL. A kill of all processes
-// marks each before the first is gone.
+// canaryDying reports whether the canary has got a SIGKILL. A kill of all processes marks each
+// before the first is gone.
 func (a *jobs) canaryDying() bool {
 	for range 50 {
 		b, err := os.ReadFile("/proc/" + strconv.Itoa(a.canary) + "/status")
@@ -143,8 +143,8 @@ func (a *jobs) canaryDying() bool {
 		case state != "R":
 			return false
 		}
-		// It waits for its whole life: running, it is on its way out, or was stopped and
-		// continued.
+		// A canary that runs is on its way out, or was stopped and continued: otherwise it
+		// only waits.
 		time.Sleep(100 * time.Microsecond)
 	}
 	return false

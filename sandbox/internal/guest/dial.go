@@ -4,7 +4,6 @@ package guest
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"sync/atomic"
@@ -14,24 +13,24 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// The sockets are made by hand, as the listener is: package net would make the guest a
+// The sockets are made without package net, as the listener is: it would make the guest a
 // third larger.
 
 const (
-	// The pauses between two tries to connect to what does not listen yet.
+	// The pauses between two attempts to connect to a server that does not listen yet.
 	firstPause, lastPause = 5 * time.Millisecond, 100 * time.Millisecond
-	// tryLimit is how long one of several tries may take.
-	tryLimit = time.Second
-	// lingerTime is how long a server may take what the host wrote before it closed the
-	// connection.
+	// attemptLimit is how long one of several attempts may take.
+	attemptLimit = time.Second
+	// lingerTime is how long a server may take to read what the host wrote before it closed
+	// the connection.
 	lingerTime = 30 * time.Second
 )
 
-// past is a deadline that is over.
+// past is a deadline that has passed.
 var past = time.Unix(1, 0)
 
-// dial connects to a server inside, and moves bytes between it and the call's stream until
-// both directions have ended.
+// dial connects to a server inside and moves bytes between it and the call's stream, until both
+// directions have ended.
 func (c *call) dial(m *wire.Dial) (any, error) {
 	addrs, err := c.addresses(m)
 	if err != nil {
@@ -45,7 +44,7 @@ func (c *call) dial(m *wire.Dial) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Whatever ends it: the two that use the socket have ended before.
+	// However it ends, the two goroutines that use the socket have ended before.
 	defer f.Close()
 	raw, err := f.SyscallConn()
 	if err != nil {
@@ -53,7 +52,7 @@ func (c *call) dial(m *wire.Dial) (any, error) {
 	}
 	dialed := wire.Dialed{Which: byte(which)}
 	if err := raw.Control(func(fd uintptr) {
-		// A unix socket knows neither.
+		// A unix socket has neither.
 		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
 		dialed.Port = localPort(int(fd))
 	}); err != nil {
@@ -74,18 +73,17 @@ type address struct {
 
 func (c *call) addresses(m *wire.Dial) ([]address, error) {
 	if len(m.Path) > 0 {
-		const longest = 107 // unix(7)
+		const maxPath = 107 // unix(7)
 		name := string(m.Path)
 		if name[0] != '@' {
 			name = c.s.abs(name)
 		}
 		switch {
 		case name == socketName:
-			// It would take this process for a host.
-			return nil, &wire.Error{Code: wire.CodePermission, Text: name + " is the guest's own socket"}
-		case len(name) > longest:
-			return nil, &wire.Error{Code: wire.CodeNameTooLong,
-				Text: fmt.Sprintf("the path of a unix socket has at most %d bytes, not %d", longest, len(name))}
+			// The guest would take itself for a host.
+			return nil, wire.Errorf(wire.CodePermission, "%s is the guest's own socket", name)
+		case len(name) > maxPath:
+			return nil, wire.Errorf(wire.CodeNameTooLong, "the path of a unix socket has at most %d bytes, not %d", maxPath, len(name))
 		}
 		return []address{{syscall.AF_UNIX, &syscall.SockaddrUnix{Name: name}, name}}, nil
 	}
@@ -99,7 +97,7 @@ func (c *call) addresses(m *wire.Dial) ([]address, error) {
 		}
 	}
 	if len(all) == 0 || len(all) != len(m.Addrs) || len(all) > 1<<8 {
-		return nil, &wire.Error{Code: wire.CodeInvalid, Text: "no address to connect to"}
+		return nil, wire.Invalid("no address to connect to")
 	}
 	return all, nil
 }
@@ -108,7 +106,7 @@ func (c *call) addresses(m *wire.Dial) ([]address, error) {
 func (c *call) waitFor(addrs []address) error {
 	later := []error{syscall.ECONNREFUSED, os.ErrDeadlineExceeded}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		f, _, err := c.connect(addrs, tryLimit)
+		f, _, err := c.connect(addrs, attemptLimit)
 		if err == nil {
 			return f.Close()
 		}
@@ -131,8 +129,8 @@ func (c *call) pause(d time.Duration) error {
 	}
 }
 
-// connect connects to the first of the addresses that takes it, and says which. Where none
-// does the error is that of the first. limit is that of each try; 0 is none.
+// connect connects to the first of the addresses that takes the connection; which is its index.
+// If none does, the error is that of the first address. limit is for each attempt; 0 is none.
 func (c *call) connect(addrs []address, limit time.Duration) (_ *os.File, which int, err error) {
 	for i, a := range addrs {
 		f, e := c.connectTo(a, limit)
@@ -159,12 +157,12 @@ func (c *call) connectTo(a address, limit time.Duration) (*os.File, error) {
 	}
 	err = syscall.Connect(fd, a.to)
 	for pause := firstPause; err == syscall.EAGAIN; pause = min(2*pause, lastPause) {
-		// The queue of a unix socket is full, and nothing tells when it no longer is.
+		// The queue of a unix socket is full, and nothing tells when there is room.
 		if err = c.pause(pause); err == nil {
 			err = syscall.Connect(fd, a.to)
 		}
 	}
-	// From here on the poller knows it, which must not see it before the first connect.
+	// From here on the poller watches it, which it must not before the first connect.
 	f := os.NewFile(uintptr(fd), "socket")
 	if err == syscall.EINPROGRESS {
 		err = c.connected(f, a.to, limit)
@@ -179,8 +177,8 @@ func (c *call) connectTo(a address, limit time.Duration) (*os.File, error) {
 	return f, nil
 }
 
-// connected waits until a connection that was begun is there. To ask again is to hear how
-// it goes; on the loopback interface it mostly is there by then.
+// connected waits until a connection that was begun is there. A further connect tells how it
+// goes; on the loopback interface the connection mostly is there by then.
 func (c *call) connected(f *os.File, to syscall.Sockaddr, limit time.Duration) error {
 	raw, err := f.SyscallConn()
 	if err != nil {
@@ -238,35 +236,35 @@ type relay struct {
 	c    *call
 	f    *os.File
 	raw  syscall.RawConn
-	shut atomic.Bool // all that the host wrote has been, and no more follows
+	shut atomic.Bool // the host has ended its direction, and the server has all of it
 }
 
-// run returns when both directions have ended, or the connection is broken. Its error is
-// what the host cannot know from the stream.
+// run returns when both directions have ended or the connection is broken. Its error is what
+// the host cannot see from the stream.
 func (r *relay) run() error {
 	down, up := make(chan error, 1), make(chan upEnd, 1)
 	go func() { down <- r.down() }()
 	go func() { up <- r.up() }()
 	var err error
 	quit := r.c.quit
-	for left := 2; left > 0; {
+	for open := 2; open > 0; {
 		select {
 		case e := <-down:
-			left--
+			open--
 			if e != nil {
-				// It is broken, and what the host still writes has nowhere to go.
+				// It is broken, so nothing that the host still writes can arrive.
 				err = e
 				r.c.stream.Abort(errAborted)
 				_ = r.f.SetWriteDeadline(past)
 			}
 		case e := <-up:
-			left--
+			open--
 			switch e {
 			case upRefused:
-				// The server takes no more; what it has said by then may still be on its way.
+				// What the server wrote before may still be on its way.
 				r.c.stream.CloseRead()
 			case upGone:
-				// A server is not to take part of a message for all of it.
+				// The server must not take part of a message for all of it.
 				r.reset()
 				_ = r.f.SetReadDeadline(past)
 			}
@@ -285,20 +283,20 @@ func (r *relay) run() error {
 
 // reset makes the end of the connection an error for the server.
 func (r *relay) reset() {
-	// On a unix socket it does nothing.
+	// It does nothing to a unix socket.
 	_ = r.raw.Control(func(fd uintptr) {
 		_ = syscall.SetsockoptLinger(int(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
 	})
 }
 
-// down moves what the server says to the host. It returns the error of a connection that is
-// broken, and nil where the server has said all, or the host wants no more.
+// down moves bytes from the server to the host. It returns the error of a broken connection,
+// and nil if the server has ended its direction or the host wants no more.
 func (r *relay) down() error {
 	for {
 		var buf *wire.Buffer
 		var n int
 		var errno error
-		// A connection that waits has no buffer: there may be many of them.
+		// A connection has no buffer while it waits: there may be many connections.
 		if err := r.raw.Read(func(fd uintptr) bool {
 			buf = wire.NewBuffer()
 			n, errno = syscall.Read(int(fd), buf.Data())
@@ -325,19 +323,19 @@ func (r *relay) down() error {
 		case err != nil:
 			return nil
 		case n == 0:
-			// Where it fails the host has given up.
+			// If it fails, the host has given up.
 			_ = r.c.stream.CloseWrite()
 			return nil
 		}
 	}
 }
 
-// broken reports whether the end that a read found is that of a connection the server gave
-// up. The kernel tells so once, and may have told the writer.
+// broken reports whether a read ended because the server gave the connection up. The kernel
+// tells of that once, and may have told the writer.
 func (r *relay) broken(fd int) bool {
 	const closed = 7 // TCP_CLOSE; the state is the first byte of struct tcp_info
 	info, err := syscall.GetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_INFO)
-	// In that order: a writer that has ended well was not told, and closed is closed then.
+	// In this order: after shut is set, the state can be closed without an error.
 	return err == nil && info&0xff == closed && !r.shut.Load()
 }
 
@@ -345,12 +343,12 @@ func (r *relay) broken(fd int) bool {
 type upEnd int
 
 const (
-	upDone    upEnd = iota // the host has said all
+	upDone    upEnd = iota // the host has ended its direction
 	upRefused              // the server takes no more
-	upGone                 // the host gave up, or the server did not take it in time
+	upGone                 // the host gave up, or the server did not read in time
 )
 
-// up moves what the host says to the server.
+// up moves bytes from the host to the server.
 func (r *relay) up() upEnd {
 	to := &socketWriter{f: r.f}
 	_, err := r.c.stream.WriteTo(to)
@@ -363,12 +361,12 @@ func (r *relay) up() upEnd {
 		return upGone
 	}
 	r.shut.Store(true)
-	// On a broken connection there is nothing left to shut.
+	// A broken connection has nothing to shut.
 	_ = r.raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_WR) })
 	return upDone
 }
 
-// socketWriter notes its error, to tell it from one of the stream.
+// socketWriter keeps its error, to tell it from one of the stream.
 type socketWriter struct {
 	f   *os.File
 	err error

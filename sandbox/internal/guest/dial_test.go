@@ -20,7 +20,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// dialing asks the guest for a connection, and returns the call and what it says first.
+// dialing asks the guest for a connection. It returns the call, and the Dialed that comes first.
 func (s *session) dialing(m *wire.Dial) (*channel.Call, wire.Dialed, error) {
 	call, err := s.ch.Start(&channel.Request{Op: wire.OpDial, Args: m})
 	if err != nil {

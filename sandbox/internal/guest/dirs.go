@@ -33,8 +33,8 @@ func (c *call) readDir(m *wire.Path) (last []byte, v any, err error) {
 	return last, nil, err
 }
 
-// walk sends a line of JSON for the top of a tree and for all below it, a directory before
-// what it holds. One that cannot be read is sent again with the error.
+// walk sends a line of JSON for the top of a tree and for each file below it, a directory
+// before its entries. A directory that cannot be read is sent again with the error.
 func (c *call) walk(m *wire.Walk) (last []byte, v any, err error) {
 	l := &listing{c: c}
 	err = c.visit(c.s.abs(string(m.Path)), m.Depth, func(path, below string, info fs.FileInfo, err error) error {
@@ -52,7 +52,7 @@ func (c *call) walk(m *wire.Walk) (last []byte, v any, err error) {
 	return last, nil, err
 }
 
-// usage adds up what a tree takes. A file with several names in it counts once.
+// usage adds up the sizes of a tree. A file with several names counts once.
 func (c *call) usage(m *wire.Path) (any, error) {
 	u := &wire.Usage{}
 	seen := make(map[[2]uint64]bool)
@@ -69,7 +69,7 @@ func (c *call) usage(m *wire.Path) (any, error) {
 			}
 			seen[id] = true
 		}
-		const block = 512 // stat(2): whatever the file system's own is
+		const block = 512 // stat(2), whatever the block size of the file system
 		u.Disk += st.Blocks * block
 		switch {
 		case info.IsDir():
@@ -85,9 +85,9 @@ func (c *call) usage(m *wire.Path) (any, error) {
 	return u, err
 }
 
-// visit calls f for the top of a tree, which may be a symlink to it, and for all below, sorted
-// by name in each directory, with the path, and the path below the top. It calls it a second
-// time, with an error, for a directory that cannot be read. depth 0 is no limit.
+// visit calls f for the top of a tree, which may be a symlink, and for each file below it,
+// sorted by name in each directory. below is the path relative to the top. For a directory that
+// cannot be read it calls f a second time, with the error. A depth of 0 is no limit.
 func (c *call) visit(top string, depth int, f func(path, below string, info fs.FileInfo, err error) error) error {
 	info, err := os.Stat(top)
 	if err != nil {
@@ -114,7 +114,7 @@ func (c *call) visitIn(path, below string, info fs.FileInfo, depth int, f func(p
 		case errors.Is(err, fs.ErrNotExist):
 			continue // removed meanwhile
 		case err != nil:
-			// It may be listed and not searched, or the path be too long for the kernel.
+			// The directory can be listed but not searched, or the path is too long.
 			unread = cmp.Or(unread, err)
 			continue
 		case depth == 1:

@@ -4,57 +4,31 @@ package guest
 
 import (
 	"errors"
-	"io/fs"
-	"syscall"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-var codes = map[syscall.Errno]wire.Code{
-	syscall.ENOENT:       wire.CodeNotExist,
-	syscall.EEXIST:       wire.CodeExist,
-	syscall.EACCES:       wire.CodePermission,
-	syscall.EPERM:        wire.CodePermission,
-	syscall.EROFS:        wire.CodeReadOnly,
-	syscall.EISDIR:       wire.CodeIsDir,
-	syscall.ENOTDIR:      wire.CodeNotDir,
-	syscall.ENOTEMPTY:    wire.CodeNotEmpty,
-	syscall.ENAMETOOLONG: wire.CodeNameTooLong,
-	syscall.ELOOP:        wire.CodeLoop,
-	syscall.ENOSPC:       wire.CodeNoSpace,
-	syscall.EDQUOT:       wire.CodeNoSpace,
-	syscall.EBUSY:        wire.CodeBusy,
-	syscall.EXDEV:        wire.CodeCrossDevice,
-	syscall.E2BIG:        wire.CodeTooLong,
-	syscall.ENOEXEC:      wire.CodeNotExec,
-	syscall.EAGAIN:       wire.CodeNoMemory,
-	syscall.ENOMEM:       wire.CodeNoMemory,
-	syscall.EINVAL:       wire.CodeInvalid,
-	syscall.ENXIO:        wire.CodeNotRegular,
-	syscall.ECONNREFUSED: wire.CodeRefused,
-	syscall.ECONNRESET:   wire.CodeReset,
-}
+// maxErrorText bounds the text of an error in bytes. It often holds a path of the call, and JSON
+// takes up to six bytes for one of it: a reply could be longer than a frame may be, which would
+// end the connection.
+const maxErrorText = 64 << 10
 
-// wireError is err in the words of the protocol.
+// wireError returns an error in the words of the protocol.
 func wireError(err error) *wire.Error {
-	var e *wire.Error
-	if errors.As(err, &e) {
-		return e
+	e, ok := errors.AsType[*wire.Error](err)
+	if !ok {
+		e = &wire.Error{Code: wire.CodeOf(err), Text: err.Error()}
 	}
-	var errno syscall.Errno
-	code := wire.CodeIO
-	if errors.As(err, &errno) {
-		if c, ok := codes[errno]; ok {
-			code = c
-		}
-	} else if errors.Is(err, fs.ErrInvalid) {
-		code = wire.CodeInvalid
+	if len(e.Text) > maxErrorText {
+		const rest = "..."
+		short := *e
+		short.Text = e.Text[:maxErrorText-len(rest)] + rest
+		e = &short
 	}
-	return &wire.Error{Code: code, Text: err.Error()}
+	return e
 }
 
-// describe is wireError with what went wrong in front.
-func describe(what string, err error) *wire.Error {
-	e := wireError(err)
-	return &wire.Error{Code: e.Code, Text: what + ": " + e.Text}
+// describe is wireError with the subject of the error in front.
+func describe(subject string, err error) *wire.Error {
+	return wire.Errorf(wire.CodeOf(err), "%s: %s", subject, wireError(err).Text)
 }

@@ -3,151 +3,21 @@
 package guest
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// process is a command that was started, and what moves its bytes.
-type process struct {
-	*job
-	m     *wire.Exec
-	files *files
-	limit <-chan time.Time
-	pumps []*pump
-	// allowed is what the pumps may pass, or nil.
-	allowed *allowance
-}
-
-// launch starts a command. begin starts the job, unless the wish for it is gone.
-func (g *guest) launch(m *wire.Exec, begin func(path string, argv []string, attr *syscall.ProcAttr) (*job, error)) (*process, error) {
-	argv := make([]string, len(m.Args))
-	for i, a := range m.Args {
-		argv[i] = string(a)
-	}
-	env := mergeEnv(g.env, m.Env)
-	if m.Terminal != nil && envValue(env, "TERM") == "" {
-		env = mergeEnv(env, [][]byte{[]byte("TERM=xterm-256color")})
-	}
-	dir := g.abs(string(m.Dir))
-	if info, err := os.Stat(dir); err != nil {
-		return nil, describe("working directory", err)
-	} else if !info.IsDir() {
-		return nil, &wire.Error{Code: wire.CodeNotDir, Text: fmt.Sprintf("working directory %q is not a directory", dir)}
-	}
-	path, err := lookPath(string(m.Path), dir, envValue(env, "PATH"))
-	if err != nil {
-		return nil, err
-	}
-	f, err := openFiles(m)
-	if err != nil {
-		g.jobs.mu.Lock()
-		g.jobs.tampered()
-		g.jobs.mu.Unlock()
-		return nil, err
-	}
-	attr := &syscall.ProcAttr{Dir: dir, Env: env, Files: f.child,
-		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: f.terminal != nil}}
-	program, args, report, err := limited(m.Limits, path, argv, attr)
-	p := &process{m: m, files: f}
-	if err == nil {
-		p.job, err = begin(program, args, attr)
-	}
-	f.closeChild()
-	if report != nil {
-		// Nothing else of the command has started where the limits could not be set.
-		if failed := limitFailure(report, attr); err == nil && failed != nil {
-			p.job.finish(ending{why: canceled, now: true})
-			<-p.job.exited
-			err = failed
-		}
-	}
-	if err != nil {
-		f.closeOurs()
-		return nil, describe(path, err)
-	}
-	return p, nil
-}
-
-// pump starts to move output. stderr is nil where it is joined.
-func (p *process) pump(stdout, stderr taker) {
-	if p.m.MaxOutput > 0 {
-		p.allowed = &allowance{over: func() { p.job.finish(ending{why: overLimit}) }}
-		p.allowed.left.Store(p.m.MaxOutput)
-	}
-	p.pumps = append(p.pumps, newPump(p.files.stdout, stdout, p.allowed, p.files.terminal != nil))
-	if p.files.stderr != nil {
-		p.pumps = append(p.pumps, newPump(p.files.stderr, stderr, p.allowed, false))
-	}
-	if p.m.Timeout > 0 {
-		p.limit = time.After(time.Duration(p.m.Timeout))
-	}
-}
-
-// end waits for the command's end, and until all that it wrote until then is taken.
-func (p *process) end() *wire.Exited {
-	x := p.job.wait(p.limit, time.Duration(p.m.Grace))
-	for _, p := range p.pumps {
-		p.leaderGone()
-	}
-	p.drain(x)
-	if p.allowed.exceeded() {
-		because(x, overLimit) // also of one that ended before it was told to
-	}
-	return x
-}
-
-// drain waits until all that the job wrote has been taken by its reader. Whoever ends the
-// job, now or before, is to hear how that went also where nobody takes its output: a pump
-// that waits for the reader would wait for ever.
-func (p *process) drain(x *wire.Exited) {
-	var enough <-chan time.Time
-	if x.Rung != "" {
-		enough = time.After(unreadGrace)
-	}
-	limit := p.limit
-	for _, one := range p.pumps {
-		for waiting := true; waiting; {
-			select {
-			case <-one.drained:
-				waiting = false
-				x.Unread = x.Unread || one.lost
-			case <-limit:
-				limit = nil
-				because(x, timedOut)
-				enough = time.After(unreadGrace)
-			case e := <-p.job.stop:
-				if e.why != overLimit {
-					enough = time.After(unreadGrace)
-				}
-				because(x, e.why)
-			case <-enough:
-				for _, p := range p.pumps {
-					p.to.Abort(errAborted)
-				}
-			}
-		}
-	}
-}
-
-// unreadGrace is how long the output of a command that was ended waits for its reader.
-const unreadGrace = 2 * time.Second
-
-// exec runs a command and returns when its first process has ended and all that it
-// wrote until then has been sent.
+// exec runs a command. It returns when the first process has ended and the output that was
+// written by then has been sent.
 func (c *call) exec(m *wire.Exec) (any, error) {
 	p, err := c.s.launch(m, c.startJob)
 	if err != nil {
 		return nil, err
 	}
-	if f := p.files; f.terminal != nil {
+	if f := p.stdio; f.terminal != nil {
 		c.terminal(f.terminal)
 		if m.Stdin {
 			go feedTerminal(f.terminal, c.stream)
@@ -155,15 +25,15 @@ func (c *call) exec(m *wire.Exec) (any, error) {
 	} else if f.stdin != nil {
 		go feed(f.stdin, c.stream)
 	}
-	if p.files.control != nil {
-		defer c.join(p.files.control)()
+	if p.stdio.control != nil {
+		defer c.join(p.stdio.control)()
 	}
-	to := func(s *wire.Stream) *hostStream { return &hostStream{s, c.s.way, c.s.jobs.end} }
+	to := func(s *wire.Stream) *hostStream { return &hostStream{s, c.s.splicer, c.s.jobs.end} }
 	p.pump(to(c.stream), to(c.stderr))
 	return p.end(), nil
 }
 
-// join connects the control socket with its stream, and returns what ends it.
+// join connects the control socket with its stream. leave ends that.
 func (c *call) join(control *os.File) (leave func()) {
 	go func() {
 		if _, err := c.control.WriteTo(control); err != nil {
@@ -186,7 +56,7 @@ func (c *call) join(control *os.File) (leave func()) {
 	}
 }
 
-// startJob starts the call's job unless the call was canceled before.
+// startJob starts the call's job, unless the call was canceled before. It is a starter.
 func (c *call) startJob(path string, argv []string, attr *syscall.ProcAttr) (*job, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -212,95 +82,12 @@ func feed(stdin *os.File, s *wire.Stream) {
 	stdin.Close()
 }
 
-// feedTerminal is feed for a terminal, which has no end that could be closed.
+// feedTerminal is feed for a terminal, which has no end to close.
 func feedTerminal(terminal *os.File, s *wire.Stream) {
 	if _, err := s.WriteTo(terminal); err != nil {
 		s.CloseRead()
 		return
 	}
-	// A terminal that is gone has no reader for it either.
+	// If the terminal is gone, so is the reader of the end.
 	_, _ = terminal.WriteString(endOfInput)
-}
-
-// lookPath finds a program as a shell would, and says why where it does not.
-func lookPath(name, dir, path string) (string, error) {
-	if name == "" {
-		return "", &wire.Error{Code: wire.CodeInvalid, Text: "empty command"}
-	}
-	if strings.Contains(name, "/") {
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(dir, name)
-		}
-		return name, executable(name)
-	}
-	var denied error
-	for _, d := range filepath.SplitList(path) {
-		if !filepath.IsAbs(d) {
-			d = filepath.Join(dir, d)
-		}
-		file := filepath.Join(d, name)
-		err := executable(file)
-		if err == nil {
-			return file, nil
-		}
-		if e := wireError(err); e.Code == wire.CodeNotExec || e.Code == wire.CodePermission {
-			denied = err
-		}
-	}
-	if denied != nil {
-		return "", denied
-	}
-	return "", &wire.Error{Code: wire.CodeNoCommand, Text: fmt.Sprintf("%q: command not found in PATH=%s", name, path)}
-}
-
-func executable(file string) error {
-	info, err := os.Stat(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return &wire.Error{Code: wire.CodeNoCommand, Text: fmt.Sprintf("%s: command not found", file)}
-	}
-	if err != nil {
-		return describe("command", err)
-	}
-	if info.IsDir() {
-		return &wire.Error{Code: wire.CodeIsDir, Text: fmt.Sprintf("command %q is a directory", file)}
-	}
-	const xOK = 1
-	if err := syscall.Access(file, xOK); err != nil {
-		return &wire.Error{Code: wire.CodeNotExec, Text: fmt.Sprintf("command %q is not executable", file)}
-	}
-	return nil
-}
-
-// mergeEnv lays entries over env; the last of a name wins.
-func mergeEnv(env []string, entries [][]byte) []string {
-	if len(entries) == 0 {
-		return env
-	}
-	out := make([]string, 0, len(env)+len(entries))
-	at := make(map[string]int, len(env)+len(entries))
-	add := func(entry string) {
-		name, _, _ := strings.Cut(entry, "=")
-		if i, ok := at[name]; ok {
-			out[i] = entry
-			return
-		}
-		at[name] = len(out)
-		out = append(out, entry)
-	}
-	for _, e := range env {
-		add(e)
-	}
-	for _, e := range entries {
-		add(string(e))
-	}
-	return out
-}
-
-func envValue(env []string, name string) string {
-	for _, e := range env {
-		if v, ok := strings.CutPrefix(e, name+"="); ok {
-			return v
-		}
-	}
-	return ""
 }

@@ -6,33 +6,19 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/drydock-go/drydock/sandbox/internal/archive"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// abs is the path from the root. It is not cleaned: where a/.. leads is for the kernel
-// to say, because a may be a symlink.
-func (g *guest) abs(path string) string {
-	switch {
-	case path == "":
-		return g.dir
-	case strings.HasPrefix(path, "/"):
-		return path
-	}
-	return g.dir + "/" + path
-}
-
-// openRegular opens a file for reading, and nothing that could block or has no end.
+// openRegular opens a regular file for reading. Other files could block, or have no end.
 func openRegular(path string) (*os.File, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
@@ -52,15 +38,15 @@ func openRegular(path string) (*os.File, fs.FileInfo, error) {
 func regular(path string, info fs.FileInfo) error {
 	switch {
 	case info.IsDir():
-		return &wire.Error{Code: wire.CodeIsDir, Text: fmt.Sprintf("%s is a directory", path)}
+		return wire.Errorf(wire.CodeIsDir, "%s is a directory", path)
 	case !info.Mode().IsRegular():
-		return &wire.Error{Code: wire.CodeNotRegular, Text: fmt.Sprintf("%s is not a regular file (%s)", path, info.Mode().Type())}
+		return wire.Errorf(wire.CodeNotRegular, "%s is not a regular file (%s)", path, info.Mode().Type())
 	}
 	return nil
 }
 
-// read sends a file, or returns it where it fits one frame. A file of /proc says that
-// it is empty and is not, so the end is where read finds it.
+// read sends a file, or returns it if it fits one frame. A file of /proc says that it is
+// empty and is not, so the end is where read finds it.
 func (c *call) read(m *wire.Read) (last []byte, v any, err error) {
 	path := c.s.abs(string(m.Path))
 	f, info, err := openRegular(path)
@@ -68,29 +54,28 @@ func (c *call) read(m *wire.Read) (last []byte, v any, err error) {
 		return nil, nil, err
 	}
 	defer f.Close()
-	result := &wire.FileRead{Size: info.Size()}
-	left, whole := m.Limit, m.Limit < 0
+	remaining, whole := m.Limit, m.Limit < 0
 	if whole {
-		if left = m.Max; info.Size()-m.Offset > m.Max {
+		if remaining = m.Max; info.Size()-m.Offset > m.Max {
 			return nil, nil, tooLarge(path, info.Size()-m.Offset, m.Max)
 		}
 	}
 	buf := wire.NewBuffer()
 	defer buf.Free()
-	for off, first := m.Offset, true; left > 0; first = false {
-		n, err := f.ReadAt(buf.Data()[:min(left, int64(len(buf.Data())))], off)
-		off, left = off+int64(n), left-int64(n)
+	for offset, first := m.Offset, true; remaining > 0; first = false {
+		n, err := f.ReadAt(buf.Data()[:min(remaining, int64(len(buf.Data())))], offset)
+		offset, remaining = offset+int64(n), remaining-int64(n)
 		if err != nil && err != io.EOF {
 			return nil, nil, err
 		}
-		if first && (err == io.EOF || left == 0) {
+		if first && (err == io.EOF || remaining == 0) {
 			// The caller sends it together with the reply, after buf is freed.
 			last = append([]byte{}, buf.Data()[:n]...)
 		} else if err := c.stream.WriteBuffer(buf, n); err != nil {
 			return nil, nil, err
 		}
 		if err == io.EOF {
-			return last, result, nil
+			return last, nil, nil
 		}
 	}
 	if whole {
@@ -99,14 +84,14 @@ func (c *call) read(m *wire.Read) (last []byte, v any, err error) {
 			return nil, nil, tooLarge(path, info.Size()-m.Offset, m.Max)
 		}
 	}
-	return last, result, nil
+	return last, nil, nil
 }
 
 func tooLarge(path string, size, limit int64) error {
-	return &wire.Error{Code: wire.CodeTooLarge, Text: fmt.Sprintf("%s has %d bytes to read, more than the limit of %d", path, size, limit)}
+	return wire.Errorf(wire.CodeTooLarge, "%s has %d bytes to read, more than the limit of %d", path, size, limit)
 }
 
-// write takes a file's new bytes from the call's stream.
+// write writes the bytes of the call's stream to a file.
 func (c *call) write(m *wire.Write) (any, error) {
 	return replace(c.s.abs(string(m.Path)), fs.FileMode(m.Mode).Perm(), func(f *os.File) error {
 		_, err := c.stream.WriteTo(f)
@@ -114,63 +99,39 @@ func (c *call) write(m *wire.Write) (any, error) {
 	})
 }
 
-// replace gives a file new contents, which fill writes. They go to a file beside it that
-// is then renamed, so no reader ever sees half of them; a file that cannot be replaced
-// that way is written in place. mode is that of a file which is new.
-func replace(path string, mode fs.FileMode, fill func(*os.File) error) (_ *wire.Written, failed error) {
-	if strings.Contains(path, "..") {
-		// The directory is needed by a name that can be cut from the path.
-		real, err := resolve(path, 0)
-		if err != nil {
-			return nil, err
-		}
-		path = real
-	}
-	info, err := os.Lstat(path)
-	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		var real string
-		real, err = evalSymlinks(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			// The link leads to a file that is not there yet: the kernel makes it.
-			return overwrite(path, os.O_CREATE, mode, fill)
-		}
-		if err != nil {
-			return nil, err
-		}
-		path = real
-		// It may have gone meanwhile, and is then made anew.
-		info, err = os.Lstat(path)
-	}
+// replace gives a file new contents, which fill writes. mode is that of a file which is new.
+//
+// The contents go to a file beside it that is then renamed, so no reader ever sees half of
+// them. A file is written in place if a new one could not be what it is: one of another owner,
+// one in a directory that cannot be written to, a mount point.
+func replace(path string, mode fs.FileMode, fill func(*os.File) error) (*wire.Written, error) {
+	path, info, err := writable(path)
 	switch {
-	case info != nil:
+	case errors.Is(err, fs.ErrNotExist) && info != nil:
+		// A symlink to a file that is not there: the kernel makes it.
+		return overwrite(path, os.O_CREATE, mode, fill)
+	case err != nil:
+		return nil, err
+	case info == nil:
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return nil, err
+		}
+	default:
 		if err := regular(path, info); err != nil {
 			return nil, err
 		}
 		if owner := info.Sys().(*syscall.Stat_t); int(owner.Uid) != os.Geteuid() || int(owner.Gid) != os.Getegid() {
 			return overwrite(path, 0, 0, fill)
 		}
-		mode = 0o600
-	case errors.Is(err, fs.ErrNotExist):
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			return nil, err
-		}
-	default:
-		return nil, err
+		mode = 0o600 // until it has the mode of its predecessor
 	}
-	temp := filepath.Join(filepath.Dir(path), ".drydock-"+strconv.FormatUint(rand.Uint64(), 36))
-	// Whoever reads of an error knows nothing of that file.
-	defer func() {
-		var e *fs.PathError
-		if errors.As(failed, &e) && e.Path == temp {
-			e.Path = path
-		}
-	}()
+	temp := filepath.Join(filepath.Dir(path), archive.TempName())
 	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		if info != nil && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)) {
 			return overwrite(path, 0, 0, fill)
 		}
-		return nil, err
+		return nil, renamed(err, temp, path)
 	}
 	defer f.Close()
 	if err = fill(f); err == nil && info != nil {
@@ -184,23 +145,46 @@ func replace(path string, mode fs.FileMode, fill func(*os.File) error) (_ *wire.
 	}
 	defer os.Remove(temp)
 	if !errors.Is(err, syscall.EBUSY) {
-		return nil, err
+		return nil, renamed(err, temp, path)
 	}
 	// The file itself is a mount point.
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
+		return nil, renamed(err, temp, path)
 	}
 	return overwrite(path, 0, 0, func(w *os.File) error { _, err := io.Copy(w, f); return err })
 }
 
-// evalSymlinks is filepath's, with an error for too many symlinks that can be told.
-func evalSymlinks(path string) (string, error) {
-	real, err := filepath.EvalSymlinks(path)
-	var e *fs.PathError
-	if err != nil && !errors.As(err, &e) {
-		err = &fs.PathError{Op: "resolve", Path: path, Err: syscall.ELOOP}
+// writable returns the path of the file that a write to path is for, with a directory that
+// can be cut from it, and what is there: nil if nothing is. If a symlink leads to a file that
+// is not there, info is that of the link, and the error is fs.ErrNotExist.
+func writable(path string) (real string, info fs.FileInfo, err error) {
+	if strings.Contains(path, "..") {
+		if path, err = resolve(path, 0); err != nil {
+			return "", nil, err
+		}
 	}
-	return real, err
+	info, err = os.Lstat(path)
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		if real, err = evalSymlinks(path); err != nil {
+			return path, info, err
+		}
+		path = real
+		// It may have gone meanwhile, and is then made anew.
+		info, err = os.Lstat(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return path, nil, nil
+	}
+	return path, info, err
+}
+
+// renamed is an error about a temporary file in terms of the file that it is for: nobody knows
+// of the other one.
+func renamed(err error, temp, path string) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok && e.Path == temp {
+		e.Path = path
+	}
+	return err
 }
 
 // overwrite writes a file in place.
@@ -307,13 +291,12 @@ func (c *call) hash(m *wire.Path) (any, error) {
 	sum := sha256.New()
 	buf := wire.NewBuffer()
 	defer buf.Free()
-	for size := int64(0); ; {
+	for {
 		n, err := f.Read(buf.Data())
 		sum.Write(buf.Data()[:n])
-		size += int64(n)
 		switch {
 		case err == io.EOF:
-			return &wire.Hashed{Hash: hex.EncodeToString(sum.Sum(nil)), Size: size}, nil
+			return &wire.Hashed{Hash: hex.EncodeToString(sum.Sum(nil))}, nil
 		case err != nil:
 			return nil, err
 		case c.aborted():

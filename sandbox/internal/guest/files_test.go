@@ -43,12 +43,23 @@ func (s *session) put(is *is.I, name string, data []byte, mode fs.FileMode) {
 	is.NoErr(os.Chmod(s.path(name), mode))
 }
 
-// get is what a file holds, as the test sees it.
+// get reads a file without the guest.
 func (s *session) get(is *is.I, name string) string {
 	is.Helper()
 	b, err := os.ReadFile(s.path(name))
 	is.NoErr(err)
 	return string(b)
+}
+
+// An error names the path of the call, which may be longer in a reply than it was in the call.
+func TestLongPathInError(t *testing.T) {
+	is := is.New(t)
+	s := serve(t, is, sessionOptions{})
+	long := bytes.Repeat([]byte{1}, 1<<20)
+	_, err := s.read(wire.Read{Path: long, Limit: -1, Max: 1})
+	is.Equal(codeOf(err), wire.CodeNameTooLong)
+	is.True(len(err.Error()) <= maxErrorText)
+	is.NoErr(s.do(wire.OpStat, &wire.Path{Path: []byte(".")}, nil)) // the channel is still there
 }
 
 func TestRead(t *testing.T) {
@@ -59,11 +70,9 @@ func TestRead(t *testing.T) {
 		for _, n := range []int{0, 1, wire.MaxData - 1, wire.MaxData, wire.MaxData + 1, 2 * wire.MaxData, 2*wire.MaxData + 1, 3 * wire.Window} {
 			is := is.New(t)
 			s.put(is, "f", pattern(n), 0o644)
-			var r wire.FileRead
-			got, err := s.collect(wire.OpRead, &wire.Read{Path: []byte("f"), Limit: -1, Max: int64(n)}, &r)
+			got, err := s.read(wire.Read{Path: []byte("f"), Limit: -1, Max: int64(n)})
 			is.NoErr(err)
 			is.True(bytes.Equal(got, pattern(n)))
-			is.Equal(r.Size, int64(n))
 		}
 	})
 	t.Run("too large", func(t *testing.T) {
@@ -101,11 +110,9 @@ func TestRead(t *testing.T) {
 	})
 	t.Run("a file that says it is empty", func(t *testing.T) {
 		is := is.New(t)
-		var r wire.FileRead
-		got, err := s.collect(wire.OpRead, &wire.Read{Path: []byte("/proc/self/status"), Limit: -1, Max: 1 << 20}, &r)
+		got, err := s.read(wire.Read{Path: []byte("/proc/self/status"), Limit: -1, Max: 1 << 20})
 		is.NoErr(err)
 		is.True(bytes.Contains(got, []byte("\nUid:\t")))
-		is.Equal(r.Size, int64(0))
 		_, err = s.read(wire.Read{Path: []byte("/proc/self/status"), Limit: -1, Max: 10})
 		is.Equal(codeOf(err), wire.CodeTooLarge)
 	})

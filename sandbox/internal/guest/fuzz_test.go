@@ -19,16 +19,16 @@ import (
 	"github.com/matryer/is"
 )
 
-// fuzzed is a guest in this very process, so that the fuzzer sees what it covers. It starts
-// processes, but is nobody's reaper but theirs.
+// fuzzed is a guest in the test's own process, so that the fuzzer sees the code that it covers.
+// It starts processes and reaps those alone.
 type fuzzed struct {
 	*guest
-	over chan struct{}
+	stop chan struct{}
 	done chan struct{}
 }
 
 func newFuzzed(dir string) *fuzzed {
-	f := &fuzzed{over: make(chan struct{}), done: make(chan struct{})}
+	f := &fuzzed{stop: make(chan struct{}), done: make(chan struct{})}
 	f.guest = &guest{dir: dir, started: time.Now(), beside: true, // PID 1 has the account files
 		jobs: &jobs{started: make(chan struct{}, 1), running: make(map[int]*job),
 			limits: readOwnLimits(), oom: &oomCounter{}, end: func(string) {}}}
@@ -58,7 +58,7 @@ func (f *fuzzed) reap() {
 			continue
 		}
 		select {
-		case <-f.over:
+		case <-f.stop:
 			if pid == 0 {
 				return
 			}
@@ -75,9 +75,9 @@ type pause struct{ g *guest }
 func (p pause) Read([]byte) (int, error) {
 	const moment = 10 * time.Millisecond
 	answered := func() bool {
-		p.g.hosts.Lock()
+		p.g.hostMu.Lock()
 		host := p.g.host
-		p.g.hosts.Unlock()
+		p.g.hostMu.Unlock()
 		if host == nil {
 			return true
 		}
@@ -91,7 +91,7 @@ func (p pause) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// harmless reports whether whoever runs the fuzzer can let a host ask for that: it names
+// harmless reports whether a call does no harm to the machine that runs the fuzzer: it names
 // files below the directory alone, and starts one of two programs.
 func harmless(h wire.Header, payload []byte) bool {
 	if h.Kind != wire.KindCall || len(payload) == 0 {
@@ -159,8 +159,8 @@ func harmless(h wire.Header, payload []byte) bool {
 	return true
 }
 
-// FuzzServe gives the guest whatever a host can send. It ends with the host, with a reason
-// and with all that it began; what it answers is well formed.
+// FuzzServe gives the guest any bytes that a host can send. It ends with the host, with a reason
+// and with all that it began. Its answers are well formed.
 func FuzzServe(f *testing.F) {
 	call := func(b []byte, id uint32, op wire.Op, args any) []byte {
 		payload, err := json.Marshal(args)
@@ -271,11 +271,11 @@ func FuzzServe(f *testing.F) {
 			}
 			g.background.mu.Lock()
 			for _, j := range g.background.jobs {
-				j.process.kill() // they outlive a host, not the sandbox
+				j.job.kill() // they outlive a host, not the sandbox
 			}
 			g.background.mu.Unlock()
 		}
-		close(g.over)
+		close(g.stop)
 		<-g.done
 		is.NoErr(w.Close())
 		is.NoErr(<-read)

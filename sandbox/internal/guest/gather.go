@@ -3,98 +3,44 @@
 package guest
 
 import (
-	"cmp"
 	"errors"
-	"runtime"
 	"sync"
 	"sync/atomic"
-
-	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// searchMemory is what a search may take for one purpose: a share of the sandbox's memory,
-// and at most so many bytes.
-func searchMemory(share, most int) int {
-	limit := memoryLimit()
-	if limit == 0 {
-		return most
-	}
-	return int(min(limit/int64(share), int64(most)))
-}
-
-var memoryLimit = sync.OnceValue(func() int64 {
-	const root = "/sys/fs/cgroup/"
-	return cmp.Or(limit(root+"memory.max"), limit(root+"memory/memory.limit_in_bytes"))
-})
-
-// searchers bounds the goroutines that search at the same time for all calls together, and
-// with them the memory they take and the threads that wait for a disk.
-var searchers = sync.OnceValue(func() chan struct{} {
-	const each = 16 << 20
-	return make(chan struct{}, max(searchMemory(each, 8), 2))
-})
-
-// running bounds those of them that compute, to as many as there are cpus. The scheduler gets
-// two more, on which the guest answers other calls meanwhile: without them each would wait for
-// what it gives a goroutine, a hundredth of a second, several times.
-var running = sync.OnceValue(func() chan struct{} {
-	cpus := runtime.GOMAXPROCS(0)
-	runtime.GOMAXPROCS(cpus + 2)
-	return make(chan struct{}, cpus)
-})
-
-// run does a little of a search, when there is a cpu for it.
-func (c *call) run(do func() error) error {
-	select {
-	case running() <- struct{}{}:
-	case <-c.quit:
-		return errAborted
-	}
-	defer func() { <-running() }()
-	return do()
-}
-
-// yield lets others run while do waits for something.
-func (c *call) yield(do func() error) error {
-	<-running()
-	defer func() { running() <- struct{}{} }()
-	return do()
-}
-
-// spillSize is how many bytes of a batch's results are kept until its turn comes.
+// spillSize is how many bytes a batch may find before it waits for its turn.
 const spillSize = 64 << 10
 
-// errEnough ends a search that has found all that was asked for.
+// errEnough ends a search that has found as much as was asked for.
 var errEnough = errors.New("enough")
 
-// gathering hands the files that a walk comes across to several goroutines, and gathers what
-// they find in the order of the walk. The goroutine that walks is one of them, and a small
-// tree is left to it.
+// gathering hands the files of a walk to several goroutines, and gathers what they find in the
+// order of the walk. The goroutine that walks is one of them; it does a small tree alone.
 type gathering struct {
 	c       *call
 	size    int                        // files in a batch
-	limit   int                        // of what is found
-	start   func() (fileSearch, error) // for each goroutine that searches
-	deliver func(*findings) error      // takes what was found, in order
+	limit   int                        // of the findings
+	start   func() (fileSearch, error) // called for each goroutine that searches
+	deliver func(*findings) error      // takes the findings in order
 
 	own   fileSearch
-	batch *batch // of the walk, not full yet
-	count int    // batches before it
+	batch *batch // the one that the walk fills
+	count int    // of batches so far
 	queue chan *batch
 	help  sync.WaitGroup
 	helps int
 
-	delivered atomic.Int64 // of what was found
+	delivered atomic.Int64 // of the findings
 	errors    int          // files and directories that could not be read
 	more      bool         // the limit left something out
 
 	mu    sync.Mutex
 	cond  sync.Cond // of the fields below
-	turn  int       // the batch that can be delivered
+	turn  int       // the number of the batch to deliver next
 	ready map[int]*findings
-	held  int // how much memory that takes
+	held  int // how many bytes those take
 	err   error
-	over  atomic.Bool // err is set
+	ended atomic.Bool // err is set
 }
 
 // fileSearch searches files, one after the other.
@@ -103,24 +49,23 @@ type fileSearch interface {
 	close()
 }
 
-// batch are files that follow each other in the walk.
+// batch is files that follow each other in the walk.
 type batch struct {
 	number int
 	paths  []string
 	errors int
 }
 
-// findings are what was found in a batch.
+// findings is what was found in a batch.
 type findings struct {
 	g      *gathering
 	number int
 	buf    []byte
-	begins []int // where in buf each of what counts against the limit begins
+	begins []int // where in buf each finding begins that counts against the limit
 	errors int
 }
 
-// begin notes that something begins which counts against the limit. It returns errEnough
-// where the limit is reached.
+// begin notes that a finding begins. It returns errEnough if the limit is reached.
 func (f *findings) begin() error {
 	f.begins = append(f.begins, len(f.buf))
 	if int64(len(f.begins))+f.g.delivered.Load() > int64(f.g.limit) {
@@ -129,10 +74,10 @@ func (f *findings) begin() error {
 	return nil
 }
 
-// size is about how many bytes of memory f takes.
+// size returns about how many bytes of memory f takes.
 func (f *findings) size() int { return cap(f.buf) + 8*cap(f.begins) + 256 }
 
-// spill makes room where much was found.
+// spill delivers the findings so far if they are many, when it is the turn of their batch.
 func (f *findings) spill() error {
 	if len(f.buf) < spillSize {
 		return nil
@@ -152,13 +97,13 @@ func (f *findings) spill() error {
 	})
 }
 
-// take delivers what was found in the batch whose turn it is, up to the limit.
+// take delivers findings of the batch whose turn it is, up to the limit.
 func (g *gathering) take(f *findings) error {
 	g.errors += f.errors
-	found, left := len(f.begins), g.limit-int(g.delivered.Load())
-	if found > left {
-		found, g.more = left, true
-		f.buf = f.buf[:f.begins[left]]
+	found, remaining := len(f.begins), g.limit-int(g.delivered.Load())
+	if found > remaining {
+		found, g.more = remaining, true
+		f.buf = f.buf[:f.begins[remaining]]
 	}
 	f.begins = f.begins[:found]
 	g.delivered.Add(int64(found))
@@ -170,7 +115,7 @@ func (g *gathering) take(f *findings) error {
 	return err
 }
 
-// begin waits for a place among the searchers. What it began end ends.
+// begin waits for a place among the searchers. end gives it back.
 func (g *gathering) begin() (err error) {
 	select {
 	case searchers() <- struct{}{}:
@@ -187,7 +132,7 @@ func (g *gathering) begin() (err error) {
 	return nil
 }
 
-// add is a file that the walk came across.
+// add takes a file from the walk.
 func (g *gathering) add(path string) error {
 	b := g.current()
 	if b.paths = append(b.paths, path); len(b.paths) < g.size {
@@ -196,7 +141,7 @@ func (g *gathering) add(path string) error {
 	return g.dispatch()
 }
 
-// fail is a directory that cannot be read.
+// fail takes a directory that cannot be read.
 func (g *gathering) fail() { g.current().errors++ }
 
 func (g *gathering) current() *batch {
@@ -207,7 +152,7 @@ func (g *gathering) current() *batch {
 	return g.batch
 }
 
-// dispatch queues the batch, and while the queue is full does the oldest of it.
+// dispatch queues the batch. While the queue is full, it does the oldest batch in it.
 func (g *gathering) dispatch() error {
 	b := g.batch
 	g.batch = nil
@@ -226,7 +171,7 @@ func (g *gathering) dispatch() error {
 	}
 }
 
-// helper starts another goroutine where there is work and room for one.
+// helper starts another goroutine if there is work and room for one.
 func (g *gathering) helper() {
 	if len(g.queue) < 2 || g.helps >= cap(running())-1 {
 		return
@@ -251,9 +196,9 @@ func (g *gathering) helper() {
 	})
 }
 
-// failed returns why the search is to end before its end.
+// failed returns the error that ended the search early.
 func (g *gathering) failed() error {
-	if !g.over.Load() {
+	if !g.ended.Load() {
 		return nil
 	}
 	g.mu.Lock()
@@ -261,13 +206,13 @@ func (g *gathering) failed() error {
 	return g.err
 }
 
-// end waits for what is still being searched after a walk that ended with err.
+// end waits for the searches under way, after the walk has ended with err.
 func (g *gathering) end(err error) error {
 	if err != nil {
 		g.stop(err)
 	}
 	if g.batch != nil {
-		_ = g.dispatch() // a failure is that of the search
+		_ = g.dispatch() // failed has the error
 	}
 	close(g.queue)
 	for b := range g.queue {
@@ -288,7 +233,7 @@ func (g *gathering) stop(err error) {
 	defer g.mu.Unlock()
 	if g.err == nil {
 		g.err = err
-		g.over.Store(true)
+		g.ended.Store(true)
 	}
 	g.cond.Broadcast()
 }
@@ -297,7 +242,7 @@ func (g *gathering) stop(err error) {
 func (g *gathering) do(s fileSearch, b *batch) {
 	f := &findings{g: g, number: b.number, errors: b.errors}
 	for _, path := range b.paths {
-		if g.over.Load() {
+		if g.ended.Load() {
 			return
 		}
 		if g.c.aborted() {
@@ -313,11 +258,11 @@ func (g *gathering) do(s fileSearch, b *batch) {
 			return
 		}
 	}
-	g.done(f)
+	g.finish(f)
 }
 
-// done delivers a batch and those that waited for it, or leaves it for when its turn comes.
-func (g *gathering) done(f *findings) {
+// finish delivers a batch and those that waited for it, or keeps it until its turn.
+func (g *gathering) finish(f *findings) {
 	room := searchMemory(64, 1<<20)
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -335,7 +280,7 @@ func (g *gathering) done(f *findings) {
 		g.mu.Lock()
 		if err != nil && g.err == nil {
 			g.err = err
-			g.over.Store(true)
+			g.ended.Store(true)
 		}
 		g.turn++
 		if f = g.ready[g.turn]; f != nil {
@@ -344,12 +289,4 @@ func (g *gathering) done(f *findings) {
 		}
 		g.cond.Broadcast()
 	}
-}
-
-// raw adds what is encoded already.
-func (l *listing) raw(records []byte) error {
-	if l.buf = append(l.buf, records...); len(l.buf) > wire.MaxData/2 {
-		return l.flush()
-	}
-	return nil
 }

@@ -293,7 +293,7 @@ func TestSearchOfChangingFiles(t *testing.T) {
 	is.NoErr(<-done)
 }
 
-// Deep trees end where the kernel takes no longer path.
+// A search of a deep tree ends at the longest path that the kernel takes.
 func TestSearchOfDeepTree(t *testing.T) {
 	is := is.New(t)
 	s := serve(t, is, sessionOptions{})

@@ -12,29 +12,24 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/drydock-go/drydock/sandbox/internal/guest/match"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// state is how far one alternative of a pattern has matched.
-type state struct {
-	segments []segment
-	next     int
-}
-
-// globber walks a tree once for all alternatives of a pattern. Its paths are those below the
-// directory that the pattern starts in.
+// globber walks a tree for a Glob. Its paths are relative to the directory that the pattern
+// starts in.
 type globber struct {
 	c      *call
 	m      *wire.Glob
-	root   string // what makes a path of the file system out of one
-	shown  string // and one for the host
+	root   string // prefix that makes a path of the file system of one
+	shown  string // prefix that makes a path for the host of one
 	dirs   *dirReader
 	files  *gathering
-	list   *listing // by path: sent as found
-	newest []found  // by modification time: the newest so far
+	list   *listing // of files by path, sent as they are found
+	newest []found  // or those modified last, so far
 }
 
-// found is a file, as it is sent.
+// found is a file with the record that is sent for it.
 type found struct {
 	time   int64
 	record []byte
@@ -42,9 +37,9 @@ type found struct {
 
 func (c *call) glob(m *wire.Glob) (last []byte, v any, err error) {
 	pattern := string(m.Pattern)
-	alternatives, err := compileGlob(pattern)
+	compiled, err := match.Compile(pattern)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, wire.Invalid("%v", err)
 	}
 	g := &globber{c: c, m: m, list: &listing{c: c}}
 	dir := c.s.abs(string(m.Dir))
@@ -61,10 +56,6 @@ func (c *call) glob(m *wire.Glob) (last []byte, v any, err error) {
 		return nil, nil, err
 	}
 	syscall.Close(fd)
-	var states []state
-	for _, segments := range alternatives {
-		states = append(states, state{segments: segments})
-	}
 	g.files = &gathering{c: c, size: 64, limit: max(m.Limit, 0), deliver: g.send,
 		start: func() (fileSearch, error) { return globSearch{g}, nil }}
 	if m.Newest {
@@ -78,7 +69,7 @@ func (c *call) glob(m *wire.Glob) (last []byte, v any, err error) {
 	if m.GitIgnore {
 		ignores = newIgnores(c, g.files.fail, dir)
 	}
-	if err := g.files.end(g.walk("", closure(states), ignores)); err != nil {
+	if err := g.files.end(g.walk("", compiled.States(), ignores)); err != nil {
 		return nil, nil, err
 	}
 	if m.Newest {
@@ -94,20 +85,10 @@ func (c *call) glob(m *wire.Glob) (last []byte, v any, err error) {
 	return last, &wire.Searched{More: g.files.more, Errors: g.files.errors}, err
 }
 
-// closure adds the states in which a ** stands for no directory.
-func closure(states []state) []state {
-	for i := 0; i < len(states); i++ {
-		if s := states[i]; s.next < len(s.segments) && s.segments[s.next].deep {
-			states = append(states, state{s.segments, s.next + 1})
-		}
-	}
-	return states
-}
-
-// walk matches the entries of one directory and goes on into those that can lead on. dir is
-// its path with a "/" at the end, or nothing.
-func (g *globber) walk(dir string, states []state, ignores *ignores) error {
-	var next []state
+// walk matches the entries of one directory and goes on into those below which something can
+// match. dir is its path with a "/" at the end, or empty.
+func (g *globber) walk(dir string, states match.States, ignores *ignores) error {
+	var next match.States
 	for e, err := range g.entries(dir, states) {
 		if err == errAborted {
 			return err
@@ -116,31 +97,10 @@ func (g *globber) walk(dir string, states []state, ignores *ignores) error {
 			g.files.fail()
 			return nil
 		}
-		next = next[:0]
-		matches, follow := false, false
-		for _, s := range states {
-			if s.next == len(s.segments) {
-				continue
-			}
-			segment := &s.segments[s.next]
-			end := s.next+1 == len(s.segments)
-			match := end && (!segment.dir || g.isDir(dir, e))
-			switch {
-			case segment.deep:
-				if !g.m.Hidden && strings.HasPrefix(e.name, ".") {
-					continue
-				}
-				matches = matches || match
-				next = append(next, s)
-			case segment.accepts(e.name, g.m.Hidden):
-				matches = matches || match
-				follow = follow || segment.match == nil
-				if !end {
-					next = append(next, state{s.segments, s.next + 1})
-				}
-			}
-		}
-		enter := len(next) > 0 && (e.kind == syscall.DT_DIR || follow && e.kind == syscall.DT_LNK)
+		step := states.Step(e.name, g.m.Hidden, next)
+		next = step.Next
+		matches := step.Match || step.MatchDir && g.isDir(dir, e)
+		enter := len(next) > 0 && (e.kind == syscall.DT_DIR || step.Literal && e.kind == syscall.DT_LNK)
 		if !matches && !enter || ignores.skip(e) {
 			continue
 		}
@@ -151,7 +111,7 @@ func (g *globber) walk(dir string, states []state, ignores *ignores) error {
 			}
 		}
 		if enter {
-			if err := g.walk(path+"/", closure(slices.Clone(next)), ignores.inside(e)); err != nil {
+			if err := g.walk(path+"/", next.Enter(), ignores.inside(e)); err != nil {
 				return err
 			}
 		}
@@ -159,7 +119,7 @@ func (g *globber) walk(dir string, states []state, ignores *ignores) error {
 	return nil
 }
 
-// isDir reports whether an entry is a directory, or leads to one.
+// isDir reports whether an entry is a directory, or a symlink that leads to one.
 func (g *globber) isDir(dir string, e entry) bool {
 	if e.kind != syscall.DT_LNK {
 		return e.kind == syscall.DT_DIR
@@ -168,23 +128,16 @@ func (g *globber) isDir(dir string, e entry) bool {
 	return err == nil && info.IsDir()
 }
 
-// entries lists a directory, or looks up the names where only those can match.
-func (g *globber) entries(dir string, states []state) iter.Seq2[entry, error] {
-	var names []string
-	for _, s := range states {
-		if s.next == len(s.segments) {
-			continue
-		}
-		if segment := s.segments[s.next]; segment.deep || segment.match != nil {
-			return g.dirs.entries(strings.TrimSuffix(g.root+dir, "/"))
-		}
-		names = append(names, s.segments[s.next].literal)
+// entries lists a directory, or looks up the names that can match if the pattern has them.
+func (g *globber) entries(dir string, states match.States) iter.Seq2[entry, error] {
+	names, ok := states.Literals()
+	if !ok {
+		return g.dirs.entries(strings.TrimSuffix(g.root+dir, "/"))
 	}
-	slices.Sort(names)
 	return func(yield func(entry, error) bool) {
-		for _, name := range slices.Compact(names) {
-			if g.c.aborted() {
-				yield(entry{}, errAborted)
+		for _, name := range names {
+			if err := g.c.stopped(); err != nil {
+				yield(entry{}, err)
 				return
 			}
 			kind := kindOf(g.root + dir + name)
@@ -214,10 +167,10 @@ func (g globSearch) search(path string, f *findings) error {
 
 func (g globSearch) close() {}
 
-// send sends what was found.
+// send sends the findings.
 func (g *globber) send(f *findings) error { return g.list.raw(f.buf) }
 
-// keep keeps what was found as long as it can be among the newest.
+// keep keeps the findings as long as they can be among the newest.
 func (g *globber) keep(f *findings) error {
 	for i, begin := range f.begins {
 		end := len(f.buf)
@@ -237,8 +190,8 @@ func (g *globber) keep(f *findings) error {
 	return nil
 }
 
-// keepNewest drops what cannot be among the newest any more. Those of one time stay in
-// their order.
+// keepNewest drops the files that cannot be among the newest any more. Files of one time stay
+// in their order.
 func (g *globber) keepNewest() {
 	slices.SortStableFunc(g.newest, func(a, b found) int { return cmp.Compare(b.time, a.time) })
 	if len(g.newest) > g.m.Limit {

@@ -9,30 +9,33 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/drydock-go/drydock/sandbox/internal/guest/match"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
 const (
 	// grepWindow is how much of a file is searched at a time; it ends at a line's end.
 	grepWindow = 128 << 10
-	// grepLine is the longest line; a longer one is searched in pieces.
+	// grepLine is the longest line that is searched whole; a longer one is searched in pieces.
 	grepLine = 4 << 20
 	// grepText is how much of a line is returned.
 	grepText = 2000
 	// binaryProbe is how far into a file a NUL byte makes it binary.
 	binaryProbe = 8000
-	// multilineMax is the largest file that patterns over several lines are looked for in.
-	multilineMax = 16 << 20
+	// maxMultiline is the size of the largest file that is searched for matches over several
+	// lines.
+	maxMultiline = 16 << 20
 )
 
-// grepper walks a tree. Its paths are those below where the search starts.
+// grepper walks a tree. Its paths are relative to the file or directory that the search
+// starts at.
 type grepper struct {
 	c          *call
 	m          *wire.Grep
-	expression *expression
-	include    [][]segment
-	root       string // what makes a path of the file system out of one
-	shown      string // and one for the host
+	expression *match.Expression
+	include    match.Filter
+	root       string // prefix that makes a path of the file system of one
+	shown      string // prefix that makes a path for the host of one
 	dirs       *dirReader
 	files      *gathering
 	list       *listing
@@ -40,13 +43,14 @@ type grepper struct {
 
 func (c *call) grep(m *wire.Grep) (last []byte, v any, err error) {
 	g := &grepper{c: c, m: m, list: &listing{c: c}}
-	if g.expression, err = compileExpression(m); err != nil {
+	o := match.Options{IgnoreCase: m.IgnoreCase, Multiline: m.Multiline}
+	if g.expression, err = match.CompileExpression(string(m.Pattern), o); err != nil {
+		return nil, nil, wire.Invalid("%v", err)
+	}
+	if g.include, err = compileFilter(m.Include); err != nil {
 		return nil, nil, err
 	}
-	if g.include, err = compileNames(m.Include); err != nil {
-		return nil, nil, err
-	}
-	m.Before = min(m.Before, searchMemory(64, 2<<20)/grepText) // which are kept
+	m.Before = min(m.Before, searchMemory(64, 2<<20)/grepText) // lines that have to be kept
 	path := c.s.abs(string(m.Path))
 	info, err := os.Stat(path)
 	if err != nil {
@@ -82,12 +86,12 @@ func (g *grepper) walkAll(isDir bool) error {
 	if g.m.GitIgnore {
 		ignores = newIgnores(g.c, g.files.fail, g.root)
 	}
-	return g.walk("", nil, ignores)
+	return g.walk("", ignores)
 }
 
 // walk hands on the files of one directory and of those below. dir is its path with a "/" at
-// the end, or nothing, and names are the elements of that.
-func (g *grepper) walk(dir string, names []string, ignores *ignores) error {
+// the end, or empty.
+func (g *grepper) walk(dir string, ignores *ignores) error {
 	for e, err := range g.dirs.entries(strings.TrimSuffix(g.root+dir, "/")) {
 		if err == errAborted {
 			return err
@@ -100,13 +104,13 @@ func (g *grepper) walk(dir string, names []string, ignores *ignores) error {
 		if !isDir && e.kind != syscall.DT_REG || !g.m.Hidden && strings.HasPrefix(e.name, ".") {
 			continue
 		}
-		path := append(names[:len(names):len(names)], e.name)
+		path := dir + e.name
 		switch {
-		case !isDir && !g.included(path) || ignores.skip(e):
+		case !isDir && len(g.include) > 0 && !g.include.Match(path) || ignores.skip(e):
 		case isDir:
-			err = g.walk(dir+e.name+"/", path, ignores.inside(e))
+			err = g.walk(path+"/", ignores.inside(e))
 		default:
-			err = g.files.add(dir + e.name)
+			err = g.files.add(path)
 		}
 		if err != nil {
 			return err
@@ -115,47 +119,29 @@ func (g *grepper) walk(dir string, names []string, ignores *ignores) error {
 	return nil
 }
 
-func (g *grepper) included(path []string) bool {
-	for _, segments := range g.include {
-		if matchPath(segments, path) {
-			return true
-		}
+// compileFilter compiles the patterns of a message.
+func compileFilter(patterns [][]byte) (match.Filter, error) {
+	var texts []string
+	for _, pattern := range patterns {
+		texts = append(texts, string(pattern))
 	}
-	return len(g.include) == 0
+	f, err := match.CompileFilter(texts...)
+	if err != nil {
+		return nil, wire.Invalid("%v", err)
+	}
+	return f, nil
 }
 
-// matchPath matches the elements of a path; wildcards match hidden names, because the
-// walk has left them out where they are not wanted.
-func matchPath(segments []segment, path []string) bool {
-	for i := range segments {
-		if segments[i].deep {
-			for skip := 0; skip <= len(path); skip++ {
-				if matchPath(segments[i+1:], path[skip:]) {
-					return true
-				}
-			}
-			return false
-		}
-		if len(path) == 0 || !segments[i].accepts(path[0], true) {
-			return false
-		}
-		path = path[1:]
-	}
-	return len(path) == 0
-}
-
-// start makes what searches files in a goroutine. Its memory is none of the heap's, because
-// most of it is for lines longer than any, and is never touched.
+// start makes the search of a goroutine. Its buffer is not of the heap: most of it is for
+// lines of a length that does not occur, and is never touched.
 func (g *grepper) start() (fileSearch, error) {
 	s := &fileGrep{grepper: g, step: grepWindow}
 	size := max(searchMemory(64, grepLine), grepWindow)
 	if g.m.Multiline {
-		// One more, to see that a file is larger.
-		size = max(searchMemory(64, multilineMax), grepWindow) + 1
-		s.lines = newAcrossLines(g.c, g.expression)
-	} else {
-		s.lines = newByLine(g.c, g.expression)
+		// One byte more, to see that a file is larger.
+		size = max(searchMemory(64, maxMultiline), grepWindow) + 1
 	}
+	s.lines = g.expression.Finder(searchMemory(256, 512<<10), g.c.stopped)
 	var err error
 	s.buf, err = syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
@@ -168,8 +154,8 @@ func (g *grepper) start() (fileSearch, error) {
 type fileGrep struct {
 	*grepper
 	buf   []byte
-	step  int // how much of it is filled at a time
-	lines lineFinder
+	step  int // how many bytes of it are filled at a time
+	lines match.Finder
 	f     *findings
 
 	// Of the file that is being searched.
@@ -178,18 +164,20 @@ type fileGrep struct {
 	number  int      // lines before the window, or before the last match in it
 	sent    int      // the number of the last line that was sent
 	matches int      // lines that match
-	before  [][]byte // the last lines before the window, where they can be context
+	before  [][]byte // the last lines before the window, which can be context
 	after   int      // how many more lines of context to send
 	inside  bool     // the window begins inside a line
-	done    bool     // of which a piece has been sent or counted
+	handled bool     // and a piece of that line has been sent or counted
 }
 
 func (s *fileGrep) close() { _ = syscall.Munmap(s.buf) }
 
-// errNext ends the search of a file of which no more is wanted.
+var newline = []byte{'\n'}
+
+// errNext ends the search of a file early: no more of it is wanted.
 var errNext = errors.New("next file")
 
-// search searches one file. That it cannot be read spoils nothing but itself.
+// search searches one file. A file that cannot be read is counted, and the search goes on.
 func (s *fileGrep) search(path string, f *findings) error {
 	*s = fileGrep{grepper: s.grepper, buf: s.buf, step: s.step, lines: s.lines, f: f, path: path, before: s.before[:0]}
 	fd, err := open(s.root+path, 0)
@@ -262,25 +250,25 @@ func (s *fileGrep) read(fd int, size int64) error {
 		if err := s.window(s.buf[:cut], end); err != nil || end {
 			return err
 		}
-		_ = s.c.yield(func() error { return nil }) // whoever waits for this cpu
+		_ = s.c.yield(func() error { return nil }) // to searches that wait for this cpu
 		n = copy(s.buf, s.buf[cut:n])
 		want = min(max(s.step, 2*n), len(s.buf))
 	}
 }
 
-// window searches whole lines, or a piece of one. end: they are the file's last.
+// window searches whole lines, or a piece of one. end says that they are the file's last.
 func (s *fileGrep) window(text []byte, end bool) error {
 	pos := 0 // lines before here have been dealt with
-	if s.inside && s.done {
+	if s.inside && s.handled {
 		if pos = bytes.IndexByte(text, '\n') + 1; pos == 0 {
 			return nil
 		}
 	}
-	s.inside, s.done = len(text) > 0 && text[len(text)-1] != '\n', false
-	s.lines.begin(text)
+	s.inside, s.handled = len(text) > 0 && text[len(text)-1] != '\n', false
+	s.lines.Begin(text)
 	counted := 0
 	for pos < len(text) {
-		first, last, ok, err := s.lines.next(pos)
+		first, last, ok, err := s.lines.Next(pos)
 		if err != nil {
 			return err
 		}
@@ -300,26 +288,26 @@ func (s *fileGrep) window(text []byte, end bool) error {
 			s.matches++
 			return errNext
 		case s.m.Count:
-			s.matches += 1 + bytes.Count(text[first:last], []byte{'\n'})
+			s.matches += 1 + bytes.Count(text[first:last], newline)
 		default:
-			s.number += bytes.Count(text[counted:first], []byte{'\n'})
+			s.number += bytes.Count(text[counted:first], newline)
 			counted = first
 			if err := s.found(text, pos, first, last); err != nil {
 				return err
 			}
 		}
 		if pos = last + 1; pos > len(text) {
-			pos, s.done = len(text), true
+			pos, s.handled = len(text), true
 		}
 	}
 	if !end && !s.m.Count {
-		s.number += bytes.Count(text[counted:], []byte{'\n'})
+		s.number += bytes.Count(text[counted:], newline)
 		s.keep(text, pos)
 	}
 	return nil
 }
 
-// found sends lines that match, and those before them.
+// found sends the lines from first to last, which match, and their context before.
 func (s *fileGrep) found(text []byte, pos, first, last int) error {
 	for begin := first; begin <= last; {
 		if err := s.f.begin(); err != nil {
@@ -330,7 +318,7 @@ func (s *fileGrep) found(text []byte, pos, first, last int) error {
 				return err
 			}
 		}
-		line, _ := cutLine(text[begin:last])
+		line, _, _ := bytes.Cut(text[begin:last], newline)
 		number := s.number + 1
 		if begin > first {
 			number = s.sent + 1
@@ -344,8 +332,8 @@ func (s *fileGrep) found(text []byte, pos, first, last int) error {
 	return nil
 }
 
-// lastLines is where the last lines begin of those from pos up to first, where another one
-// begins, and how many they are.
+// lastLines returns where the last Before lines begin of those between pos and first, and how
+// many they are.
 func (s *fileGrep) lastLines(text []byte, pos, first int) (begin, n int) {
 	for begin = first; n < s.m.Before && begin > pos; n++ {
 		begin = bytes.LastIndexByte(text[:begin-1], '\n') + 1
@@ -353,7 +341,7 @@ func (s *fileGrep) lastLines(text []byte, pos, first int) (begin, n int) {
 	return begin, n
 }
 
-// contextBefore sends the lines before a match, of which none before pos are left to send.
+// contextBefore sends the lines before a match. Those before pos are sent already.
 func (s *fileGrep) contextBefore(text []byte, pos, first int) error {
 	begin, n := s.lastLines(text, pos, first)
 	var kept [][]byte
@@ -368,7 +356,7 @@ func (s *fileGrep) contextBefore(text []byte, pos, first int) error {
 		number++
 	}
 	for line := range bytes.Lines(text[begin:first]) {
-		if err := s.send(number, bytes.TrimSuffix(line, []byte{'\n'}), false); err != nil {
+		if err := s.send(number, bytes.TrimSuffix(line, newline), false); err != nil {
 			return err
 		}
 		number++
@@ -376,7 +364,7 @@ func (s *fileGrep) contextBefore(text []byte, pos, first int) error {
 	return nil
 }
 
-// keep keeps the last lines of a window for a match in the next one.
+// keep keeps the last lines of a window, as context for a match in the next one.
 func (s *fileGrep) keep(text []byte, pos int) {
 	if s.m.Before == 0 {
 		return
@@ -387,7 +375,7 @@ func (s *fileGrep) keep(text []byte, pos int) {
 	whole := max(bytes.LastIndexByte(text, '\n')+1, pos)
 	begin, _ := s.lastLines(text, pos, whole)
 	for line := range bytes.Lines(text[begin:whole]) {
-		line = bytes.TrimSuffix(line, []byte{'\n'})
+		line = bytes.TrimSuffix(line, newline)
 		s.before = append(s.before, bytes.Clone(line[:min(len(line), grepText)]))
 	}
 	if more := len(s.before) - s.m.Before; more > 0 {
@@ -395,15 +383,16 @@ func (s *fileGrep) keep(text []byte, pos int) {
 	}
 }
 
-// contextAfter sends the lines after a match, up to the next one, and returns where it came to.
+// contextAfter sends the lines after a match, up to the next match. It returns the position
+// after them.
 func (s *fileGrep) contextAfter(text []byte, pos, first int) (int, error) {
 	for ; s.after > 0 && pos < first; s.after-- {
-		line, rest := cutLine(text[pos:first])
+		line, rest, _ := bytes.Cut(text[pos:first], newline)
 		if err := s.send(s.sent+1, line, false); err != nil {
 			return 0, err
 		}
 		pos = first - len(rest)
-		s.done = pos == len(text)
+		s.handled = pos == len(text)
 	}
 	return pos, nil
 }
@@ -418,11 +407,4 @@ func (s *fileGrep) send(number int, text []byte, match bool) error {
 	s.f.buf = wire.AppendGrepLine(s.f.buf, line, s.again)
 	s.again, s.sent = true, number
 	return s.f.spill()
-}
-
-func cutLine(text []byte) (line, rest []byte) {
-	if i := bytes.IndexByte(text, '\n'); i >= 0 {
-		return text[:i], text[i+1:]
-	}
-	return text, nil
 }

@@ -3,7 +3,6 @@
 package guest
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -12,46 +11,37 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/drydock-go/drydock/sandbox/internal/guest/match"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// maxIgnore is how many bytes of rules, of a directory and of those above it, are heeded.
+// maxIgnore bounds the rules of a directory, with those of the directories above it, in bytes.
 const maxIgnore = 256 << 10
 
-// ignores is what git ignores in a directory; nil is nothing. See gitignore(5).
+// ignores knows what git ignores in a directory: see gitignore(5). nil ignores nothing.
 type ignores struct {
 	c     *call
-	fail  func()   // is told of rules that cannot be read
+	fail  func()   // called for rules that cannot be read
 	dir   string   // the directory, with a "/" at the end
 	below string   // the same from the repository's top, or ""
 	rules *ruleSet // the innermost
 }
 
-// ruleSet are the rules of one file, which come before those further out.
+// ruleSet is the rules of one file. They come before those of the files further out.
 type ruleSet struct {
 	outer *ruleSet
 	base  string // the directory they are for, as ignores.below
-	rules []ignoreRule
+	rules match.IgnoreRules
 	size  int // in bytes of the files, with the outer ones
 }
 
-// ignoreRule is one line of a .gitignore.
-type ignoreRule struct {
-	pattern string
-	literal int  // how many bytes at the beginning are no wildcards
-	negated bool // what it matches is not ignored
-	dirOnly bool
-	byName  bool // has no "/", so it is for names at any depth
-	suffix  bool // is a * and no other wildcard
-}
-
 // newIgnores returns the rules for a directory that a search starts in: those from the top of
-// its repository down, or its own where it is in none. The directory itself is not judged,
-// because whoever names it wants it.
+// its repository down, or only its own if it is in no repository. The directory itself is never
+// ignored: whoever names it wants it.
 func newIgnores(c *call, fail func(), dir string) *ignores {
 	real, err := filepath.EvalSymlinks(dir)
 	if err != nil {
-		real = dir // and what is above it stays unknown
+		real = dir // without what is above it
 	}
 	top := real
 	for !isRepository(top) {
@@ -77,7 +67,7 @@ func isRepository(dir string) bool {
 	return err == nil && (info.IsDir() || info.Mode().IsRegular())
 }
 
-// enter begins anew at a directory that is the top.
+// enter returns the rules for the top of a repository.
 func (d *ignores) enter(dir string) *ignores {
 	top := &ignores{c: d.c, fail: d.fail, dir: strings.TrimSuffix(dir, "/") + "/"}
 	if exclude := excludeFile(dir); exclude != "" {
@@ -87,21 +77,21 @@ func (d *ignores) enter(dir string) *ignores {
 	return top
 }
 
-// child is enter for a directory below.
+// child returns the rules for a directory in d.
 func (d *ignores) child(name string) *ignores {
 	if d == nil {
 		return nil
 	}
 	dir := d.dir + name
 	if isRepository(dir) {
-		return d.enter(dir) // of its own
+		return d.enter(dir) // it has rules of its own
 	}
 	sub := &ignores{c: d.c, fail: d.fail, dir: dir + "/", below: d.below + name + "/", rules: d.rules}
 	sub.load(sub.dir+".gitignore", syscall.O_NOFOLLOW)
 	return sub
 }
 
-// inside returns the rules for a directory that was found in d.
+// inside returns the rules for an entry of d that a walk goes into.
 func (d *ignores) inside(e entry) *ignores {
 	if d != nil && (e.name == ".." || e.kind != syscall.DT_DIR) {
 		return newIgnores(d.c, d.fail, d.dir+e.name) // elsewhere
@@ -109,7 +99,7 @@ func (d *ignores) inside(e entry) *ignores {
 	return d.child(e.name)
 }
 
-// skip reports whether git ignores what was found in d.
+// skip reports whether git ignores an entry of d.
 func (d *ignores) skip(e entry) bool {
 	switch {
 	case d == nil || e.name == "..":
@@ -119,25 +109,21 @@ func (d *ignores) skip(e entry) bool {
 	}
 	path := d.below + e.name
 	for set := d.rules; set != nil; set = set.outer {
-		for i := len(set.rules) - 1; i >= 0; i-- {
-			if r := &set.rules[i]; r.matches(e.name, path[len(set.base):], e.kind == syscall.DT_DIR) {
-				return !r.negated
-			}
-			if i%1000 == 999 && d.c.aborted() {
-				return true
-			}
+		verdict, err := set.rules.Judge(path[len(set.base):], e.kind == syscall.DT_DIR, d.c.stopped)
+		if verdict != match.Undecided || err != nil {
+			return verdict != match.Kept
 		}
 	}
 	return false
 }
 
-// excludeFile is where a repository keeps rules that are no part of it.
+// excludeFile returns the file of a repository with rules that are not committed, or "".
 func excludeFile(dir string) string {
 	git := dir + "/.git"
 	if info, err := os.Stat(git); err != nil {
 		return ""
 	} else if !info.IsDir() {
-		// A further work tree, or a submodule: gitrepository-layout(5).
+		// The top of a further work tree or of a submodule: gitrepository-layout(5).
 		if git = pointer(git, "gitdir: "); git == "" {
 			return ""
 		}
@@ -148,7 +134,8 @@ func excludeFile(dir string) string {
 	return git + "/info/exclude"
 }
 
-// pointer returns the path that a file of one line holds, relative to where it is.
+// pointer returns the path that a file of one line holds. A relative one is relative to the
+// file's directory.
 func pointer(file, prefix string) string {
 	text, err := readSmall(file, 0, 8<<10)
 	path, ok := strings.CutPrefix(string(text), prefix)
@@ -159,7 +146,7 @@ func pointer(file, prefix string) string {
 	return filepath.Dir(file) + "/" + path
 }
 
-// load adds the rules of a file, where it exists.
+// load adds the rules of a file, if it exists.
 func (d *ignores) load(file string, flags int) {
 	size := 0
 	if d.rules != nil {
@@ -173,13 +160,13 @@ func (d *ignores) load(file string, flags int) {
 		d.fail()
 		return
 	}
-	if rules := parseIgnore(text); len(rules) > 0 {
+	if rules := match.ParseIgnore(text); len(rules) > 0 {
 		d.rules = &ruleSet{outer: d.rules, base: d.below, rules: rules, size: size + len(text)}
 	}
 }
 
-// readSmall reads a regular file of at most so many bytes.
-func readSmall(path string, flags, most int) ([]byte, error) {
+// readSmall reads a regular file of at most maxSize bytes.
+func readSmall(path string, flags, maxSize int) ([]byte, error) {
 	fd, err := open(path, flags)
 	if err != nil {
 		return nil, err
@@ -190,73 +177,11 @@ func readSmall(path string, flags, most int) ([]byte, error) {
 	if err == nil {
 		err = regular(path, info)
 	}
-	if err == nil && info.Size() > int64(most) {
-		err = &wire.Error{Code: wire.CodeTooLarge, Text: path + " is too large"}
+	if err == nil && info.Size() > int64(maxSize) {
+		err = wire.Errorf(wire.CodeTooLarge, "%s is too large", path)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(io.LimitReader(f, int64(most)))
-}
-
-// parseIgnore reads the lines of a .gitignore.
-func parseIgnore(text []byte) (rules []ignoreRule) {
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	for line := range bytes.Lines(text) {
-		line, _ = bytes.CutSuffix(line, []byte("\n"))
-		line, _ = bytes.CutSuffix(line, []byte("\r"))
-		line, _, _ = bytes.Cut(line, []byte{0})
-		if bytes.HasPrefix(line, []byte("#")) {
-			continue
-		}
-		r := ignoreRule{pattern: trimSpaces(string(line))}
-		r.pattern, r.negated = strings.CutPrefix(r.pattern, "!")
-		r.pattern, r.dirOnly = strings.CutSuffix(r.pattern, "/")
-		r.byName = !strings.Contains(r.pattern, "/")
-		r.pattern = strings.TrimPrefix(r.pattern, "/")
-		if r.pattern == "" {
-			continue // matches nothing
-		}
-		const wildcards = `*?[\`
-		if r.literal = strings.IndexAny(r.pattern, wildcards); r.literal < 0 {
-			r.literal = len(r.pattern)
-		}
-		r.suffix = r.pattern[0] == '*' && !strings.ContainsAny(r.pattern[1:], wildcards)
-		rules = append(rules, r)
-	}
-	return rules
-}
-
-// trimSpaces cuts spaces at the end that no backslash keeps.
-func trimSpaces(line string) string {
-	end := 0
-	for i := 0; i < len(line); i++ {
-		if line[i] == '\\' {
-			i++
-		} else if line[i] == ' ' {
-			continue
-		}
-		end = min(i+1, len(line))
-	}
-	return line[:end]
-}
-
-// matches reports whether the rule is about a file: its name, and its path from the
-// directory that the rule is for.
-func (r *ignoreRule) matches(name, path string, dir bool) bool {
-	switch {
-	case r.dirOnly && !dir:
-		return false
-	case r.byName && r.literal == len(r.pattern):
-		return name == r.pattern
-	case r.byName && r.suffix:
-		return strings.HasSuffix(name, r.pattern[1:])
-	case r.byName:
-		return wildmatch(r.pattern, name, false)
-	}
-	rest, ok := strings.CutPrefix(path, r.pattern[:r.literal])
-	if !ok || rest == "" && r.literal == len(r.pattern) {
-		return ok
-	}
-	return wildmatch(r.pattern[r.literal:], rest, true)
+	return io.ReadAll(io.LimitReader(f, int64(maxSize)))
 }

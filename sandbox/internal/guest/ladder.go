@@ -8,8 +8,8 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// wait returns how the job ended. A timeout, a cancel or too much output climbs the
-// ladder: TERM to all processes of the job, then after grace KILL to those that are left.
+// wait returns how the job ended. A timeout, a cancel or too much output climbs the ladder:
+// TERM to all processes of the job, and after grace KILL to those that remain.
 func (j *job) wait(limit <-chan time.Time, grace time.Duration) *wire.Exited {
 	x := &wire.Exited{Code: -1}
 	select {
@@ -19,8 +19,8 @@ func (j *job) wait(limit <-chan time.Time, grace time.Duration) *wire.Exited {
 	case e := <-j.stop:
 		j.climb(x, e, grace)
 	}
-	// A process that cannot be killed, such as one that waits for a dead disk, is the end of
-	// the host's patience and then of the sandbox.
+	// If a process cannot be killed, as while it waits for a dead disk, the host's own limit on
+	// waiting ends the sandbox.
 	<-j.exited
 	if j.status.Signaled() {
 		x.Signal = int(j.status.Signal())
@@ -36,7 +36,7 @@ func (j *job) wait(limit <-chan time.Time, grace time.Duration) *wire.Exited {
 	return x
 }
 
-// climb ends the job and all that came of it.
+// climb ends all processes of the job.
 func (j *job) climb(x *wire.Exited, e ending, grace time.Duration) {
 	because(x, e.why)
 	if e.grace > 0 {
@@ -44,9 +44,9 @@ func (j *job) climb(x *wire.Exited, e ending, grace time.Duration) {
 	}
 	if !e.now && grace > 0 {
 		x.Rung = "term"
-		over := time.Now().Add(grace)
-		j.term(over)
-		if j.endsWithin(time.Until(over)) {
+		deadline := time.Now().Add(grace)
+		j.term(deadline)
+		if j.endsWithin(time.Until(deadline)) {
 			return
 		}
 	}
@@ -54,16 +54,16 @@ func (j *job) climb(x *wire.Exited, e ending, grace time.Duration) {
 	j.kill()
 }
 
-// endsWithin waits until the whole tree has ended, and reports false when it has not
-// within d or is to end at once. Of children whose parent is not the guest nobody tells
-// it, so it looks, less and less often.
+// endsWithin waits until the whole tree has ended. It reports false if that takes longer than
+// d, or the job is to end at once. The guest is not told of the end of processes that are not
+// its children, so it looks for them, less and less often.
 func (j *job) endsWithin(d time.Duration) bool {
-	over := time.NewTimer(d)
-	defer over.Stop()
+	expired := time.NewTimer(d)
+	defer expired.Stop()
 	exited := j.exited
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {
 		select {
-		case <-over.C:
+		case <-expired.C:
 			return j.gone()
 		case e := <-j.stop:
 			if e.now {
@@ -79,10 +79,10 @@ func (j *job) endsWithin(d time.Duration) bool {
 	}
 }
 
-// because notes why a job was ended; the first reason counts.
+// because notes why a job was ended. The first reason counts.
 func because(x *wire.Exited, why cause) {
-	if x.TimedOut || x.Canceled || x.OverLimit {
+	if x.TimedOut || x.Canceled || x.OutputExceeded {
 		return
 	}
-	x.TimedOut, x.Canceled, x.OverLimit = why == timedOut, why == canceled, why == overLimit
+	x.TimedOut, x.Canceled, x.OutputExceeded = why == timedOut, why == canceled, why == outputExceeded
 }

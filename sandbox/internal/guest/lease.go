@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// socketName is an abstract socket: it has no file, and is seen in the container's
-// network namespace alone.
+// socketName is an abstract socket: it has no file, and is seen only in the container's network
+// namespace.
 const socketName = "@drydock"
 
 // greetTime is how long a host may take to say hello.
 const greetTime = 30 * time.Second
 
-// serveLease answers one host after the other. Each comes by `docker exec … guest
-// connect`; the newest wins over one that is still there, whose connection may be dead
-// without anybody's knowing. The sandbox ends when none has come for the lease, or when
-// one says bye.
+// serveLease answers one host after the other. Each comes by `docker exec … guest connect`. A
+// new host replaces one that is still there: its connection may be dead without anybody's
+// knowing. The sandbox ends when no host has been there for the time of the lease, or when one
+// says bye.
 func serveLease(text string) error {
 	lease, err := time.ParseDuration(text)
 	if err != nil || lease <= 0 {
@@ -74,7 +74,7 @@ func serveLease(text string) error {
 			}()
 		case conn := <-greeted:
 			if current != nil {
-				// Its read ends, and with it its server.
+				// That ends its read, and with it its server.
 				current.Close()
 			}
 			current = conn
@@ -92,8 +92,7 @@ func serveLease(text string) error {
 	}
 }
 
-// listener is a listening socket. Package net would do this too, and make the guest a
-// third larger.
+// listener is a listening socket. Package net would make the guest a third larger.
 type listener struct {
 	f *os.File
 }
@@ -141,9 +140,9 @@ func (l *listener) accept() (*os.File, error) {
 	}
 }
 
-// fromOutside reports whether the peer was started by the engine: its parent is then
-// outside the pid namespace and has the number 0 here. No process that was started inside
-// can have that, because an orphan's parent is PID 1.
+// fromOutside reports whether the engine started the peer: its parent is then outside the pid
+// namespace, which shows as pid 0. A process that was started inside always has a parent
+// inside, because that of an orphan is PID 1.
 func fromOutside(fd int) bool {
 	peer, err := syscall.GetsockoptUcred(fd, syscall.SOL_SOCKET, syscall.SO_PEERCRED)
 	if err != nil {
@@ -158,7 +157,7 @@ func fromOutside(fd int) bool {
 	return len(fields) > 1 && string(fields[1]) == "0"
 }
 
-// connect joins stdin and stdout to the guest, and ends when either does.
+// connect joins stdin and stdout to the guest. It ends when either of them does.
 func connect(stdin, stdout *os.File) error {
 	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err == nil {

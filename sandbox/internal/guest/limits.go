@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,99 +14,75 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// limitNames are those of the resource limits in the order of their numbers:
-// asm-generic/resource.h.
-var limitNames = [...]string{"cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile",
-	"memlock", "as", "locks", "sigpending", "msgqueue", "nice", "rtprio", "rttime"}
-
-// ownLimits are the guest's resource limits as they are to be.
-type ownLimits [len(limitNames)]syscall.Rlimit
-
-func readOwnLimits() *ownLimits {
-	l := &ownLimits{}
-	for i := range l {
-		// A kernel that does not know one answers the same the next time.
-		_ = prlimit(0, i, nil, &l[i])
-	}
-	return l
-}
-
-// changed returns the name of a limit that is not what it was.
-func (l *ownLimits) changed() string {
-	now := readOwnLimits()
-	for i := range now {
-		if now[i] != l[i] {
-			return limitNames[i]
-		}
-	}
-	return ""
-}
-
 // guestProgram is where an image has the guest.
 var guestProgram = "/.drydock/guest"
 
-// limited makes of a command one that sets resource limits and then becomes the command.
-// The second file reports why it could not, and is nil where there are no limits.
-func limited(limits []wire.Limit, path string, argv []string, attr *syscall.ProcAttr) (string, []string, *os.File, error) {
+// program is what a command executes. For a command with resource limits that is "guest
+// limit", which sets the limits and then executes the command in its place.
+type program struct {
+	path string
+	argv []string
+
+	// "guest limit" reports on a pipe why it could not start the command. Both ends are
+	// nil for a command without limits.
+	report, reporter *os.File
+}
+
+// newProgram returns the program of a command, and adds the files that it needs to attr. The
+// caller ends it with failure.
+func newProgram(path string, argv []string, limits []wire.Limit, attr *syscall.ProcAttr) (*program, error) {
 	if len(limits) == 0 {
-		return path, argv, nil, nil
+		return &program{path: path, argv: argv}, nil
 	}
+	var text strings.Builder
 	for _, l := range limits {
 		if limitNumber(l.Name) < 0 || l.Name == "locks" {
-			return "", nil, nil, &wire.Error{Code: wire.CodeInvalid, Text: fmt.Sprintf("there is no limit %q", l.Name)}
+			return nil, wire.Invalid("there is no limit %q", l.Name)
 		}
+		fmt.Fprintf(&text, "%s=%d:%d,", l.Name, l.Soft, l.Hard)
 	}
 	var fds [2]int
 	if err := syscall.Pipe2(fds[:], syscall.O_CLOEXEC|syscall.O_NONBLOCK); err != nil {
-		return "", nil, nil, err
+		return nil, err
 	}
-	args := []string{"guest", "limit", strconv.Itoa(len(attr.Files)), limitText(limits), path}
+	args := []string{"guest", "limit", strconv.Itoa(len(attr.Files)), text.String(), path}
 	attr.Files = append(attr.Files, uintptr(fds[1]))
-	return guestProgram, append(args, argv...), os.NewFile(uintptr(fds[0]), "limit"), nil
+	return &program{path: guestProgram, argv: append(args, argv...),
+		report: os.NewFile(uintptr(fds[0]), "report"), reporter: os.NewFile(uintptr(fds[1]), "reporter")}, nil
 }
 
-// limitFailure returns why a limited command did not start. It closes both ends.
-func limitFailure(r *os.File, attr *syscall.ProcAttr) error {
-	defer r.Close()
-	syscall.Close(int(attr.Files[len(attr.Files)-1]))
+// failure waits until the program has started or has failed to, and returns why it failed. It
+// closes the report.
+func (p *program) failure() error {
+	if p.report == nil {
+		return nil
+	}
+	p.reporter.Close()
+	defer p.report.Close()
 	text := make([]byte, 1<<10)
-	n, _ := r.Read(text) // nothing but the end where it started
+	n, _ := p.report.Read(text) // nothing but the end if it started
 	if n == 0 {
 		return nil
 	}
-	number, what, _ := strings.Cut(string(text[:n]), " ")
+	number, subject, _ := strings.Cut(string(text[:n]), " ")
 	errno, _ := strconv.Atoi(number)
-	return &os.PathError{Op: "exec", Path: what, Err: syscall.Errno(errno)}
+	return &os.PathError{Op: "exec", Path: subject, Err: syscall.Errno(errno)}
 }
 
-func limitNumber(name string) int {
-	for i, n := range limitNames {
-		if n == name {
-			return i
-		}
-	}
-	return -1
-}
+// limitNumber returns the number of a resource limit, or -1.
+func limitNumber(name string) int { return slices.Index(limitNames[:], name) }
 
-func limitText(limits []wire.Limit) string {
-	var b strings.Builder
-	for _, l := range limits {
-		fmt.Fprintf(&b, "%s=%d:%d,", l.Name, l.Soft, l.Hard)
-	}
-	return b.String()
-}
-
-// becomeLimited is the program that limited starts: it sets the limits and executes path.
+// becomeLimited is "guest limit": it sets the limits and executes path.
 func becomeLimited(fd, limits, path string, argv []string) error {
 	report, err := strconv.Atoi(fd)
 	if err != nil {
 		return err
 	}
 	syscall.CloseOnExec(report)
-	fail := func(what string, err error) error {
+	fail := func(subject string, err error) error {
 		var errno syscall.Errno
 		errors.As(err, &errno)
-		_, _ = syscall.Write(report, []byte(strconv.Itoa(int(errno))+" "+what))
+		_, _ = syscall.Write(report, []byte(strconv.Itoa(int(errno))+" "+subject))
 		return err
 	}
 	env := os.Environ()

@@ -9,14 +9,14 @@ import (
 	"syscall"
 )
 
-// Main is the program:
+// Main is the guest program:
 //
 //	guest init                   serve the host on stdin and stdout, and end with it
 //	guest init LEASE             serve one host after the other, and end LEASE after the last
-//	guest connect                join stdin and stdout to such a guest
+//	guest connect                join stdin and stdout to a guest with a lease
 //	guest user                   serve the host beside PID 1, for the commands of another user
 //	guest limit FD LIMITS PATH ARGS...   become a command with resource limits
-//	guest own UID GID DIR        give a new volume to the user it is for
+//	guest own UID GID DIR        give a new volume to its user
 //	guest prepare WORKDIR HOME   at build time: make the image ready to run as any user
 func Main() {
 	args := os.Args[1:]
@@ -49,8 +49,8 @@ func Main() {
 	}
 }
 
-// serveUser serves a host that runs commands as another user. This guest is not PID 1: it
-// adopts the orphans of its own jobs, and ends what is left of them with itself.
+// serveUser serves a host that runs commands as another user. This guest is not PID 1. It
+// adopts the orphans of its own jobs, and ends them with itself.
 func serveUser(r io.Reader, w io.Writer) error {
 	const setChildSubreaper = 36 // prctl(2)
 	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, setChildSubreaper, 1, 0); errno != 0 {
@@ -70,9 +70,9 @@ func serveUser(r io.Reader, w io.Writer) error {
 	return err
 }
 
-// polled is the file in a form that waits in the runtime's poller and not in a system
-// call. The goroutine that a frame starts can then run on the thread that read it, which
-// saves waking another: a tenth of a millisecond for each call.
+// polled returns the file in a form that waits in the runtime's poller and not in a system
+// call. The goroutine that a frame starts can then run on the thread that read the frame. To
+// wake another thread takes a tenth of a millisecond for each call.
 func polled(f *os.File) *os.File {
 	widen(int(f.Fd()))
 	if err := syscall.SetNonblock(int(f.Fd()), true); err != nil {

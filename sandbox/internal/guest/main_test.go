@@ -34,15 +34,15 @@ const (
 	raceVar = "GORACE=atexit_sleep_ms=0"
 )
 
-// jobUser is who guests run as where the test itself is root, whom no permission stops.
+// jobUser is the user of guests if the test itself runs as root, whom no permission stops.
 const jobUser = 12345
 
 func TestMain(m *testing.M) {
 	if os.Getenv(roleVar) == "" {
 		os.Exit(m.Run())
 	}
-	// A container's PID 1 has no files but three: this one has its binary, see serve, and
-	// what the test was started with.
+	// PID 1 of a container has three files. This process also has its binary (see serve) and
+	// the files that the test was started with.
 	fds, _ := os.ReadDir("/proc/self/fd")
 	for _, fd := range fds {
 		if n, _ := strconv.Atoi(fd.Name()); n > 2 {
@@ -152,8 +152,8 @@ func childEnv(t *testing.T, is *is.I) []string {
 	if testing.CoverMode() == "" {
 		return env
 	}
-	// A binary that counts complains where it cannot write its counts, and this one's own
-	// place for them is closed to other users.
+	// A binary built with -cover complains if it cannot write its counts, and the directory for
+	// those of this one is closed to other users.
 	dir, err := os.MkdirTemp("", "drydock-guest-cover-")
 	is.NoErr(err)
 	t.Cleanup(func() { is.NoErr(os.RemoveAll(dir)) })
@@ -272,7 +272,7 @@ func (s *session) collect(op wire.Op, args, v any) ([]byte, error) {
 }
 
 func (s *session) read(m wire.Read) ([]byte, error) {
-	return s.collect(wire.OpRead, &m, &wire.FileRead{})
+	return s.collect(wire.OpRead, &m, nil)
 }
 
 // readAll reads a whole file of up to 1 MiB.
@@ -371,7 +371,7 @@ func codeOf(err error) wire.Code {
 	return wire.Code(fmt.Sprintf("no code: %v", err))
 }
 
-// eventually looks again until ok: for what the kernel tells nobody about.
+// eventually waits until ok, by looking again: the kernel does not tell of some things.
 func eventually(is *is.I, ok func() bool) {
 	is.Helper()
 	for end := time.Now().Add(10 * time.Second); !ok() && time.Now().Before(end); {

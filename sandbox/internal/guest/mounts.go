@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// mountsBelow returns what is mounted below a directory, by paths in it.
+// mountsBelow returns the mounts below a directory, by their paths in it.
 func mountsBelow(dir string) (map[string]bool, error) {
 	dir, err := evalSymlinks(dir)
 	if err != nil {
@@ -20,7 +20,7 @@ func mountsBelow(dir string) (map[string]bool, error) {
 	return mountsIn(string(table), dir), nil
 }
 
-// mountsIn reads proc_pid_mountinfo(5), of which the fifth field is a mount's place.
+// mountsIn reads proc_pid_mountinfo(5). The fifth field is where something is mounted.
 func mountsIn(table, dir string) map[string]bool {
 	const place = 4
 	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)

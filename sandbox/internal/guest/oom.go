@@ -8,11 +8,12 @@ import (
 	"strconv"
 )
 
-// oomCounter reads how many processes of the container the kernel has killed to get
-// memory back.
+// oomCounter reads how many processes of the container the kernel has killed to get memory
+// back.
 type oomCounter struct{ f *os.File }
 
-// openOOMCounter opens the file of the container's own cgroup: version 2, or 1.
+// openOOMCounter opens the file of the container's own cgroup, of version 2 or 1. The path in
+// /proc/self/cgroup does not exist inside with version 1; the mount shows the own one.
 func openOOMCounter(root string) *oomCounter {
 	for _, name := range []string{"memory.events", "memory/memory.oom_control"} {
 		if f, err := os.Open(root + name); err == nil {
@@ -22,7 +23,7 @@ func openOOMCounter(root string) *oomCounter {
 	return &oomCounter{}
 }
 
-// kills returns the count, or 0 where it is not known.
+// kills returns the count, or 0 if it is not known.
 func (o *oomCounter) kills() int64 {
 	if o.f == nil {
 		return 0

@@ -8,11 +8,11 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// operation answers one kind of call. last are the final bytes of the call's stream, which
+// operation answers one kind of call. last is the final bytes of the call's stream, which
 // travel with the reply; nil leaves the stream as it is.
 type operation func(c *call, args []byte) (last []byte, v any, err error)
 
-// operations are all that a host can ask for.
+// operations has what a host can ask for.
 var operations = map[wire.Op]operation{
 	wire.OpExec:      replies((*call).exec),
 	wire.OpJobStart:  replies((*call).jobStart),
@@ -53,7 +53,7 @@ var operations = map[wire.Op]operation{
 	wire.OpDial: replies((*call).dial),
 }
 
-// replies is an operation that returns no bytes with its reply.
+// replies makes an operation of a method that returns no bytes with its reply.
 func replies[A any](do func(*call, *A) (any, error)) operation {
 	return sends(func(c *call, a *A) (last []byte, v any, err error) {
 		v, err = do(c, a)
@@ -61,22 +61,22 @@ func replies[A any](do func(*call, *A) (any, error)) operation {
 	})
 }
 
-// sends is an operation whose arguments are an A.
+// sends makes an operation of a method whose arguments are an A.
 func sends[A any](do func(*call, *A) (last []byte, v any, err error)) operation {
 	return func(c *call, args []byte) (last []byte, v any, err error) {
 		a := new(A)
 		if err := json.Unmarshal(args, a); err != nil {
-			return nil, nil, &wire.Error{Code: wire.CodeInvalid, Text: err.Error()}
+			return nil, nil, wire.Invalid("%v", err)
 		}
 		return do(c, a)
 	}
 }
 
-// do carries the operation out.
+// do carries an operation out.
 func (c *call) do(op wire.Op, args []byte) (last []byte, v any, err error) {
 	do := operations[op]
 	if do == nil {
-		return nil, nil, &wire.Error{Code: wire.CodeUnsupported, Text: "the guest of this image is older than the host: build the image again"}
+		return nil, nil, wire.Errorf(wire.CodeUnsupported, "the guest of this image is older than the host: build the image again")
 	}
 	return do(c, args)
 }

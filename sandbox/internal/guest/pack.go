@@ -7,33 +7,33 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// mostListed bounds what the reply to a Pack lists.
-const mostListed = 100
+// maxReported bounds each list in the reply to a Pack.
+const maxReported = 100
 
-// pack sends what a path names, a tree or one file, as an archive.
+// pack sends a tree or a file as an archive.
 func (c *call) pack(m *wire.Pack) (any, error) {
 	packed := &wire.Packed{}
-	o := &archive.Options{Step: c.step, Inside: m.Inside}
-	for _, pattern := range m.Exclude {
-		o.Exclude = append(o.Exclude, string(pattern))
+	exclude, err := compileFilter(m.Exclude)
+	if err != nil {
+		return nil, err
 	}
+	o := &archive.Options{Exclude: exclude, Step: c.step, Inside: m.Inside}
 	if m.Skip {
 		o.Refused = func(err *wire.Error) error {
-			if packed.Left++; packed.Left <= mostListed {
+			if packed.SkippedCount++; packed.SkippedCount <= maxReported {
 				packed.Skipped = append(packed.Skipped, err)
 			}
 			return nil
 		}
 	}
 	o.Changed = func(name string) {
-		if len(packed.Changed) < mostListed {
+		if len(packed.Changed) < maxReported {
 			packed.Changed = append(packed.Changed, []byte(name))
 		}
 	}
 	path := c.s.abs(string(m.Path))
 	if m.Inside {
-		// What is mounted in the tree is no part of it.
-		var err error
+		// A mount in the tree is not part of it.
 		if o.Except, err = mountsBelow(path); err != nil {
 			return nil, err
 		}
@@ -41,18 +41,17 @@ func (c *call) pack(m *wire.Pack) (any, error) {
 	w := wire.NewFrameWriter(c.stream)
 	defer w.Free()
 	p := archive.NewPacker(w, o)
-	err := p.Path(path)
+	err = p.Path(path)
 	if err == nil {
 		err = p.Close()
 	}
 	if err == nil {
 		err = w.Flush()
 	}
-	packed.Bytes, packed.Entries = p.Total().Bytes, p.Total().Entries
 	return packed, err
 }
 
-// step ends the work on an archive that the host gave up.
+// step ends the work on an archive after the host gave the call up.
 func (c *call) step(string, archive.Total) error {
 	if c.aborted() {
 		return errAborted

@@ -4,35 +4,22 @@ package guest
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 )
 
-// runDir is where a small tmpfs of the sandbox's own user is mounted.
-const runDir = "/.drydock/run"
-
-// The account files. prepare moves them to runDir and leaves links, because the user
-// that a sandbox runs as is not known when its image is built: at start the guest writes
-// them anew with an entry for that user, so whoami, git and ssh know who they are.
-var accounts = []string{"passwd", "group"}
-
-// accountName is the name of the sandbox's user and group.
-const accountName = "sandbox"
-
-// prepare makes an image ready: the directories that get a mount at run time, and the
-// account files. It runs as root while the image is built, and may run again in an image
-// built on one that it has prepared.
+// prepare makes an image ready: the directories that get a mount at run time, and the account
+// files. It runs as root while the image is built, and may run again in an image that is built
+// on a prepared one.
 func prepare(workDir, home string) error {
 	for _, dir := range []string{workDir, home, "/tmp", runDir} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
-		// runc before 1.2 gives a tmpfs the mode of the directory it covers, whatever its
-		// options say, and the user who has to write there is not known yet.
+		// runc before 1.2 gives a tmpfs the mode of the directory that it covers, whatever its
+		// options say. The user who has to write there is not known yet.
 		if err := os.Chmod(dir, 0o777|fs.ModeSticky); err != nil {
 			return err
 		}
@@ -53,7 +40,7 @@ func prepare(workDir, home string) error {
 			err = os.WriteFile(file, old, 0o644)
 		}
 		if err == nil {
-			// Kept where the tmpfs does not hide it.
+			// A copy that the tmpfs does not hide.
 			err = os.WriteFile(base(name), old, 0o644)
 		}
 		if err == nil {
@@ -69,9 +56,9 @@ func prepare(workDir, home string) error {
 	return nil
 }
 
-// connectPath is a copy of this program that nobody may read. The kernel makes a process
-// of such a file undumpable before its first instruction, so a job cannot get at the
-// channel that it carries, not even while it starts: see undumpable.
+// connectPath is a copy of this program that nobody may read. The kernel makes a process of
+// such a file undumpable before its first instruction, so a job cannot get at the channel that
+// it carries, not even while it starts: see undumpable.
 const connectPath = "/.drydock/connect"
 
 func copyConnect() error {
@@ -85,67 +72,8 @@ func copyConnect() error {
 	return os.WriteFile(connectPath, program, 0o111)
 }
 
-// base is where the image's own account file stands.
-func base(name string) string { return "/.drydock/" + name }
-
-// accountFile is an account file with one entry.
-func accountFile(name string, uid, gid int, home string) []byte {
-	account := accountName
-	if uid == 0 {
-		account = "root"
-	}
-	if name == "group" {
-		return fmt.Appendf(nil, "%s:x:%d:\n", account, gid)
-	}
-	return fmt.Appendf(nil, "%s:x:%d:%d::%s:/bin/sh\n", account, uid, gid, home)
-}
-
-// writeAccounts writes the account files of the running sandbox: the image's own entries
-// and, first so that look-ups by number find it, one for its user.
-func writeAccounts(uid, gid int, home string) error {
-	for _, name := range accounts {
-		old, err := os.ReadFile(base(name))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // not an image that prepare has seen: tests run the guest on the host
-		}
-		if err != nil {
-			return err
-		}
-		content := string(old)
-		if id := map[string]int{"passwd": uid, "group": gid}[name]; !hasID(content, id) {
-			content = string(accountFile(name, uid, gid, home)) + content
-		}
-		// Never through what a job may have put there: a FIFO would wait for ever.
-		file := filepath.Join(runDir, name)
-		temp := file + ".new"
-		_ = os.Remove(temp)
-		f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		if err != nil {
-			return err
-		}
-		_, err = f.WriteString(content)
-		if err = errors.Join(err, f.Close()); err == nil {
-			err = os.Rename(temp, file)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// hasID reports whether an account file has an entry of that number.
-func hasID(content string, id int) bool {
-	for line := range strings.Lines(content) {
-		if f := strings.Split(line, ":"); len(f) > 2 && strings.TrimSpace(f[2]) == fmt.Sprint(id) {
-			return true
-		}
-	}
-	return false
-}
-
-// own gives a volume's top directory to a user. An empty volume has the mode of the
-// directory that it covers in the image.
+// own gives the top directory of a volume to a user. That of an empty volume has the mode of
+// the directory that it covers in the image.
 func own(uid, gid, dir string) error {
 	u, err := strconv.Atoi(uid)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// taker takes the output of a command: a stream to the host, or a ring.
+// taker takes the output of a command. It is a stream to the host, or a ring.
 type taker interface {
 	// WriteBuffer takes the first n bytes of b's data.
 	WriteBuffer(b *wire.Buffer, n int) error
@@ -24,39 +24,39 @@ type taker interface {
 
 // allowance is how many bytes a command may still write.
 type allowance struct {
-	left atomic.Int64
-	over func() // called when it is used up
+	remaining atomic.Int64
+	exceed    func() // called when the command writes more
 }
 
-// take returns how many of n bytes may pass.
+// take returns how many of the next n bytes may pass.
 func (a *allowance) take(n int) int {
 	if a == nil {
 		return n
 	}
-	left := a.left.Add(-int64(n))
-	if left >= 0 {
+	remaining := a.remaining.Add(-int64(n))
+	if remaining >= 0 {
 		return n
 	}
-	a.over()
-	return max(0, n+int(left))
+	a.exceed()
+	return max(0, n+int(remaining))
 }
 
-// exceeded reports whether there was more than that.
-func (a *allowance) exceeded() bool { return a != nil && a.left.Load() < 0 }
+// exceeded reports whether the command wrote more.
+func (a *allowance) exceeded() bool { return a != nil && a.remaining.Load() < 0 }
 
-// pump moves what a command writes to a taker. When the command's first process has
-// ended it takes what is there by then and is drained; what children that were left
-// behind write later is read and dropped, so that it neither holds the result back, nor
-// shows up elsewhere, nor kills them. A terminal is closed at that point: what is left on
-// it is hung up.
+// pump moves the output of a command to a taker. When the command's first process has ended,
+// the pump takes what is there and is drained. Output that children write later is read and
+// dropped: so it does not hold the result back, or show up in another job's output, and the
+// children do not die of a closed pipe. A terminal is closed at that point, which hangs up
+// those that still use it.
 type pump struct {
 	f        *os.File
 	to       taker
 	allowed  *allowance
 	terminal bool
-	lost     bool // the reader left; the command goes on without it
-	gone     chan struct{}
-	drained  chan struct{}
+	lost     bool          // the reader has left; the command goes on without it
+	gone     chan struct{} // closed when the first process has ended
+	drained  chan struct{} // closed when the output up to there was taken
 }
 
 func newPump(f *os.File, to taker, allowed *allowance, terminal bool) *pump {
@@ -73,13 +73,14 @@ func newPump(f *os.File, to taker, allowed *allowance, terminal bool) *pump {
 	return p
 }
 
-// leaderGone wakes the pump where it waits for more.
+// leaderGone tells the pump that the command's first process has ended.
 func (p *pump) leaderGone() {
 	close(p.gone)
 	_ = p.f.SetReadDeadline(time.Unix(1, 0))
 }
 
-// run reports whether the end was reached.
+// run moves the output up to the end of the first process. It reports whether that was all
+// that there ever will be.
 func (p *pump) run() (ended bool) {
 	buf := wire.NewBuffer()
 	defer buf.Free()
@@ -88,7 +89,7 @@ func (p *pump) run() (ended bool) {
 		n, err := p.f.Read(buf.Data())
 		p.send(buf, n)
 		if n == len(buf.Data()) && p.allowed == nil && !p.terminal && !p.lost {
-			if h, ok := p.to.(*hostStream); ok && h.way != nil {
+			if h, ok := p.to.(*hostStream); ok && h.splicer != nil {
 				p.lost = p.splice(h, &wide) != nil
 			}
 		}
@@ -103,7 +104,7 @@ func (p *pump) run() (ended bool) {
 			return true
 		}
 	}
-	// The deadline hides what is there: lift it.
+	// The deadline of leaderGone hides what is there: lift it.
 	if p.f.SetReadDeadline(time.Time{}) != nil {
 		return true
 	}
@@ -113,20 +114,20 @@ func (p *pump) run() (ended bool) {
 	return p.takeRest(buf)
 }
 
-// unused waits a little, while nobody has the other end of a terminal open. That is no end:
-// the command may have closed its files and run on, and to close the terminal then would
-// be a SIGHUP to it; and /dev/tty opens it again, which wakes no reader.
+// unused waits a little while nobody has the other end of a terminal open. That is not the end:
+// the command may have closed its files and run on. To close the terminal would be a SIGHUP to
+// it, and /dev/tty opens the other end again, which wakes no reader.
 func (p *pump) unused() {
 	const again = 20 * time.Millisecond
 	select {
 	case <-time.After(again):
 	case <-p.gone:
-		// The deadline, which ends the next read, is set by now or in an instant.
+		// The deadline that ends the next read is set by now or in an instant.
 		runtime.Gosched()
 	}
 }
 
-// splice moves the bytes of a command that writes much.
+// splice moves the output of a command that writes much.
 func (p *pump) splice(h *hostStream, wide *bool) error {
 	raw, err := p.f.SyscallConn()
 	if err != nil {
@@ -141,22 +142,22 @@ func (p *pump) splice(h *hostStream, wide *bool) error {
 	return h.splice(raw, p.gone)
 }
 
-// takeRest reads what is in a pipe, without waiting, and only that: children that go on
-// writing would never let it end.
+// takeRest reads what is in a pipe, and no more: children that go on writing would never let
+// it end.
 func (p *pump) takeRest(buf *wire.Buffer) (ended bool) {
 	raw, err := p.f.SyscallConn()
 	if err != nil {
 		return true
 	}
-	left, err := unread(raw)
+	remaining, err := unread(raw)
 	if err != nil {
 		return true
 	}
-	for left > 0 {
+	for remaining > 0 {
 		var n int
 		var errno error
 		if err := raw.Read(func(fd uintptr) bool {
-			n, errno = syscall.Read(int(fd), buf.Data()[:min(left, len(buf.Data()))])
+			n, errno = syscall.Read(int(fd), buf.Data()[:min(remaining, len(buf.Data()))])
 			return true
 		}); err != nil {
 			return true
@@ -165,15 +166,16 @@ func (p *pump) takeRest(buf *wire.Buffer) (ended bool) {
 			return errno == nil
 		}
 		p.send(buf, n)
-		left -= n
+		remaining -= n
 	}
 	return false
 }
 
-// runOut reads a terminal whose command has ended. The kernel hands bytes over a little
-// later than they were written, so it is empty when nothing comes for a moment. Children
-// that go on writing must not hold it up: what the command itself wrote comes without a
-// wait, and is no more than a terminal holds. The reader's time does not count.
+// runOut reads a terminal whose command has ended. The kernel hands bytes over a little later
+// than they were written, so a terminal counts as empty when nothing comes for a moment.
+// Children that go on writing must not hold it up: the command's own output comes without
+// pauses, and is no more than a terminal holds. The time that the reader takes does not
+// count.
 func (p *pump) runOut(buf *wire.Buffer) (ended bool) {
 	const (
 		moment, patience = 20 * time.Millisecond, 100 * time.Millisecond

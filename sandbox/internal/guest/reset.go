@@ -28,7 +28,7 @@ func (c *call) reset(m *wire.Reset) (any, error) {
 			return nil, errAborted
 		}
 	}
-	a.killAll() // what earlier ones left behind
+	a.killAll() // processes that earlier jobs left behind
 	for _, dir := range m.Dirs {
 		mounts, err := mountsBelow(string(dir))
 		if err == nil {
@@ -41,8 +41,8 @@ func (c *call) reset(m *wire.Reset) (any, error) {
 	return nil, nil
 }
 
-// empty removes all that is in a directory of a tree, whose name is empty or ends in a slash,
-// but for what is mounted in that tree.
+// empty removes the entries of a directory in a tree, except mounts. dir is empty or ends in a
+// slash.
 func empty(top, dir string, mounts map[string]bool) error {
 	entries, err := os.ReadDir(top + "/" + dir)
 	for _, e := range entries {
@@ -59,7 +59,7 @@ func empty(top, dir string, mounts map[string]bool) error {
 		name := top + "/" + below
 		err := os.RemoveAll(name)
 		if errors.Is(err, fs.ErrPermission) {
-			// A directory of its own that its owner may not write to.
+			// A directory of the user's own that is closed to its owner.
 			if root, e := os.OpenRoot(top); e == nil {
 				unlock(root, below)
 				root.Close()
@@ -73,14 +73,14 @@ func empty(top, dir string, mounts map[string]bool) error {
 	return err
 }
 
-// unlock lets the owner of the directories of a tree in root change them. Their paths may be
-// longer than those that the kernel takes.
+// unlock lets the owner change the directories of a tree in root. Their paths may be longer
+// than the kernel takes.
 func unlock(root *os.Root, dir string) {
 	info, err := root.Lstat(dir)
 	if err != nil || !info.IsDir() {
 		return
 	}
-	// Where it is another's the removal says so.
+	// If it is another user's, the removal says so.
 	_ = root.Chmod(dir, 0o700)
 	f, err := root.Open(dir)
 	if err != nil {

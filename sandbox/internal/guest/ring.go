@@ -9,19 +9,20 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// ring keeps the last bytes of what a job wrote, by their offsets in the whole.
+// ring keeps the last bytes of a job's output, by their offsets in the whole.
 type ring struct {
 	mu      sync.Mutex
-	size    int
+	size    int    // how many bytes are kept
 	b       []byte // at most twice size, so that bytes move seldom
 	first   int64  // the offset of b[0]
-	over    bool   // nothing more comes
+	ended   bool   // nothing more comes
+	waste   int    // bytes of memory before b[0] that drop has left
 	changed chan struct{}
 }
 
 func newRing(size int) *ring { return &ring{size: size, changed: make(chan struct{})} }
 
-// WriteBuffer implements taker.
+// WriteBuffer implements taker. It never waits.
 func (r *ring) WriteBuffer(b *wire.Buffer, n int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -32,7 +33,7 @@ func (r *ring) WriteBuffer(b *wire.Buffer, n int) error {
 	return nil
 }
 
-// Abort implements taker; a write never waits.
+// Abort implements taker. There is nothing to abort.
 func (r *ring) Abort(error) {}
 
 func (r *ring) trim() {
@@ -47,29 +48,40 @@ func (r *ring) wake() {
 	r.changed = make(chan struct{})
 }
 
-// close says that nothing more comes, and gives back what is not needed.
+// close ends the ring and gives back memory that it does not need.
 func (r *ring) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.trim()
 	r.b = bytes.Clone(r.b)
-	r.over = true
+	r.ended = true
 	r.wake()
 }
 
-// from appends to buf at most so many bytes from an offset on, and returns where they begin,
-// which is later than asked for where those are gone. more is closed when there is more to
-// come and something has changed; it is nil at the end.
-func (r *ring) from(buf []byte, offset int64, most int) (got []byte, at int64, more <-chan struct{}) {
+// drop drops the n oldest bytes of a ring that is closed.
+func (r *ring) drop(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	// What stands here beyond size is on its way out, and kept by chance.
+	n = min(n, len(r.b))
+	r.first += int64(n)
+	r.b = r.b[n:]
+	// The memory is given back, in large pieces so that bytes move seldom.
+	if r.waste += n; r.waste >= len(r.b) {
+		r.b, r.waste = bytes.Clone(r.b), 0
+	}
+}
+
+// from appends to buf at most n bytes from an offset on. at is the offset of the first of
+// them; it is later than the one asked for if that byte is no longer kept. more is closed
+// when something has changed; it is nil if nothing more comes.
+func (r *ring) from(buf []byte, offset int64, n int) (got []byte, at int64, more <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	// Bytes beyond size are on their way out: whether they are still here is chance.
 	at = min(max(offset, r.bounds()), r.first+int64(len(r.b)))
 	rest := r.b[at-r.first:]
-	if len(rest) > most {
-		rest = rest[:most]
-	}
-	if !r.over || at+int64(len(rest)) < r.first+int64(len(r.b)) {
+	rest = rest[:min(n, len(rest))]
+	if !r.ended || at+int64(len(rest)) < r.first+int64(len(r.b)) {
 		more = r.changed
 	}
 	return append(buf, rest...), at, more
@@ -78,7 +90,7 @@ func (r *ring) from(buf []byte, offset int64, most int) (got []byte, at int64, m
 // bounds returns the offset of the oldest byte that is kept for sure.
 func (r *ring) bounds() int64 { return r.first + int64(max(0, len(r.b)-r.size)) }
 
-// span returns the offsets of the oldest byte and of the one after the newest.
+// span returns the offsets of the oldest byte and of the byte after the newest.
 func (r *ring) span() (first, next int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -12,32 +12,31 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// hostStream is a stream to the host over a pipe to which the kernel can move the bytes of
-// another pipe, without a copy through the guest: splice(2).
+// hostStream is a stream to the host. If the connection is a pipe, the kernel can move bytes to
+// it from another pipe, without a copy through the guest: splice(2).
 type hostStream struct {
 	*wire.Stream
-	way *spliceWay   // nil where it cannot
-	end func(string) // ends the sandbox
+	splicer *splicer     // nil if that is not possible
+	end     func(string) // ends the sandbox
 }
 
-// spliceWay is how whole frames get to a connection by splice: they are put together in a
-// pipe between, because who reads the connection would wake up for a header alone.
-type spliceWay struct {
+// splicer moves whole frames to a connection by splice. It puts each together in a pipe
+// between: the reader of the connection would otherwise wake up for the header alone.
+type splicer struct {
 	out           syscall.RawConn // does not block
 	between, into int             // read and write end
-	files         [2]*os.File     // close them with the last that uses them
+	files         [2]*os.File     // close both with the last user of the splicer
 }
 
-// enoughToSplice is how many bytes have to be there for splice to be worth it: less is
-// read and written faster.
+// enoughToSplice is how many bytes make splice worth it. Fewer are read and written faster.
 const enoughToSplice = 32 << 10
 
-// splice moves what is in the pipe from, as long as that is plenty and nobody has closed
-// enough. The rest is for a read.
-func (h *hostStream) splice(from syscall.RawConn, enough <-chan struct{}) error {
+// splice moves what is in the pipe from, as long as that is plenty and done is not closed. The
+// rest is for a read.
+func (h *hostStream) splice(from syscall.RawConn, done <-chan struct{}) error {
 	for {
 		select {
-		case <-enough:
+		case <-done:
 			return nil
 		default:
 		}
@@ -45,9 +44,9 @@ func (h *hostStream) splice(from syscall.RawConn, enough <-chan struct{}) error 
 		if err != nil || there < enoughToSplice {
 			return err
 		}
-		// As long as a Buffer's frame, for the same reason.
-		most := len(wire.Buffer{}) - wire.HeaderSize
-		if err := h.WriteVia(min(there, most), func(header []byte, n int) error { return h.move(from, header, n) }); err != nil {
+		// As long as the frame of a Buffer, for the same reason.
+		const maxFrame = len(wire.Buffer{}) - wire.HeaderSize
+		if err := h.WriteVia(min(there, maxFrame), func(header []byte, n int) error { return h.move(from, header, n) }); err != nil {
 			return err
 		}
 	}
@@ -62,41 +61,41 @@ func unread(pipe syscall.RawConn) (int, error) {
 
 // move sends a frame of n bytes that are in a pipe.
 func (h *hostStream) move(from syscall.RawConn, header []byte, n int) error {
-	w := h.way
+	w := h.splicer
 	if _, err := syscall.Write(w.into, header); err != nil {
 		return err
 	}
 	err := from.Control(func(in uintptr) {
-		for left := n; left > 0; {
-			moved, err := syscall.Splice(int(in), nil, w.into, nil, left, 0)
+		for remaining := n; remaining > 0; {
+			moved, err := syscall.Splice(int(in), nil, w.into, nil, remaining, 0)
 			switch {
 			case err == syscall.EINTR:
 			case err != nil || moved == 0:
-				// There were that many, and no reader but the guest but one that a process made of
-				// its own output.
+				// So many bytes were there. Only a process that opened its own output for
+				// reading can have taken them.
 				h.end("a process in the sandbox took its output back")
 			default:
-				left -= int(moved)
+				remaining -= int(moved)
 			}
 		}
 	})
-	for left := len(header) + n; left > 0 && err == nil; {
+	for remaining := len(header) + n; remaining > 0 && err == nil; {
 		var moved int64
 		var failed error
 		if err = w.out.Write(func(out uintptr) bool {
-			moved, failed = syscall.Splice(w.between, nil, int(out), nil, left, 0)
+			moved, failed = syscall.Splice(w.between, nil, int(out), nil, remaining, 0)
 			return failed != syscall.EAGAIN
 		}); err == nil && failed != syscall.EINTR {
 			err = failed
 		}
-		left -= int(max(0, moved))
+		remaining -= int(max(0, moved))
 	}
 	runtime.KeepAlive(w)
 	return err
 }
 
-// newSpliceWay returns the way to w, or nil where w is no pipe or socket that does not block.
-func newSpliceWay(w io.Writer) *spliceWay {
+// newSplicer returns a splicer to w, or nil if w is not a pipe or a socket that does not block.
+func newSplicer(w io.Writer) *splicer {
 	f, ok := w.(*os.File)
 	if !ok {
 		return nil
@@ -116,12 +115,12 @@ func newSpliceWay(w io.Writer) *spliceWay {
 	if err := syscall.Pipe2(fds[:], syscall.O_CLOEXEC|syscall.O_NONBLOCK); err != nil {
 		return nil
 	}
-	// A header takes a page of its own here, and so may what was written in small pieces.
+	// Each header takes a page of its own in it, and so may output written in small pieces.
 	if widen(fds[1]) != pipeSize {
 		syscall.Close(fds[0])
 		syscall.Close(fds[1])
 		return nil
 	}
-	return &spliceWay{out: raw, between: fds[0], into: fds[1],
+	return &splicer{out: raw, between: fds[0], into: fds[1],
 		files: [2]*os.File{os.NewFile(uintptr(fds[0]), "between"), os.NewFile(uintptr(fds[1]), "between")}}
 }

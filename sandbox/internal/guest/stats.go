@@ -12,24 +12,24 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// stats reads the container's own cgroup, which the engine mounts read-only: one tree of
-// version 2, or one for each controller of version 1.
+// stats reads the container's own cgroup, which the engine mounts read-only: one tree with
+// version 2, one for each controller with version 1.
 func (c *call) stats(*struct{}) (any, error) {
 	const root = "/sys/fs/cgroup/"
 	s := &wire.Stats{Elapsed: int64(time.Since(c.s.started)), DiskUsed: -1, DiskSize: -1}
 	if _, err := os.Stat(root + "cgroup.controllers"); err == nil {
-		s.Memory, s.MemoryLimit = number(root+"memory.current"), limit(root+"memory.max")
-		s.PIDs, s.PIDsLimit = number(root+"pids.current"), limit(root+"pids.max")
-		s.CPU = field(root+"cpu.stat", "usage_usec")
+		s.Memory, s.MemoryLimit = readNumber(root+"memory.current"), readLimit(root+"memory.max")
+		s.PIDs, s.PIDsLimit = readNumber(root+"pids.current"), readLimit(root+"pids.max")
+		s.CPU = readField(root+"cpu.stat", "usage_usec")
 		if s.CPU > 0 {
 			s.CPU *= int64(time.Microsecond)
 		}
-		s.Memory = less(s.Memory, field(root+"memory.stat", "inactive_file"))
+		s.Memory = withoutCache(s.Memory, readField(root+"memory.stat", "inactive_file"))
 	} else {
-		s.Memory, s.MemoryLimit = number(root+"memory/memory.usage_in_bytes"), limit(root+"memory/memory.limit_in_bytes")
-		s.PIDs, s.PIDsLimit = number(root+"pids/pids.current"), limit(root+"pids/pids.max")
-		s.CPU = number(root + "cpuacct/cpuacct.usage")
-		s.Memory = less(s.Memory, field(root+"memory/memory.stat", "total_inactive_file"))
+		s.Memory, s.MemoryLimit = readNumber(root+"memory/memory.usage_in_bytes"), readLimit(root+"memory/memory.limit_in_bytes")
+		s.PIDs, s.PIDsLimit = readNumber(root+"pids/pids.current"), readLimit(root+"pids/pids.max")
+		s.CPU = readNumber(root + "cpuacct/cpuacct.usage")
+		s.Memory = withoutCache(s.Memory, readField(root+"memory/memory.stat", "total_inactive_file"))
 	}
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(c.s.dir, &fs); err == nil {
@@ -39,16 +39,17 @@ func (c *call) stats(*struct{}) (any, error) {
 	return s, nil
 }
 
-// less takes the cache that the kernel can drop from what is in use, as docker stats does.
-func less(used, cache int64) int64 {
+// withoutCache subtracts the cache that the kernel can drop from the memory in use, as docker
+// stats does.
+func withoutCache(used, cache int64) int64 {
 	if used > cache && cache > 0 {
 		return used - cache
 	}
 	return used
 }
 
-// number reads a file with one number in it.
-func number(file string) int64 {
+// readNumber reads a file with one number in it, or returns -1.
+func readNumber(file string) int64 {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return -1
@@ -60,16 +61,17 @@ func number(file string) int64 {
 	return n
 }
 
-// limit is a number that may be "max", or so large that it means none.
-func limit(file string) int64 {
-	if n := number(file); n > 0 && n < 1<<60 {
+// readLimit reads a limit. One that says "max", or is larger than any machine, is 0: none.
+func readLimit(file string) int64 {
+	if n := readNumber(file); n > 0 && n < 1<<60 {
 		return n
 	}
 	return 0
 }
 
-// field reads the number that follows a name in a file of such lines.
-func field(file, name string) int64 {
+// readField reads the number after a name in a file with a name and a number a line, or returns
+// -1.
+func readField(file, name string) int64 {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return -1

@@ -11,9 +11,9 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// openTerminal makes a pseudo-terminal: pty(7). The engine gives a container a devpts of
-// its own.
-func (f *files) openTerminal(size wire.Size) error {
+// openTerminal makes a pseudo-terminal: pty(7). The engine gives a container a devpts of its
+// own.
+func (f *stdio) openTerminal(size wire.Size) error {
 	master, err := syscall.Open("/dev/ptmx", syscall.O_RDWR|syscall.O_NOCTTY|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return err
@@ -62,6 +62,6 @@ func ioctl(fd int, request uintptr, argument unsafe.Pointer) error {
 	return nil
 }
 
-// endOfInput is what a person types where the input is over: twice, since the first one
-// only hands over a line that was begun.
+// endOfInput is what a person types to end the input. It takes two: the first only hands over
+// a line that was begun.
 const endOfInput = "\x04\x04"

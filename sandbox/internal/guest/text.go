@@ -10,17 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// readLines reads the whole file, to count and hash it, and keeps the lines asked for.
+// readLines sends lines of a file. It reads the whole file, to count and hash it.
 func (c *call) readLines(m *wire.ReadLines) (last []byte, v any, err error) {
 	f, _, err := openRegular(c.s.abs(string(m.Path)))
 	if err != nil {
@@ -75,8 +72,8 @@ func (c *call) edit(m *wire.Edit) (any, error) {
 		Edits: []wire.Replace{{Old: m.Old, New: m.New, All: m.All}}})
 }
 
-// multiEdit replaces texts in a file, each in what the one before left, or none of them. One
-// call runs at a time, from reading to writing.
+// multiEdit replaces texts in a file, each in the result of the one before, or none of them.
+// One call at a time reads and writes.
 func (c *call) multiEdit(m *wire.MultiEdit) (any, error) {
 	c.s.editing.Lock()
 	defer c.s.editing.Unlock()
@@ -94,7 +91,7 @@ func (c *call) multiEdit(m *wire.MultiEdit) (any, error) {
 		return nil, tooLarge(path, info.Size(), m.Max)
 	}
 	if m.IfHash != "" && m.IfHash != hash(text) {
-		return nil, &wire.Error{Code: wire.CodeChanged, Text: path + " has changed since it was read"}
+		return nil, wire.Errorf(wire.CodeChanged, "%s has changed since it was read", path)
 	}
 	r := &wire.Edited{}
 	for i := range m.Edits {
@@ -122,86 +119,51 @@ func (c *call) multiEdit(m *wire.MultiEdit) (any, error) {
 	return r, nil
 }
 
-// replaceText returns how often it replaced a text, in which line first, and what came of it.
-func replaceText(e *wire.Replace, path string, text []byte, most int64) (n, line int, edited []byte, err error) {
+// replaceText replaces a text. n is how often, and line where it was first.
+func replaceText(e *wire.Replace, path string, text []byte, maxSize int64) (n, line int, edited []byte, err error) {
 	if len(e.Old) == 0 {
-		return 0, 0, nil, &wire.Error{Code: wire.CodeInvalid, Text: "the text to replace is empty"}
+		return 0, 0, nil, wire.Invalid("the text to replace is empty")
 	}
 	n = bytes.Count(text, e.Old)
 	switch {
 	case n == 0:
-		return 0, 0, nil, &wire.Error{Code: wire.CodeNoMatch, Text: "the text to replace is not in " + path}
+		return 0, 0, nil, wire.Errorf(wire.CodeNoMatch, "the text to replace is not in %s", path)
 	case n > 1 && !e.All:
-		return 0, 0, nil, &wire.Error{Code: wire.CodeManyMatches, Text: fmt.Sprintf("the text to replace is %d times in %s (line %s): give more of what is around the one that is meant, or replace all", n, path, linesOf(text, e.Old))}
+		return 0, 0, nil, wire.Errorf(wire.CodeManyMatches, "the text to replace is %d times in %s (line %s): "+
+			"give more of the text around the one that is meant, or replace all", n, path, linesOf(text, e.Old))
 	}
-	// Known before it is made: a short text that is there often makes a long one of any file.
-	if size := int64(len(text)) + int64(n)*int64(len(e.New)-len(e.Old)); size > most {
-		return 0, 0, nil, &wire.Error{Code: wire.CodeTooLarge, Text: fmt.Sprintf("%s would have %d bytes, more than the limit of %d", path, size, most)}
+	// Check before it is made: to replace a short text that occurs often can take any memory.
+	if size := int64(len(text)) + int64(n)*int64(len(e.New)-len(e.Old)); size > maxSize {
+		return 0, 0, nil, wire.Errorf(wire.CodeTooLarge, "%s would have %d bytes, more than the limit of %d", path, size, maxSize)
 	}
 	line = 1 + bytes.Count(text[:bytes.Index(text, e.Old)], []byte{'\n'})
 	return n, line, bytes.ReplaceAll(text, e.Old, e.New), nil
 }
 
-// linesOf are the numbers of the first lines that a text begins in.
-func linesOf(text, what []byte) string {
-	const most = 5
+// linesOf returns the numbers of the first lines that a text begins in.
+func linesOf(text, part []byte) string {
+	const maxLines = 5
 	var lines []string
 	number, last := 1, 0
 	for {
-		i := bytes.Index(text, what)
+		i := bytes.Index(text, part)
 		if i < 0 {
 			return strings.Join(lines, ", ")
 		}
 		number += bytes.Count(text[:i], []byte{'\n'})
-		if number > last && len(lines) == most {
+		if number > last && len(lines) == maxLines {
 			return strings.Join(lines, ", ") + ", ..."
 		}
 		if number > last {
 			lines = append(lines, strconv.Itoa(number))
 		}
 		last = number
-		number += bytes.Count(text[i:i+len(what)], []byte{'\n'})
-		text = text[i+len(what):]
+		number += bytes.Count(text[i:i+len(part)], []byte{'\n'})
+		text = text[i+len(part):]
 	}
 }
 
 func hash(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
-}
-
-func (c *call) realPath(m *wire.Path) (any, error) {
-	path, err := resolve(c.s.abs(string(m.Path)), 0)
-	if err != nil {
-		return nil, err
-	}
-	return &wire.Path{Path: []byte(path)}, nil
-}
-
-// resolve is filepath.EvalSymlinks for names of which the end does not exist, too: it
-// says where a file would be made.
-func resolve(path string, links int) (string, error) {
-	const most = 40 // as the kernel: path_resolution(7)
-	if links > most {
-		return "", &fs.PathError{Op: "resolve", Path: path, Err: syscall.ELOOP}
-	}
-	real, err := evalSymlinks(path)
-	if !errors.Is(err, fs.ErrNotExist) || path == "/" {
-		return real, err
-	}
-	// Cut, not cleaned: where a/.. leads is for the kernel to say.
-	path = strings.TrimRight(path, "/")
-	cut := strings.LastIndexByte(path, '/')
-	dir, err := resolve(path[:max(cut, 1)], links)
-	if err != nil {
-		return "", err
-	}
-	target, err := os.Readlink(path)
-	switch {
-	case err != nil:
-		return filepath.Join(dir, path[cut+1:]), nil
-	case filepath.IsAbs(target):
-		return resolve(target, links+1)
-	}
-	return resolve(filepath.Join(dir, target), links+1)
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// unpack puts the archive that the host sends at a path. The host has bounded it.
+// unpack puts the archive that the host sends at a path. Bounds are for the host to check.
 func (c *call) unpack(m *wire.Unpack) (any, error) {
 	path := c.s.abs(string(m.Path))
 	if strings.Contains(path, "..") {
-		// The directories above it are needed by names that can be cut from the path.
+		// Its parents have to be directories that can be cut from the path.
 		real, err := resolve(path, 0)
 		if err != nil {
 			return nil, err
@@ -32,7 +32,7 @@ func (c *call) unpack(m *wire.Unpack) (any, error) {
 	}
 	o := &archive.Options{Exact: true, Inside: m.Inside, Step: c.step}
 	if m.Inside {
-		// As Pack: what is mounted there is not part of what is put back.
+		// As in pack, a mount is not part of the tree.
 		var err error
 		if o.Except, err = mountsBelow(path); err != nil {
 			return nil, err
@@ -46,5 +46,5 @@ func (c *call) unpack(m *wire.Unpack) (any, error) {
 		u.Discard()
 		return nil, errAborted
 	}
-	return &wire.Unpacked{Bytes: u.Total().Bytes, Entries: u.Total().Entries}, u.Commit()
+	return nil, u.Commit()
 }

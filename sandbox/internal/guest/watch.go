@@ -17,6 +17,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/drydock-go/drydock/sandbox/internal/guest/match"
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
@@ -29,9 +30,9 @@ const (
 )
 
 const (
-	// maxChanges is how many changed files are remembered for a host that is slow to ask.
+	// maxChanges bounds the changes that are kept for a host that is slow to take them.
 	maxChanges = 10_000
-	// watchMask is what a directory's watch tells of: see inotify(7).
+	// watchMask is the events that a directory is watched for: see inotify(7).
 	watchMask = syscall.IN_CREATE | syscall.IN_DELETE | syscall.IN_MODIFY | syscall.IN_ATTRIB |
 		syscall.IN_MOVED_FROM | syscall.IN_MOVED_TO | syscall.IN_DELETE_SELF | syscall.IN_MOVE_SELF |
 		syscall.IN_ONLYDIR | syscall.IN_DONT_FOLLOW
@@ -41,26 +42,26 @@ const (
 type watcher struct {
 	c       *call
 	top     string
-	exclude [][]segment
+	exclude match.Filter
 	inotify *os.File
 	fd      int
 
 	dirs    map[int32]*watchedDir          // by the number of the watch
 	numbers map[string]int32               // by path
-	below   map[string]map[string]struct{} // names of those in each, by path
+	below   map[string]map[string]struct{} // names of watched directories in each, by path
 
 	mu      sync.Mutex
 	changes map[string]wire.Change // by path
-	lost    bool                   // some changes are in none of them
+	lost    bool                   // some changes are not among them
 	ended   error
-	news    chan struct{} // has a value when there is something to send
+	news    chan struct{} // has a value if there is something to send
 }
 
 // watchedDir is a directory below the top.
 type watchedDir struct {
 	path string
-	// names are hashes of those in it: inotify does not tell whether a file that was moved
-	// here replaced one.
+	// names are hashes of the names in it: inotify does not tell whether a file that was moved
+	// here replaced another one.
 	names map[uint64]struct{}
 }
 
@@ -71,10 +72,10 @@ func (c *call) watch(m *wire.Watch) (any, error) {
 	w := &watcher{c: c, top: c.s.abs(string(m.Path)), dirs: make(map[int32]*watchedDir), numbers: make(map[string]int32),
 		below: make(map[string]map[string]struct{}), changes: make(map[string]wire.Change), news: make(chan struct{}, 1)}
 	var err error
-	if w.exclude, err = compileNames(m.Exclude); err != nil {
+	if w.exclude, err = compileFilter(m.Exclude); err != nil {
 		return nil, err
 	}
-	// Its own symlinks are followed, those below are not.
+	// Symlinks in the path of the top are followed, those below it are not.
 	if w.top, err = evalSymlinks(w.top); err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func (c *call) watch(m *wire.Watch) (any, error) {
 			return nil, errAborted
 		case <-w.news:
 		}
-		// What belongs together comes together: a save is several changes.
+		// One save is several changes, which are to come together.
 		select {
 		case <-c.quit:
 			return nil, errAborted
@@ -117,7 +118,7 @@ func (c *call) watch(m *wire.Watch) (any, error) {
 	}
 }
 
-// send sends what has changed since the last time.
+// send sends the changes since the last time.
 func (w *watcher) send(l *listing) error {
 	w.mu.Lock()
 	changes, lost, ended := w.changes, w.lost, w.ended
@@ -151,8 +152,8 @@ func (w *watcher) tell() {
 	}
 }
 
-// add watches a directory and those in it. With fresh it is new, and so is all it holds: what
-// was made in it before it was watched is told as if it had been seen.
+// add watches a directory and those in it. fresh says that it is new, with all that it holds:
+// files that were made in it before it was watched are changes, too.
 func (w *watcher) add(dir string, fresh bool) error {
 	if w.c.aborted() {
 		return errAborted
@@ -161,7 +162,7 @@ func (w *watcher) add(dir string, fresh bool) error {
 	number, err := syscall.InotifyAddWatch(w.fd, path, watchMask)
 	switch {
 	case err == syscall.ENOSPC:
-		err := &wire.Error{Code: wire.CodeNoSpace, Text: "more directories than the limit fs.inotify.max_user_watches of this host: leave some out with Exclude"}
+		err := wire.Errorf(wire.CodeNoSpace, "more directories than the limit fs.inotify.max_user_watches of this host: leave some out with Exclude")
 		if !fresh {
 			return err
 		}
@@ -187,7 +188,7 @@ func (w *watcher) add(dir string, fresh bool) error {
 	}
 	for _, e := range entries {
 		below := join(dir, e.Name())
-		if w.excluded(below) {
+		if w.exclude.Match(below) {
 			continue
 		}
 		d.names[maphash.String(nameSeed, e.Name())] = struct{}{}
@@ -210,22 +211,13 @@ func join(dir, name string) string {
 	return dir + "/" + name
 }
 
-// split is what join joins.
+// split splits a path that join has joined.
 func split(path string) (dir, name string) {
 	i := strings.LastIndexByte(path, '/')
 	return path[:max(i, 0)], path[i+1:]
 }
 
-func (w *watcher) excluded(path string) bool {
-	for _, segments := range w.exclude {
-		if matchPath(segments, strings.Split(path, "/")) {
-			return true
-		}
-	}
-	return false
-}
-
-// drop forgets a directory, and those below it, which may live on elsewhere.
+// drop stops to watch a directory and those below it. They may live on elsewhere.
 func (w *watcher) drop(dir string) {
 	for name := range w.below[dir] {
 		w.drop(join(dir, name))
@@ -234,7 +226,7 @@ func (w *watcher) drop(dir string) {
 	if !known {
 		return
 	}
-	// One that is gone has no watch any more.
+	// A directory that is gone has no watch any more.
 	_, _ = syscall.InotifyRmWatch(w.fd, uint32(number))
 	delete(w.dirs, number)
 	delete(w.numbers, dir)
@@ -244,7 +236,7 @@ func (w *watcher) drop(dir string) {
 	}
 }
 
-var errUnwatched = &wire.Error{Code: wire.CodeNotExist, Text: "the directory was removed or moved"}
+var errUnwatched = wire.Errorf(wire.CodeNotExist, "the directory was removed or moved")
 
 // read takes the kernel's events.
 func (w *watcher) read() error {
@@ -268,20 +260,20 @@ func (w *watcher) read() error {
 
 func (w *watcher) event(number int32, mask uint32, name string) error {
 	if mask&syscall.IN_Q_OVERFLOW != 0 {
-		// Directories may have come that nobody told of.
+		// There may be directories whose creation was not told.
 		w.overflow()
 		return w.add("", false)
 	}
 	d := w.dirs[number]
 	switch {
 	case d == nil:
-		return nil // of one that was dropped
+		return nil // it was dropped
 	case mask&(syscall.IN_DELETE_SELF|syscall.IN_MOVE_SELF) != 0:
 		if d.path == "" {
 			return errUnwatched
 		}
 		return nil // its parent tells
-	case name == "" || w.excluded(join(d.path, name)):
+	case name == "" || w.exclude.Match(join(d.path, name)):
 		return nil
 	}
 	path, hash, isDir := join(d.path, name), maphash.String(nameSeed, name), mask&syscall.IN_ISDIR != 0
@@ -324,12 +316,12 @@ func (w *watcher) note(path, kind string, isDir bool) {
 	case !changed && len(w.changes) >= maxChanges:
 		w.lost = true
 	case before.Kind == changeCreated && kind == changeRemoved:
-		delete(w.changes, path) // nobody need know
+		delete(w.changes, path) // it came and went in between
 	default:
 		if before.Kind == changeCreated {
 			kind = changeCreated
 		} else if before.Kind == changeRemoved && kind != changeRemoved {
-			kind = changeModified // another in its place
+			kind = changeModified // another file is in its place
 		}
 		w.changes[path] = wire.Change{Path: []byte(path), Kind: kind, Dir: isDir}
 	}

@@ -1,5 +1,5 @@
-// Package guestbin holds the guest program for each architecture, as scripts/guest
-// builds it from package guest.
+// Package guestbin holds the guest program for each architecture, as scripts/guest builds it from
+// package guest.
 package guestbin
 
 import (
@@ -16,7 +16,7 @@ import (
 //go:embed guest-linux-*.gz
 var files embed.FS
 
-// Archs are the architectures there are, in the words of GOARCH.
+// Archs are the architectures that there is a guest for, in the words of GOARCH.
 var Archs = []string{"amd64", "arm64"}
 
 // compressed returns the embedded file of an architecture.
@@ -28,7 +28,7 @@ func compressed(arch string) ([]byte, error) {
 	return b, nil
 }
 
-// For returns the program for an architecture.
+// For returns the guest for an architecture.
 func For(arch string) ([]byte, error) {
 	b, err := compressed(arch)
 	if err != nil {
@@ -43,7 +43,7 @@ func For(arch string) ([]byte, error) {
 
 var hashes sync.Map // arch -> string
 
-// Hash identifies the program for an architecture, without unpacking it.
+// Hash returns a hash that identifies the guest for an architecture. It does not unpack it.
 func Hash(arch string) (string, error) {
 	if h, ok := hashes.Load(arch); ok {
 		return h.(string), nil

@@ -1,7 +1,6 @@
-// Package interpreter is what the host and an interpreter inside a sandbox say to each
-// other: the programs that run inside, the messages they exchange over the command's
-// control socket, and the marks that divide its output between one run of code and the
-// next.
+// Package interpreter is the protocol between the host and an interpreter inside a sandbox: the
+// programs that run inside, the messages that they exchange with the host over the command's
+// control socket, and the marks that divide the output of one run of code from the next.
 //
-// What comes from inside is hostile: it is bounded and checked here.
+// The code inside is hostile: whatever comes from there is bounded and checked here.
 package interpreter

@@ -13,34 +13,34 @@ var pythonSource string
 //go:embed node.js
 var nodeSource string
 
-// Language is how an interpreter is started and spoken to.
+// Language says how an interpreter is started and asked for runs.
 type Language struct {
-	Program string   // where no path is given
+	Program string   // if no path is given
 	Args    []string // after the program
 	Env     []string
-	// Stdin: code goes to its stdin and not to its control socket.
+	// Stdin says that code goes to its stdin and not to its control socket.
 	Stdin bool
-	// Begins: it tells when the code begins. A signal before that would be lost.
+	// Begins says that it tells when the code begins. A signal before that would be lost.
 	Begins bool
-	// Boot is sent first.
+	// Boot returns the bytes that are sent first.
 	Boot func(mark string, svg bool) []byte
-	// Run asks for a run of code.
+	// Run returns the request for a run of code.
 	Run func(mark string, run uint32, code string) []byte
-	// Ask asks for the report of a run, where a prompt came without one. Interrupt asks for
-	// an interrupt beside the signal. Both may be nil.
+	// Ask returns the request for the report of a run, for a prompt that came without one.
+	// Interrupt returns the request for an interrupt that goes with the signal. Both may be nil.
 	Ask       func(mark string, run uint32) []byte
 	Interrupt func(run uint32) []byte
 }
 
-// Languages are those that there are, by name.
+// Languages are the languages by name.
 var Languages = map[string]*Language{
 	"python": {
 		Program: "python3",
-		// The modules of the work dir, which comes first, are for the code.
+		// Without the work dir, which comes first in the path: modules there are for the code.
 		Args: []string{"-c", `import sys;sys.path[:1]==[""]and sys.path.pop(0);f=open(3,"rb",closefd=False);` +
 			`exec(compile(f.read(int(f.readline())),"<drydock>","exec"),{"requests":f,"__name__":"drydock"})`},
 		Begins: true,
-		// Figures are drawn without a display, here and in the programs it starts.
+		// matplotlib draws figures without a display, also in programs that the code starts.
 		Env:  []string{"MPLBACKEND=agg"},
 		Boot: func(mark string, svg bool) []byte { return boot(pythonSource, mark, svg) },
 		Run:  request,
@@ -55,9 +55,9 @@ var Languages = map[string]*Language{
 			return fmt.Appendf(nil, "{\"interrupt\":%d}\n", run)
 		},
 	},
-	// A shell has no part of Drydock's inside. It is interactive, because only such a shell
-	// lives on after an interrupt or a syntax error; it then drops what it has read of its
-	// input, the report with it, and writes a prompt: that is the time to Ask.
+	// A shell runs without a program of Drydock's. It is interactive, because only such a shell
+	// lives on after an interrupt or a syntax error. It then drops the input that it has read,
+	// with the request for a report, and writes a prompt: that is the time to Ask.
 	"sh": {
 		Program: "/bin/sh",
 		Args:    []string{"-i"},
@@ -69,7 +69,7 @@ var Languages = map[string]*Language{
 			return fmt.Appendf(nil, "PS1=%s PS2=; exec 8>&1 9>&2; printf '{\"ready\":\"sh\"}\\n' >&3\n", quote(string(prompt)))
 		},
 		Run: func(mark string, run uint32, code string) []byte {
-			// The descriptors are not for the code, and its stdin is not where the next code comes from.
+			// The code gets neither the descriptors nor the stdin that the next code comes from.
 			b := fmt.Appendf(nil, "\\command printf '{\"begun\":%d}\\n' >&3; \\eval %s </dev/null 3>&- 8>&- 9>&-; ", run, quote(code))
 			return appendReport(b, mark, run, false)
 		},
@@ -77,7 +77,7 @@ var Languages = map[string]*Language{
 	},
 }
 
-// boot is the source, preceded by its length, and the settings.
+// boot returns the source, with its length before it, and the settings.
 func boot(source, mark string, svg bool) []byte {
 	settings, _ := json.Marshal(map[string]any{"mark": mark, "svg": svg})
 	return fmt.Appendf(nil, "%d\n%s%s\n", len(source), source, settings)
@@ -88,12 +88,13 @@ func request(_ string, run uint32, code string) []byte {
 	return append(b, '\n')
 }
 
-// appendReport appends the commands (with a backslash, so that an alias does not hold) that mark both streams and tell the last exit code.
+// appendReport appends the commands that tell the last exit code and mark both streams. Each has
+// a backslash, so that an alias of its name does not count.
 func appendReport(b []byte, mark string, run uint32, asked bool) []byte {
 	text := quote(string(AppendMark(nil, mark, run)))
 	return fmt.Appendf(b, "{ \\command printf '{\"done\":%d,\"asked\":%t,\"exit\":%%d}\\n' \"$?\" >&3; "+
 		"\\command printf %%s %[3]s >&8; \\command printf %%s %[3]s >&9; } 2>/dev/null\n", run, asked, text)
 }
 
-// quote makes one word of a shell's of text.
+// quote returns text as one word of a shell command.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

@@ -13,8 +13,8 @@ const Prompt = 0
 // The number of a run follows the mark in hexadecimal digits, and a semicolon.
 const markTail = 8 + 1
 
-// NewMark returns text that nothing writes by chance. It begins with an escape, which is
-// rare in output, and has nothing in it that a shell would expand in its prompt.
+// NewMark returns text that no program writes by chance. It begins with an escape, which is rare
+// in output, and a shell expands nothing of it in a prompt.
 func NewMark() string { return "\x1b_drydock-" + rand.Text() + "~" }
 
 // AppendMark appends the mark of a run.
@@ -22,14 +22,13 @@ func AppendMark(b []byte, mark string, run uint32) []byte {
 	return fmt.Appendf(b, "%s%08x;", mark, run)
 }
 
-// Scanner passes on what an interpreter writes to one of its streams, and takes the marks
-// out of it.
+// Scanner passes on the output of an interpreter on one of its streams, without the marks.
 type Scanner struct {
 	Mark  string
-	Write func(p []byte) error // takes what is no mark
-	Found func(run uint32)     // is told of a mark, after all before it was written
+	Write func(p []byte) error // takes the output
+	Found func(run uint32)     // called for a mark, after the output before it was written
 
-	held []byte // may be the beginning of a mark
+	held []byte // the possible beginning of a mark
 }
 
 // Scan takes the next bytes.
@@ -57,7 +56,7 @@ func (s *Scanner) Scan(p []byte) error {
 		tail := p[len(mark) : len(mark)+markTail]
 		run, err := strconv.ParseUint(string(tail[:markTail-1]), 16, 32)
 		if err != nil || tail[markTail-1] != ';' {
-			// No mark after all.
+			// It is no mark after all.
 			if err := s.pass(p[:1]); err != nil {
 				return err
 			}
@@ -69,7 +68,7 @@ func (s *Scanner) Scan(p []byte) error {
 	}
 }
 
-// End passes on what was held back.
+// End passes on output that was held back.
 func (s *Scanner) End() error {
 	held := s.held
 	s.held = nil
@@ -83,7 +82,7 @@ func (s *Scanner) pass(p []byte) error {
 	return s.Write(p)
 }
 
-// overlap returns how many of the last bytes of p a mark can begin with.
+// overlap returns how many of the last bytes of p can be the beginning of a mark.
 func overlap(p, mark []byte) int {
 	for n := min(len(p), len(mark)-1); n > 0; n-- {
 		if p[len(p)-n] == mark[0] && bytes.HasPrefix(mark, p[len(p)-n:]) {

@@ -10,20 +10,21 @@ import (
 	"strings"
 )
 
-// MaxMessage is the longest message in bytes: some 20 MiB of forms, and their base64.
+// MaxMessage bounds a message in bytes. It has room for 20 MiB of forms in base64.
 const MaxMessage = 32 << 20
 
-// Message is what an interpreter says: one JSON object on a line.
+// Message is a message of an interpreter: one JSON object on a line.
 type Message struct {
-	// Ready is its version: it can run code.
+	// Ready is the interpreter's version: it can run code now.
 	Ready string
-	// Begun is the number of a run whose code begins, and can be interrupted.
+	// Begun is the number of a run whose code begins, and can be interrupted from now on.
 	Begun uint32
-	// Display is something it shows, by MIME type. Value: of the last expression.
+	// Display is the forms of a value that code shows, by MIME type. Value says that it is that
+	// of the last expression.
 	Display Forms
 	Value   bool
-	// Done is the number of the run that has ended, with Exit as its exit code, the seconds
-	// of cpu that it took, and what it raised. Asked: the report had to be asked for.
+	// Done is the number of a run that has ended, with its exit code, the seconds of cpu that it
+	// took, and the exception that it raised. Asked says that the report was asked for.
 	Done         uint32
 	Asked        bool
 	Exit         int
@@ -31,7 +32,7 @@ type Message struct {
 	Exception    *Exception
 }
 
-// Exception is what code raised.
+// Exception is an exception that code raised.
 type Exception struct {
 	Name, Value, Text string
 	Traceback         Frames
@@ -45,16 +46,16 @@ type Frame struct {
 	Text     string
 }
 
-// Bounds of what a message may hold.
+// Bounds of a message.
 const (
 	maxForms  = 16
 	maxFrames = 200
-	maxText   = 2 << 20 // bytes of what an exception says
-	maxLine   = 4 << 10 // of a frame's words
+	maxText   = 2 << 20 // bytes of an exception's value and text
+	maxLine   = 4 << 10 // bytes of a name, and of each text of a frame
 )
 
-// Messages decodes what comes from r, and calls f with each message until r ends. It
-// returns an error for one that no interpreter of ours sends.
+// Messages decodes messages from r and calls f with each, until r ends. It returns an error for a
+// message that none of the interpreters sends.
 func Messages(r io.Reader, f func(*Message)) error {
 	in := bufio.NewReaderSize(r, 32<<10)
 	var line []byte
@@ -77,7 +78,7 @@ func Messages(r io.Reader, f func(*Message)) error {
 		if err := json.Unmarshal(line, m); err != nil {
 			return fmt.Errorf("message: %w", err)
 		}
-		m.check()
+		m.sanitise()
 		f(m)
 		if line = line[:0]; cap(line) > 1<<20 {
 			line = nil
@@ -85,8 +86,8 @@ func Messages(r io.Reader, f func(*Message)) error {
 	}
 }
 
-// Forms is at most maxForms forms, however many there are: those of small JSON would take
-// many times its memory.
+// Forms are forms of a value by MIME type. It decodes at most maxForms of them: many small ones
+// would take much more memory than their JSON.
 type Forms map[string][]byte
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -110,7 +111,7 @@ func (f *Forms) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Frames is at most maxFrames frames, likewise.
+// Frames are frames of a traceback. It decodes at most maxFrames of them, for the same reason.
 type Frames []Frame
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -133,14 +134,15 @@ func (f *Frames) UnmarshalJSON(b []byte) error {
 
 var mimeType = regexp.MustCompile(`^[a-z]{1,20}/[a-z0-9][a-z0-9.+-]{0,80}$`)
 
-// signatures are how the files of these types begin.
+// signatures are the first bytes of the files of some types.
 var signatures = map[string][]byte{
 	"image/png":  []byte("\x89PNG\r\n\x1a\n"),
 	"image/jpeg": []byte("\xff\xd8\xff"),
 }
 
-// check drops what is not what its name says, and what is too much.
-func (m *Message) check() {
+// sanitise drops forms that are not of the type that they claim, and cuts texts that are too
+// long.
+func (m *Message) sanitise() {
 	for kind, data := range m.Display {
 		if !mimeType.MatchString(kind) || !bytes.HasPrefix(data, signatures[kind]) ||
 			kind == "application/json" && !json.Valid(data) {
@@ -153,10 +155,10 @@ func (m *Message) check() {
 	}
 }
 
-// cut returns the beginning of text, and holds on to no more.
-func cut(text string, most int) string {
-	if len(text) > most {
-		return strings.Clone(text[:most])
+// cut returns the first n bytes of text, and holds on to no more.
+func cut(text string, n int) string {
+	if len(text) > n {
+		return strings.Clone(text[:n])
 	}
 	return text
 }

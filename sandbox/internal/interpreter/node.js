@@ -1,6 +1,6 @@
-// The part of an interpreter session that runs inside, as JavaScript: it takes code from
-// descriptor 3, a line of JSON each, and sends back what came of it in the same form.
-// This is the body of a function of "require" and "source", which is this text itself.
+// The part of an interpreter session that runs inside, for JavaScript. It takes code from
+// descriptor 3, in lines of JSON, and sends back the results in the same form. This is the
+// body of a function of "require" and "source", which is this text itself.
 //
 // The main thread runs the code. A worker reads the descriptor, so that an interrupt is
 // heard while the code is in a loop.
@@ -13,14 +13,14 @@ const CONTROL = 3;
 
 const NONE = 0; // no code runs
 const HEARD = 1; // the main thread answers interrupts itself
-const at = { run: 0, heard: 1, never: 2 }; // the words of the memory that both threads share
+const at = { run: 0, heard: 1, never: 2 }; // indexes in the memory that both threads share
 
 if (!threads.isMainThread) {
 	listen();
 	return;
 }
 
-// listen is the worker.
+// listen is the worker's part.
 function listen() {
 	const shared = threads.workerData;
 	let parts = [];
@@ -49,7 +49,7 @@ function listen() {
 			const main = new inspector.Session();
 			main.connectToMainThread();
 			main.post('Runtime.terminateExecution');
-			// So would a session that stays.
+			// A session that stays would terminate later code as well.
 			main.disconnect();
 		}
 	}
@@ -64,9 +64,9 @@ const FRAMES = 100;
 const shared = new Int32Array(new SharedArrayBuffer(12));
 const write = [process.stdout.write.bind(process.stdout), process.stderr.write.bind(process.stderr)];
 let mark = '';
-let current = null; // what stops the run under way
+let current = null; // the run under way, with the function that stops it
 
-const { parse, stringify } = JSON; // code may put others there
+const { parse, stringify } = JSON; // code may replace them
 function send(message) {
 	const data = Buffer.from(stringify(message) + '\n');
 	for (let sent = 0; sent < data.length; ) {
@@ -82,7 +82,7 @@ function send(message) {
 const cut = (text) => (text.length > TEXT ? text.slice(0, TEXT) + `... ${text.length - TEXT} characters left out` : text);
 const named = (text) => text.replace(/drydock-cell-(\d+)/g, '<cell $1>');
 
-// What looks at values runs as the code does, so that it can be interrupted, too.
+// Values are described as the code runs, so that an interrupt reaches that, too.
 const look = Symbol.for('drydock');
 Object.defineProperty(globalThis, look, {
 	value: {
@@ -187,13 +187,13 @@ async function run({ run: id, code }) {
 			w(`${mark}${id.toString(16).padStart(8, '0')};`);
 		} catch {} // the code closed it
 	}
-	const told = { done: id, exit: exception ? 1 : 0, user: used.user / 1e6, system: used.system / 1e6 };
-	if (exception) told.exception = exception;
-	send(told);
+	const report = { done: id, exit: exception ? 1 : 0, user: used.user / 1e6, system: used.system / 1e6 };
+	if (exception) report.exception = exception;
+	send(report);
 }
 
 process.on('exit', () => session.disconnect());
-process.on('SIGINT', () => {}); // it is for the children; the code is interrupted by message
+process.on('SIGINT', () => {}); // for the child processes; a message interrupts the code
 for (const event of ['uncaughtException', 'unhandledRejection']) {
 	process.on(event, (e) => console.error('Uncaught', named(util.inspect(e))));
 }
@@ -214,7 +214,7 @@ listener.on('message', (m) => {
 		send({ ready: `Node.js ${process.version}` });
 		return;
 	}
-	// Where the code has broken what this needs, its end is better than no answer.
+	// If the code has broken what this needs, an end is better than no answer.
 	run(m).catch((e) => {
 		fs.writeSync(2, `the interpreter was broken: ${e}\n`);
 		process.exit(70);

@@ -1,5 +1,5 @@
-# The part of an interpreter session that runs inside, as Python: it takes code from
-# descriptor 3, a line of JSON each, and sends back what came of it in the same form.
+# The part of an interpreter session that runs inside, for Python. It takes code from
+# descriptor 3, in lines of JSON, and sends back the results in the same form.
 # "requests", the buffered reader of that descriptor, is there already.
 
 import __future__
@@ -36,16 +36,16 @@ LOCK = threading.Lock()
 
 
 def out_of_the_way(fd):
-    """A copy of fd where code that closes or opens the first descriptors does not meet it."""
-    for least in (500, 100, 10):
+    """A copy of fd with a number out of reach of code that uses the first descriptors."""
+    for lowest in (500, 100, 10):
         try:
-            return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, least)
+            return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, lowest)
         except OSError:
             pass  # above the limit
     return fd
 
 
-CONFIG = json.loads(requests.readline())  # the last that is there before the host hears of us
+CONFIG = json.loads(requests.readline())  # the host sends no more until it hears of us
 CONTROL = out_of_the_way(3)
 SOCKET = os.fstat(CONTROL).st_ino
 requests = open(CONTROL, "rb")
@@ -56,7 +56,7 @@ MARKED = (out_of_the_way(1), out_of_the_way(2))
 
 running = False  # an interrupt is for the code
 sending = False  # an interrupt has to wait
-pending = False  # one does
+pending = False  # an interrupt waits
 
 
 def on_interrupt(signum, frame):
@@ -76,7 +76,7 @@ def write_all(fd, data):
 def send(message):
     global sending, pending
     if os.getpid() != PID:
-        return  # a fork has nothing to say
+        return  # a fork must not answer
     data = json.dumps(message).encode() + b"\n"
     if os.fstat(CONTROL).st_ino != SOCKET:
         os._exit(70)  # the code has put a file of its own there
@@ -127,12 +127,12 @@ def figure_forms(figure):
 
 
 def forms_of(value):
-    """What value looks like, as text or bytes by MIME type."""
+    """The forms of a value, as text or bytes by MIME type."""
     forms = {}
     if isinstance(value, figure_class()):
         forms = figure_forms(value)
     else:
-        # On the type: an object that answers every name is not asked.
+        # The type is asked: the object itself may answer every name.
         bundle = getattr(type(value), "_repr_mimebundle_", None)
         if bundle is not None:
             try:
@@ -248,14 +248,14 @@ class Patches:
             try:
                 patch(module)
             except Exception:
-                pass  # of another version: then it is as it is
+                pass  # another version, which is left as it is
 
         spec.loader.exec_module = exec_module
         return spec
 
 
 def library(name):
-    """A module of Python's own that is slow to import, whatever is in the work dir."""
+    """A slow module of the standard library, whatever is in the work dir."""
     path = sys.path[:]
     sys.path[:] = [entry for entry in path if entry != ""]
     try:
@@ -270,7 +270,7 @@ class Session:
         self.names = self.module.__dict__
         self.names["__builtins__"] = builtins
         sys.modules["__main__"] = self.module
-        self.flags = 0  # of __future__, which last
+        self.flags = 0  # flags of __future__, which stay for later runs
         self.loop = None
         self.count = 0
 
@@ -367,7 +367,7 @@ def exception_of(error):
         told["traceback"] = frames
         told["text"] = cut("".join(whole.format()))
     except BaseException:
-        # It is made so that it cannot be shown.
+        # It cannot be shown.
         told["text"] = told["name"] + ": " + told["value"]
     return told
 
@@ -436,7 +436,7 @@ def flush():
 def main():
     mark = CONFIG["mark"]
     sys.argv = [""]
-    sys.path.insert(0, "")  # as it was: the start takes it away
+    sys.path.insert(0, "")  # as it was before the start removed it
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     signal.signal(signal.SIGINT, on_interrupt)

@@ -44,7 +44,7 @@ func TestMutex(t *testing.T) {
 }
 
 func TestComparable(t *testing.T) {
-	type withSlice struct{ s []int }
+	type withSlice struct{ _ []int }
 	type withAny struct{ v any }
 	pointer := new(int)
 	for name, test := range map[string]struct{ in, want any }{

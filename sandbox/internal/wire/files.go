@@ -3,7 +3,7 @@ package wire
 // Path names a file.
 type Path struct {
 	Path []byte
-	// Follow is for OpStat: describe what a symlink leads to.
+	// Follow is for OpStat: describe the file that a symlink leads to.
 	Follow bool `json:",omitempty"`
 }
 
@@ -11,26 +11,22 @@ type Path struct {
 type Read struct {
 	Path   []byte
 	Offset int64 `json:",omitempty"`
-	// Limit is how many bytes are wanted; less than 0 is all of them, of which more than
-	// Max is CodeTooLarge.
+	// Limit is how many bytes are wanted. A negative one is all of them, which is CodeTooLarge
+	// if they are more than Max.
 	Limit, Max int64
-}
-
-// FileRead ends a read.
-type FileRead struct {
-	Size int64 // of the file, as its owner reports it: 0 for most files of /proc
 }
 
 // Write puts the bytes of the call's stream into a file.
 type Write struct {
 	Path []byte
-	Mode uint32 // permission bits of a file that is new
+	Mode uint32 // permission bits for a new file
 }
 
 // Written ends a write.
 type Written struct {
 	Created bool `json:",omitempty"`
-	// InPlace: the file could not be replaced by rename, so a reader could see it half written.
+	// InPlace says that the file could not be replaced by a rename, so a reader could see it
+	// half written.
 	InPlace bool `json:",omitempty"`
 }
 
@@ -50,7 +46,7 @@ type Mkdir struct {
 	Mode uint32
 }
 
-// Remove removes a file or an empty directory; All whatever it holds, too.
+// Remove removes a file or an empty directory or, with All, a directory with all that it holds.
 type Remove struct {
 	Path []byte
 	All  bool `json:",omitempty"`
@@ -65,11 +61,11 @@ type Rename struct {
 type ReadLines struct {
 	Path  []byte
 	First int // from 1
-	Count int `json:",omitempty"` // 0 is all
+	Count int `json:",omitempty"` // 0 is all lines
 	Max   int // bytes
 }
 
-// LinesRead ends a read of lines: see the host's type Lines.
+// LinesRead ends a read of lines.
 type LinesRead struct {
 	First, Count, Total int
 	Cut                 bool `json:",omitempty"`
@@ -92,7 +88,7 @@ type Edited struct {
 	InPlace     bool `json:",omitempty"`
 }
 
-// MultiEdit replaces one text after the other, or nothing at all.
+// MultiEdit replaces one text after the other or, if one fails, none of them.
 type MultiEdit struct {
 	Path   []byte
 	Edits  []Replace
@@ -112,8 +108,7 @@ type Chmod struct {
 	Mode uint32 // the bits of fs.FileMode
 }
 
-// Chtimes changes when a file was read and written, in nanoseconds since 1970; nil leaves
-// that time as it is.
+// Chtimes changes the times of a file, in nanoseconds since 1970; nil leaves one as it is.
 type Chtimes struct {
 	Path            []byte
 	Access, Changed *int64 `json:",omitempty"`
@@ -127,12 +122,11 @@ type Symlink struct {
 // Hashed is the SHA-256 of a file, in hexadecimal.
 type Hashed struct {
 	Hash string
-	Size int64
 }
 
-// Usage is what a tree takes.
+// Usage is the size of a tree.
 type Usage struct {
-	Bytes, Disk int64 // lengths of the regular files; blocks that all take
+	Bytes, Disk int64 // the lengths of the regular files; the blocks of all files
 	Files, Dirs int64
 	Others      int64
 	Errors      int64
@@ -141,11 +135,11 @@ type Usage struct {
 // Walk lists a tree.
 type Walk struct {
 	Path  []byte
-	Depth int `json:",omitempty"` // 0 is all of it
+	Depth int `json:",omitempty"` // 0 is no limit
 }
 
-// WalkEntry is a file of a tree, by its path below the top, or a directory that could not
-// be read.
+// WalkEntry is a file of a tree, with its path below the top as its name. With Error it is a
+// directory that could not be read.
 type WalkEntry struct {
 	FileInfo
 	Error *Error `json:",omitempty"`
@@ -155,11 +149,11 @@ type WalkEntry struct {
 type Watch struct {
 	Path    []byte
 	Exclude [][]byte `json:",omitempty"`
-	Delay   int64    // nanoseconds that changes are gathered for
+	Delay   int64    // for how many nanoseconds changes are gathered
 }
 
-// Change is one of a batch of changes. The first line of a watch is an empty one, sent
-// when it has begun.
+// Change is one of a batch of changes. The first Change of a watch is empty: the watch has
+// begun.
 type Change struct {
 	Path []byte `json:",omitempty"` // below the directory; empty is the directory itself
 	Kind string `json:",omitempty"` // created, modified, removed; overflow: some were lost

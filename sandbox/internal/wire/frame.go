@@ -1,19 +1,3 @@
-// Package wire is the protocol between the host and the guest program inside a
-// sandbox: frames, the streams multiplexed over them, and the messages they carry.
-// Both ends are built from this one package.
-//
-// A frame is a fixed header of nine bytes and a payload:
-//
-//	0      4      5           9
-//	| len  | kind | stream id | payload (len bytes) |
-//
-// Numbers are big endian. Data frames carry raw bytes of one stream and count against
-// a window that the receiver grants, so a slow reader of one stream neither blocks the
-// others nor fills memory. All other frames are control: they are never held back by a
-// window, and they wait behind at most the one data frame that is being written.
-//
-// Neither end trusts the other's lengths, ids or JSON: a frame over its limit, data over
-// its window or a kind nobody knows ends the connection with a *ProtocolError.
 package wire
 
 import (
@@ -38,9 +22,9 @@ const (
 	// MaxControl is the largest payload of a control frame in bytes. It has room for the
 	// 2 MiB of arguments and environment that Linux lets a program start with.
 	MaxControl = 4 << 20
-	// Window is how many unread bytes each direction of a stream may have in flight. It is
-	// what 14 frames of a Buffer carry, which with their headers fit a pipe of 1 MiB: its
-	// writer then waits for credit, that comes for many frames, and not for each free page.
+	// Window is how many unread bytes each direction of a stream may have in flight. That is
+	// 14 frames of a Buffer, which with their headers fit a pipe of 1 MiB. The writer then
+	// waits for credit, which comes for many frames at once, and not for each free page.
 	Window = 896 << 10
 )
 
@@ -56,7 +40,7 @@ const (
 	KindEnd                    // no more bytes of the stream in this direction; may carry the last ones
 	KindCredit                 // uint32: that many more bytes may be sent
 	KindReset                  // the receiver wants no more bytes of the stream in that direction
-	KindCancel                 // host to guest: JSON Cancel: stop the call, its reply still comes
+	KindCancel                 // host to guest: JSON Cancel: stop the call; its reply still comes
 	KindSignal                 // host to guest: JSON Signal: for the call's job
 	KindPing                   // host to guest: answer with a Pong of the same payload
 	KindPong                   // guest to host
@@ -122,8 +106,9 @@ func NewReader(r io.Reader) *Reader {
 	return &Reader{r: bufio.NewReaderSize(r, MaxData)}
 }
 
-// Next reads the next header. It returns io.EOF where the stream ends between frames,
-// io.ErrUnexpectedEOF inside one, and a *ProtocolError for a header no peer may send.
+// Next reads the next header. It returns io.EOF if the input ends between frames,
+// io.ErrUnexpectedEOF if it ends inside one, and a *ProtocolError for a header that no peer may
+// send.
 func (r *Reader) Next() (Header, error) {
 	b, err := r.r.Peek(HeaderSize)
 	if err != nil {
@@ -147,8 +132,8 @@ func (r *Reader) Next() (Header, error) {
 	return h, nil
 }
 
-// Unread returns up to n bytes that have arrived and were not taken: after a violation,
-// what somebody said who does not speak the protocol.
+// Unread returns up to n bytes that have arrived and were not taken. After a violation that is
+// the text of a peer that does not speak the protocol.
 func (r *Reader) Unread(n int) []byte {
 	b, _ := r.r.Peek(min(n, r.r.Buffered()))
 	return b

@@ -13,7 +13,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// noise is n bytes in which a piece that is missing, doubled or moved shows.
+// noise returns n bytes. If a piece of them is missing, doubled or moved, it shows.
 func noise(n int) []byte {
 	b := make([]byte, n)
 	rand.NewChaCha8([32]byte{byte(n)}).Read(b)

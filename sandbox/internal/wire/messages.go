@@ -1,22 +1,19 @@
 package wire
 
-// Paths, arguments and environment entries are []byte, base64 in JSON: they may hold
-// bytes that are not UTF-8, which JSON strings would silently replace.
-
 // HostHello is the host's first frame.
 type HostHello struct {
 	Major, Minor int
-	// Nonce is repeated by the guest: it tells the guest's first frame from text that
-	// something else printed.
+	// Nonce comes back from the guest. It tells the guest's first frame from text that another
+	// program printed.
 	Nonce string
-	// Dir is the directory that relative paths and commands start in.
+	// Dir is the directory that relative paths and commands begin in.
 	Dir []byte
 	// Env is added to the image's environment for every command, as KEY=VALUE.
 	Env [][]byte
-	// Again: the host comes back, and Dir and Env stay as they are.
+	// Again says that the host comes back: Dir and Env stay as they are.
 	Again bool `json:",omitempty"`
-	// Procs bounds the processes and threads of the user that all jobs run as, who is the
-	// sandbox's own; 0 is no bound but that of the container.
+	// Procs bounds the processes and threads of the user that all jobs run as, if no other
+	// sandbox has that user. 0 is no bound but the container's.
 	Procs int64 `json:",omitempty"`
 }
 
@@ -25,20 +22,19 @@ type GuestHello struct {
 	Major, Minor int
 	Nonce        string
 	UID, GID     int
-	Arch         string
 	Dir          []byte
 }
 
-// CallStreams is how many stream numbers a call takes, beginning with its own.
+// CallStreams is how many stream numbers a call takes, from its own on.
 const CallStreams = 3
 
-// Op is what a call asks for: the first byte of its payload.
+// Op is the operation that a call asks for: the first byte of its payload.
 type Op byte
 
 // The operations.
 const (
 	OpExec      Op = iota + 1 // Exec -> Exited
-	OpRead                    // Read -> FileRead; bytes on the call's stream
+	OpRead                    // Read -> nothing; bytes on the call's stream
 	OpWrite                   // Write -> Written; bytes on the call's stream
 	OpStat                    // Path -> FileInfo
 	OpReadDir                 // Path -> nothing; one JSON FileInfo a line on the call's stream
@@ -68,40 +64,39 @@ const (
 	OpWalk      // Walk -> nothing; one JSON WalkEntry a line on the call's stream
 	OpWatch     // Watch -> nothing; one JSON Change a line on the call's stream, until it is canceled
 	OpPack      // Pack -> Packed; a tar archive on the call's stream
-	OpUnpack    // Unpack -> Unpacked; a tar archive on the call's stream
+	OpUnpack    // Unpack -> nothing; a tar archive on the call's stream
 	OpDial      // Dial -> nothing; the connection's bytes on the call's stream
 	OpReset     // Reset -> nothing
 )
 
-// Exec starts a program. The call's stream carries stdin to it and stdout from it, the
-// stream of the next number stderr, and the one after that what goes through its control
-// socket.
+// Exec starts a program. The call's stream carries its stdin and stdout, the stream with the
+// next number its stderr, and the stream after that its control socket.
 type Exec struct {
-	Path  []byte   // looked up in the command's PATH where it has no slash
+	Path  []byte   // looked up in the command's PATH if it has no slash
 	Args  [][]byte // Args[0] included
-	Env   [][]byte `json:",omitempty"` // KEY=VALUE, over the sandbox's
+	Env   [][]byte `json:",omitempty"` // KEY=VALUE, in place of the sandbox's
 	Dir   []byte   `json:",omitempty"`
 	Stdin bool     `json:",omitempty"` // without it stdin is /dev/null
 	Join  bool     `json:",omitempty"` // stderr goes where stdout goes
-	// Control gives it a stream socket as descriptor 3.
+	// Control gives the program a stream socket as descriptor 3.
 	Control bool `json:",omitempty"`
 	// Terminal makes stdin, stdout and stderr one pseudo-terminal of that size.
 	Terminal *Size `json:",omitempty"`
 	// Limits are resource limits of its processes.
 	Limits []Limit `json:",omitempty"`
-	// MaxOutput is how many bytes it may write to stdout and stderr before it is ended; 0
-	// is no limit.
+	// MaxOutput is how many bytes the program may write to stdout and stderr before it is
+	// ended; 0 is no limit.
 	MaxOutput int64 `json:",omitempty"`
 	// Timeout in nanoseconds starts the ladder TERM, Grace, KILL; 0 is no limit.
 	Timeout int64 `json:",omitempty"`
 	Grace   int64
 }
 
-// Size is that of a terminal, in characters.
+// Size is the size of a terminal in characters.
 type Size struct{ Rows, Cols uint16 }
 
-// Limit is a resource limit: the name as in setrlimit(2), in small letters and without
-// RLIMIT_. -1 is unlimited.
+// Limit is a resource limit: the name as in setrlimit(2), in lower case and without RLIMIT_. -1
+// is unlimited.
 type Limit struct {
 	Name       string
 	Soft, Hard int64
@@ -109,11 +104,11 @@ type Limit struct {
 
 // Cancel ends a job as a timeout does.
 type Cancel struct {
-	// Now leaves out TERM and the grace.
+	// Now leaves out SIGTERM and the grace.
 	Now bool `json:",omitempty"`
 }
 
-// Signal asks for a signal to the job's process group, or for another size of its terminal.
+// Signal asks for a signal to a job's process group, or for another size of its terminal.
 type Signal struct {
 	Number int   `json:",omitempty"`
 	Size   *Size `json:",omitempty"`
@@ -121,23 +116,25 @@ type Signal struct {
 
 // Exited is how a command ended.
 type Exited struct {
-	// Code is the exit code, -1 where a signal ended the command.
+	// Code is the exit code, -1 if a signal ended the command.
 	Code int
 	// Signal is the number of the signal that ended it, or 0.
 	Signal int `json:",omitempty"`
-	// TimedOut, Canceled and OverLimit say why the ladder was climbed; Rung is how far:
-	// term or kill.
-	TimedOut  bool   `json:",omitempty"`
-	Canceled  bool   `json:",omitempty"`
-	OverLimit bool   `json:",omitempty"`
-	Rung      string `json:",omitempty"`
-	// OutOfMemory: it died as the kernel makes processes die to get memory back, and the
-	// kernel did so while it ran. Others: so did another job, which may have been the one.
+	// TimedOut, Canceled and OutputExceeded say why the command was ended. Rung is how far that
+	// went: term or kill.
+	TimedOut       bool   `json:",omitempty"`
+	Canceled       bool   `json:",omitempty"`
+	OutputExceeded bool   `json:",omitempty"`
+	Rung           string `json:",omitempty"`
+	// OutOfMemory says that it died as processes do when the kernel takes memory back, and that
+	// the kernel did so while it ran. Others says that another job ran at the time, which the
+	// kernel may have meant.
 	OutOfMemory bool `json:",omitempty"`
 	Others      bool `json:",omitempty"`
-	// Unread: output was dropped because its reader had left, or did not take it in time.
+	// Unread says that output was dropped, because its reader had left or did not take it in
+	// time.
 	Unread bool `json:",omitempty"`
-	// Times in nanoseconds; Peak in bytes, 0 where it is not known.
+	// Times are in nanoseconds, Peak is in bytes and 0 if it is not known.
 	Elapsed, User, System int64
 	Peak                  int64
 }
@@ -158,31 +155,30 @@ type Job struct {
 	Started  int64   // nanoseconds since 1970
 	Exited   *Exited `json:",omitempty"` // nil while it runs
 	Terminal bool    `json:",omitempty"`
-	Stdin    bool    `json:",omitempty"` // it is open
-	// First is the offset of the oldest byte of output that is kept, Next that of the
-	// byte after the newest.
+	// First is the offset of the oldest byte of output that is kept, Next that of the byte
+	// after the newest.
 	First, Next int64
 }
 
-// JobRead asks for the output of a job from an offset on; where that is no longer kept,
-// from the oldest byte that is.
+// JobRead asks for the output of a job from an offset on, or from the oldest byte that is kept
+// if that comes later.
 type JobRead struct {
 	ID   int
 	From int64
-	// Follow goes on to the job's end.
+	// Follow goes on until the job ends.
 	Follow bool `json:",omitempty"`
-	// Input: the call's stream carries the job's stdin, whose end closes it.
+	// Input says that the call's stream carries the job's stdin. Its end closes that.
 	Input bool `json:",omitempty"`
 }
 
 // JobReadDone ends a read of a job's output.
 type JobReadDone struct {
-	Next int64 // the offset after the last byte sent; those before it may have gone
+	Next int64 // the offset after the last byte sent
 	Job  Job
 }
 
-// JobWait waits for the end of a job, or for a line of its output that a regular
-// expression matches, from an offset on.
+// JobWait waits for the end of a job or, with a Pattern, for a line of its output from an offset
+// on that a regular expression matches.
 type JobWait struct {
 	ID      int
 	Pattern []byte `json:",omitempty"`
@@ -209,15 +205,15 @@ type JobStop struct {
 	Grace int64 // nanoseconds; 0 is KILL at once
 }
 
-// Reset ends every command and job, with all they started, and empties directories, but
-// for what is mounted in them.
+// Reset ends every command and job with all processes that they started, and empties
+// directories, except mounts in them.
 type Reset struct {
 	Dirs [][]byte
 }
 
-// Stats are the container's figures. What cannot be read is -1, a limit that is none 0.
+// Stats are the container's figures. One that cannot be read is -1, a limit that is not set 0.
 type Stats struct {
-	Memory, MemoryLimit int64 // bytes, without the page cache that can be dropped
+	Memory, MemoryLimit int64 // bytes, without the cache that the kernel can drop
 	PIDs, PIDsLimit     int64
 	CPU                 int64 // nanoseconds of all processes since the start
 	Elapsed             int64 // nanoseconds since the start
@@ -228,48 +224,4 @@ type Stats struct {
 const (
 	StatusOK    byte = iota // the operation's JSON follows
 	StatusError             // JSON Error follows
-)
-
-// Error is an operation that failed.
-type Error struct {
-	Code Code
-	// Text is the guest's words, for people.
-	Text string
-	// Name is the entry of a tree that it is about, or nil.
-	Name []byte `json:",omitempty"`
-}
-
-func (e *Error) Error() string { return e.Text }
-
-// Code says what kind of error it was, in the same words on every platform.
-type Code string
-
-// The codes. The first ones are the errno of the same meaning.
-const (
-	CodeNotExist    Code = "not_exist"
-	CodeExist       Code = "exist"
-	CodePermission  Code = "permission"
-	CodeReadOnly    Code = "read_only"
-	CodeIsDir       Code = "is_dir"
-	CodeNotDir      Code = "not_dir"
-	CodeNotEmpty    Code = "not_empty"
-	CodeNameTooLong Code = "name_too_long"
-	CodeLoop        Code = "loop"
-	CodeNoSpace     Code = "no_space"
-	CodeBusy        Code = "busy"
-	CodeCrossDevice Code = "cross_device"
-	CodeNotRegular  Code = "not_regular" // a FIFO, a device or a socket where a file was wanted
-	CodeTooLarge    Code = "too_large"
-	CodeNoMatch     Code = "no_match"
-	CodeManyMatches Code = "many_matches"
-	CodeChanged     Code = "changed"
-	CodeTooLong     Code = "arguments_too_long"
-	CodeNoCommand   Code = "command_not_found" // not CodeNotExist, which may be its work dir
-	CodeNotExec     Code = "not_executable"
-	CodeNoMemory    Code = "no_memory" // or no room for another process
-	CodeNoJob       Code = "no_job"
-	CodeInvalid     Code = "invalid"
-	CodeUnsupported Code = "unsupported"
-	CodeAborted     Code = "aborted"
-	CodeIO          Code = "io"
 )

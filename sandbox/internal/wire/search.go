@@ -30,7 +30,7 @@ type Grep struct {
 	Limit         int
 }
 
-// GrepLine is a line found, or one of context.
+// GrepLine is a line that matches, or a line of context.
 type GrepLine struct {
 	Path   []byte
 	Number int
@@ -45,7 +45,7 @@ type Searched struct {
 	Errors int  `json:",omitempty"`
 }
 
-// What a search finds comes by the hundred thousand, so it does not travel as JSON. Numbers
+// The results of a search can be hundreds of thousands, so they do not travel as JSON. Numbers
 // are varints as of encoding/binary, and bytes come after their number.
 
 // AppendFileInfo appends f to b.
@@ -62,11 +62,11 @@ func AppendFileInfo(b []byte, f *FileInfo) []byte {
 // The first byte of a GrepLine.
 const (
 	lineMatch = 1 << iota
-	linePath  // its path follows, and is that of the lines after it
+	linePath  // its path follows, which is also that of the lines after it
 )
 
-// AppendGrepLine appends l to b. Where again is set l is of the same file as the line before
-// it, and its path is left out.
+// AppendGrepLine appends l to b. again says that l is of the same file as the line before it:
+// its path is left out.
 func AppendGrepLine(b []byte, l *GrepLine, again bool) []byte {
 	var flags byte
 	if l.Match {
@@ -86,8 +86,8 @@ func appendBytes(b, p []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(p))), p...)
 }
 
-// Records takes apart what AppendFileInfo or AppendGrepLine put together. What it returns
-// is part of the bytes it was made of.
+// Records decodes what AppendFileInfo or AppendGrepLine has encoded. The results are parts of
+// the encoded bytes.
 type Records struct {
 	b    []byte
 	path []byte // of the line before
@@ -124,7 +124,7 @@ func (r *Records) fail() { r.bad, r.b = true, nil }
 
 func (r *Records) err() error {
 	if r.bad {
-		return violation("what a search found is not well formed")
+		return violation("a search result is not well formed")
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func (r *Records) signed() int64 {
 
 func (r *Records) bytes() []byte {
 	n := r.number(uint64(len(r.b)))
-	if n > uint64(len(r.b)) { // which the number itself has made shorter
+	if n > uint64(len(r.b)) { // it is shorter now, by the number itself
 		r.fail()
 		return nil
 	}

@@ -49,8 +49,8 @@ func TestRecords(t *testing.T) {
 	})
 }
 
-// FuzzRecords takes apart what a hostile guest sends: it ends, with an error or with what
-// was there.
+// FuzzRecords decodes the bytes of a hostile guest: it ends, with an error or with the records
+// in them.
 func FuzzRecords(f *testing.F) {
 	f.Add(AppendFileInfo(nil, &FileInfo{Name: []byte("a"), Size: 1, Link: []byte("b")}))
 	line := &GrepLine{Path: []byte("a"), Number: 1, Text: []byte("text"), Match: true}

@@ -12,98 +12,6 @@ import (
 // ErrReset is returned by Stream.Write after the other end said that it wants no more.
 var ErrReset = errors.New("stream reset by the other end")
 
-// Mux is the part of a connection that both ends share: the streams, their windows and
-// the one writer. Each end has its own read loop, which hands the frames that concern
-// streams to Deliver.
-type Mux struct {
-	*Writer
-
-	mu      sync.Mutex
-	streams map[uint32]*Stream
-	err     error
-}
-
-// NewMux returns a Mux that writes its frames to w.
-func NewMux(w io.Writer) *Mux {
-	return &Mux{Writer: NewWriter(w), streams: make(map[uint32]*Stream)}
-}
-
-// Open registers a stream. Where sink is not nil, what arrives is handed to it by the
-// read loop, so it must not block; Read and WriteTo then have nothing to return.
-func (m *Mux) Open(id uint32, sink func([]byte)) *Stream {
-	s := &Stream{m: m, id: id, sink: sink, credit: Window}
-	s.cond.L = &s.mu
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.err != nil {
-		s.readErr, s.writeErr = m.err, m.err
-		return s
-	}
-	m.streams[id] = s
-	return s
-}
-
-// Close forgets the stream: readers get io.EOF after what has arrived, writers ErrReset,
-// and frames that still come for it are ignored.
-func (m *Mux) Close(id uint32) {
-	m.mu.Lock()
-	s := m.streams[id]
-	delete(m.streams, id)
-	m.mu.Unlock()
-	if s != nil {
-		s.fail(io.EOF, ErrReset)
-	}
-}
-
-// Fail ends all streams and later ones with err.
-func (m *Mux) Fail(err error) {
-	m.Writer.Fail(err)
-	m.mu.Lock()
-	if m.err == nil {
-		m.err = err
-	}
-	streams := m.streams
-	m.streams = make(map[uint32]*Stream)
-	m.mu.Unlock()
-	for _, s := range streams {
-		s.fail(err, err)
-	}
-}
-
-// Deliver takes a Data, End, Credit or Reset frame from r. Frames of streams that are no
-// longer open are skipped: their sender could not know yet.
-func (m *Mux) Deliver(h Header, r *Reader) error {
-	m.mu.Lock()
-	s := m.streams[h.Stream]
-	m.mu.Unlock()
-	if s == nil {
-		return r.Discard(h.Len)
-	}
-	switch h.Kind {
-	case KindData, KindEnd:
-		if err := s.receive(h.Len, r); err != nil {
-			return err
-		}
-		if h.Kind == KindEnd {
-			s.end()
-		}
-	case KindCredit:
-		b, err := r.Payload(h)
-		if err != nil {
-			return err
-		}
-		if len(b) != 4 {
-			return violation("credit of %d bytes", len(b))
-		}
-		return s.grant(binary.BigEndian.Uint32(b))
-	case KindReset:
-		s.fail(nil, ErrReset)
-	default:
-		return violation("kind %d is no frame of a stream", h.Kind)
-	}
-	return nil
-}
-
 const (
 	smallChunk = 4 << 10
 	largeChunk = 64 << 10
@@ -117,8 +25,10 @@ type chunk struct {
 	r, w int
 }
 
-// Stream is one direction each way of bytes, with a window of its own in each. One
-// goroutine may read and one may write at a time.
+// Stream carries bytes both ways, with a window for each direction. The receiver grants the
+// sender credit for as many bytes as it has room for, at first a Window, and more as they are
+// read: so a slow reader holds up its own sender alone, and takes bounded memory. One goroutine
+// may read and one may write at a time.
 type Stream struct {
 	m    *Mux
 	id   uint32
@@ -127,37 +37,36 @@ type Stream struct {
 	mu   sync.Mutex
 	cond sync.Cond
 
-	// Receiving. All chunks but the last are full, so unread memory never exceeds the
-	// window by more than a chunk whatever sizes the sender chooses.
-	chunks    []*chunk
-	filling   *chunk // the read loop is writing to it
-	unread    int    // received and not yet consumed
-	owed      int    // consumed and not yet granted again
-	closed    bool   // by CloseRead: unread no longer counts what the chunks hold
-	sparing   bool   // no chunk is kept that has been read
-	ended     bool   // an End frame has come
-	readErr   error
-	readLimit deadline
+	// Receiving. All chunks but the last are full, so their memory never exceeds the window by
+	// more than a chunk, whatever sizes the sender chooses.
+	chunks       []*chunk
+	filling      *chunk // the read loop is writing to it
+	unread       int    // received and not yet consumed
+	ungranted    int    // consumed and not yet granted again
+	closed       bool   // by CloseRead: unread no longer counts what the chunks hold
+	sparing      bool   // free each chunk as soon as it is read
+	ended        bool   // an End frame has come
+	readErr      error
+	readDeadline deadline
 
 	// Sending.
-	credit     int
-	writeErr   error
-	writeLimit deadline
+	credit        int
+	writeErr      error
+	writeDeadline deadline
 }
 
-// deadline is when one direction of a stream stops to wait.
+// deadline is when reads or writes of a stream stop to wait.
 type deadline struct {
 	timer *time.Timer
 	past  bool
 }
 
-// SetReadDeadline makes reads under way and later ones fail with os.ErrDeadlineExceeded
-// from t on; what has arrived stays for a read after another deadline. The zero time is
-// none.
-func (s *Stream) SetReadDeadline(t time.Time) { s.setDeadline(&s.readLimit, t) }
+// SetReadDeadline makes reads fail with os.ErrDeadlineExceeded from t on, also those under way.
+// What has arrived stays for a read after another deadline is set. The zero time is none.
+func (s *Stream) SetReadDeadline(t time.Time) { s.setDeadline(&s.readDeadline, t) }
 
 // SetWriteDeadline is SetReadDeadline for writes.
-func (s *Stream) SetWriteDeadline(t time.Time) { s.setDeadline(&s.writeLimit, t) }
+func (s *Stream) SetWriteDeadline(t time.Time) { s.setDeadline(&s.writeDeadline, t) }
 
 func (s *Stream) setDeadline(d *deadline, t time.Time) {
 	s.mu.Lock()
@@ -190,7 +99,7 @@ func (s *Stream) setDeadline(d *deadline, t time.Time) {
 // ID returns the stream's number.
 func (s *Stream) ID() uint32 { return s.id }
 
-// fail ends reading and writing with the given errors; nil leaves that direction be.
+// fail ends reading and writing with the given errors; nil leaves that direction as it is.
 func (s *Stream) fail(read, write error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -203,8 +112,8 @@ func (s *Stream) fail(read, write error) {
 	s.cond.Broadcast()
 }
 
-// Spare makes the stream hold no memory while there is nothing to read. That costs
-// throughput, and is for streams of which many may wait at once.
+// Spare makes the stream hold no memory while there is nothing to read. That costs throughput,
+// and is for streams that may wait in large numbers.
 func (s *Stream) Spare() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -221,8 +130,10 @@ func (s *Stream) end() {
 	s.cond.Broadcast()
 }
 
-// Ended reports whether the other end has said that no more bytes follow. An io.EOF of
-// Read without it is the end of the call.
+// Ended reports whether the other end has said that no more bytes follow. If it has not, an
+// io.EOF of Read means that the call has ended. For most readers that is the same: an end that
+// came too early shows in the call's reply. The ends of a connection have to tell the two
+// apart.
 func (s *Stream) Ended() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -240,13 +151,13 @@ func (s *Stream) grant(n uint32) error {
 	return nil
 }
 
-// receive reads n bytes of payload into the stream's buffer. It is called by the read
-// loop only, which is what lets it fill a chunk without holding the lock.
+// receive reads n bytes of payload into the stream's chunks. Only the read loop calls it, so it
+// can fill a chunk without holding the lock.
 func (s *Stream) receive(n int, r *Reader) error {
 	s.mu.Lock()
-	over, closed := s.unread+n > Window, s.readErr != nil
+	exceeded, closed := s.unread+n > Window, s.readErr != nil
 	s.mu.Unlock()
-	if over {
+	if exceeded {
 		return violation("data over the window on stream %d", s.id)
 	}
 	if closed {
@@ -305,14 +216,14 @@ func (s *Stream) lastChunk(n int) *chunk {
 	return c
 }
 
-// next waits for bytes and returns what the first chunk holds of them.
+// next waits for bytes and returns those in the first chunk.
 func (s *Stream) next() ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.unread == 0 && s.readErr == nil && !s.readLimit.past {
+	for s.unread == 0 && s.readErr == nil && !s.readDeadline.past {
 		s.cond.Wait()
 	}
-	if s.readLimit.past {
+	if s.readDeadline.past {
 		return nil, os.ErrDeadlineExceeded
 	}
 	if s.unread == 0 || s.closed {
@@ -342,21 +253,22 @@ func (s *Stream) advance(n int) {
 func (s *Stream) consumed(n int) {
 	s.mu.Lock()
 	s.unread -= n
-	s.owed += n
-	owed := 0
-	if s.owed >= Window/2 && s.readErr == nil {
-		owed, s.owed = s.owed, 0
+	s.ungranted += n
+	grant := 0
+	if s.ungranted >= Window/2 && s.readErr == nil {
+		grant, s.ungranted = s.ungranted, 0
 	}
 	s.mu.Unlock()
-	if owed > 0 {
+	if grant > 0 {
 		var b [4]byte
-		binary.BigEndian.PutUint32(b[:], uint32(owed))
-		// Where the connection is gone there is nobody left to grant to.
+		binary.BigEndian.PutUint32(b[:], uint32(grant))
+		// If the connection is gone, nobody needs the credit.
 		_ = s.m.Send(KindCredit, s.id, b[:])
 	}
 }
 
-// Read implements io.Reader. It returns io.EOF after the other end's last byte.
+// Read implements io.Reader. It returns io.EOF after the other end's last byte, or at the end
+// of the call: see Ended.
 func (s *Stream) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -370,7 +282,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo implements io.WriterTo: the bytes go to w from where they were received.
+// WriteTo implements io.WriterTo, without a copy of the bytes. An io.EOF of Read is no error.
 func (s *Stream) WriteTo(w io.Writer) (int64, error) {
 	var total int64
 	for {
@@ -393,7 +305,7 @@ func (s *Stream) WriteTo(w io.Writer) (int64, error) {
 	}
 }
 
-// CloseRead tells the other end that no more is wanted, and drops what comes.
+// CloseRead tells the other end that no more bytes are wanted, and drops those that come.
 func (s *Stream) CloseRead() {
 	s.mu.Lock()
 	ended := s.readErr != nil
@@ -412,10 +324,10 @@ func (s *Stream) CloseRead() {
 func (s *Stream) acquire(n int) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.credit == 0 && s.writeErr == nil && !s.writeLimit.past {
+	for s.credit == 0 && s.writeErr == nil && !s.writeDeadline.past {
 		s.cond.Wait()
 	}
-	if s.writeLimit.past {
+	if s.writeDeadline.past {
 		return 0, os.ErrDeadlineExceeded
 	}
 	if s.writeErr != nil {
@@ -432,7 +344,7 @@ func (s *Stream) Write(p []byte) (int, error) {
 	defer buf.Free()
 	total := 0
 	for total < len(p) {
-		// No more than there is credit for, so that the count of a write cut short is right.
+		// No more than there is credit for, so that the count is right if the write fails.
 		n, err := s.acquire(min(len(p)-total, len(buf.Data())))
 		if err != nil {
 			return total, err
@@ -465,9 +377,9 @@ func (s *Stream) WriteBuffer(buf *Buffer, n int) error {
 	return nil
 }
 
-// WriteVia sends a frame of as many of n bytes as the other end's window has room for.
-// body writes it to the pipe itself: the header and that many bytes, all of it or an error,
-// which ends the connection.
+// WriteVia sends a frame of as many of n bytes as there is credit for. body writes it to the
+// pipe itself: the header and that many bytes. If it cannot write all of them, its error ends
+// the connection.
 func (s *Stream) WriteVia(n int, body func(header []byte, n int) error) error {
 	n, err := s.acquire(min(n, MaxData))
 	if err != nil {
@@ -477,9 +389,9 @@ func (s *Stream) WriteVia(n int, body func(header []byte, n int) error) error {
 	return s.m.Exclusive(func() error { return body(header, n) })
 }
 
-// AppendLast appends p to b as the frame of the stream's last bytes, for a caller that
-// sends it together with others in one Frames. It takes at most MaxData bytes and does
-// not wait for the window, so nothing may have been written to the stream before.
+// AppendLast appends p to b as the frame of the stream's last bytes. The caller sends it together
+// with other frames in one Frames. It takes at most MaxData bytes and does not wait for credit,
+// so nothing may have been written to the stream before.
 func (s *Stream) AppendLast(b, p []byte) []byte {
 	s.mu.Lock()
 	s.credit -= len(p)
@@ -488,7 +400,7 @@ func (s *Stream) AppendLast(b, p []byte) []byte {
 	return AppendFrame(b, KindEnd, s.id, p)
 }
 
-// Abort makes reads and writes under way and later ones fail with err, on this end only.
+// Abort makes reads and writes fail with err, also those under way, on this end only.
 func (s *Stream) Abort(err error) { s.fail(err, err) }
 
 // CloseWrite tells the other end that no more bytes follow.
@@ -504,19 +416,3 @@ func (s *Stream) CloseWrite() error {
 	}
 	return s.m.Send(KindEnd, s.id, nil)
 }
-
-// Buffer has room for a data frame: the bytes, and before them the header. Together they are
-// as long as a pipe is by default, and a multiple of what others copy at a time: a few bytes
-// over it would be a system call and a wake-up of their own on every pipe that they pass.
-type Buffer [64 << 10]byte
-
-var buffers = sync.Pool{New: func() any { return new(Buffer) }}
-
-// NewBuffer returns a Buffer of the pool; give it back with Free.
-func NewBuffer() *Buffer { return buffers.Get().(*Buffer) }
-
-// Data is where the bytes go.
-func (b *Buffer) Data() []byte { return b[HeaderSize:] }
-
-// Free gives b back to the pool.
-func (b *Buffer) Free() { buffers.Put(b) }

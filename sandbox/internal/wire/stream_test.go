@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/matryer/is"
 )
@@ -53,7 +54,7 @@ func pair(pipe func() (io.ReadCloser, io.WriteCloser)) (a, b *Mux, end func() [2
 
 func memory() (io.ReadCloser, io.WriteCloser) { return io.Pipe() }
 
-// osPipe is a pipe of the kernel, which holds 64 KiB.
+// osPipe makes a pipe of the kernel, which holds 64 KiB.
 func osPipe(is *is.I) func() (io.ReadCloser, io.WriteCloser) {
 	return func() (io.ReadCloser, io.WriteCloser) {
 		r, w, err := os.Pipe()
@@ -79,7 +80,7 @@ func deliver(m *Mux, frames []byte) error {
 	}
 }
 
-// held is the memory of what s has received.
+// held returns how many bytes of memory s takes for what it has received.
 func (s *Stream) held() (n int) {
 	for _, c := range s.chunks {
 		n += len(c.b)
@@ -209,23 +210,6 @@ func TestFloodOfSmallFrames(t *testing.T) {
 			is.True(bytes.Equal(got, data)) // in order
 		})
 	}
-}
-
-func TestUnknownStreamsAreSkipped(t *testing.T) {
-	is := is.New(t)
-	m := NewMux(io.Discard)
-	s := m.Open(2, nil)
-	var b []byte
-	for range 2 * Window / MaxData {
-		b = AppendFrame(b, KindData, 1, make([]byte, MaxData))
-	}
-	b = AppendFrame(b, KindCredit, 1, []byte{255, 255, 255, 255})
-	b = AppendFrame(b, KindReset, 1, nil)
-	b = AppendFrame(b, KindEnd, 1, []byte("x"))
-	is.NoErr(deliver(m, AppendFrame(b, KindEnd, 2, []byte("y"))))
-	got, err := io.ReadAll(s)
-	is.NoErr(err)
-	is.Equal(string(got), "y") // what follows is found
 }
 
 func TestEnd(t *testing.T) {
@@ -462,63 +446,6 @@ func TestSink(t *testing.T) {
 	is.Equal(end(), [2]error{io.EOF, io.EOF})
 }
 
-func TestMuxClose(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		is := is.New(t)
-		m := NewMux(io.Discard)
-		s := m.Open(1, nil)
-		is.NoErr(deliver(m, AppendFrame(nil, KindData, 1, []byte("rest"))))
-		s.credit = 0
-		written := make(chan error, 1)
-		go func() {
-			_, err := s.Write([]byte("x"))
-			written <- err
-		}()
-		synctest.Wait()
-		m.Close(1)
-		m.Close(1)
-		is.Equal(<-written, ErrReset) // a writer that waits
-		is.NoErr(deliver(m, AppendFrame(nil, KindData, 1, []byte("late"))))
-		got, err := io.ReadAll(s)
-		is.NoErr(err)
-		is.Equal(string(got), "rest") // what had arrived
-	})
-}
-
-func TestMuxFail(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		is := is.New(t)
-		gone := errors.New("gone")
-		m := NewMux(io.Discard)
-		s, empty := m.Open(1, nil), m.Open(3, nil)
-		is.NoErr(deliver(m, AppendFrame(nil, KindData, 1, []byte("rest"))))
-		s.credit = 0
-		errs := make(chan error, 2)
-		go func() {
-			_, err := s.Write([]byte("x"))
-			errs <- err
-		}()
-		go func() {
-			_, err := empty.Read(make([]byte, 1))
-			errs <- err
-		}()
-		synctest.Wait()
-		m.Fail(gone)
-		m.Fail(errors.New("later"))
-		is.Equal(<-errs, gone) // both who wait
-		is.Equal(<-errs, gone)
-		got, err := io.ReadAll(s)
-		is.Equal(err, gone)
-		is.Equal(string(got), "rest") // what had arrived, then the error
-		later := m.Open(5, nil)
-		_, err = later.Read(make([]byte, 1))
-		is.Equal(err, gone) // a stream opened too late
-		_, err = later.Write([]byte("x"))
-		is.Equal(err, gone)
-		is.Equal(m.Send(KindPing, 0, nil), gone)
-	})
-}
-
 func TestAbort(t *testing.T) {
 	is := is.New(t)
 	stop := errors.New("stop")
@@ -622,61 +549,92 @@ func TestRandomChunks(t *testing.T) {
 	}
 }
 
-func TestManyStreams(t *testing.T) {
-	is := is.New(t)
-	const streams = 64
-	a, b, end := pair(osPipe(is))
-	var wg sync.WaitGroup
-	for id := range uint32(streams) {
-		data := noise(Window/2 + int(id)*997)
-		s, echo := a.Open(id, nil), b.Open(id, nil)
-		wg.Go(func() {
-			_, err := echo.WriteTo(echo)
-			is.NoErr(err)
-			is.NoErr(echo.CloseWrite())
-		})
-		wg.Go(func() {
-			_, err := s.Write(data)
-			is.NoErr(err)
-			is.NoErr(s.CloseWrite())
-		})
-		wg.Go(func() {
-			got, err := io.ReadAll(s)
-			is.NoErr(err)
-			is.True(bytes.Equal(got, data)) // each stream's own bytes
-		})
-	}
-	wg.Wait()
-	is.Equal(end(), [2]error{io.EOF, io.EOF})
+func TestDeadlines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		is := is.New(t)
+		a, b, end := pair(memory)
+		from, to := a.Open(1, nil), b.Open(1, nil)
+		buf := make([]byte, 10)
+
+		start := time.Now()
+		from.SetReadDeadline(start.Add(time.Second))
+		_, err := from.Read(buf)
+		is.Equal(err, os.ErrDeadlineExceeded)
+		is.Equal(time.Since(start), time.Second)
+		_, err = to.Write([]byte("kept"))
+		is.NoErr(err)
+		synctest.Wait()
+		_, err = from.Read(buf)
+		is.Equal(err, os.ErrDeadlineExceeded) // over, whatever is there
+		from.SetReadDeadline(time.Time{})
+		n, err := from.Read(buf)
+		is.NoErr(err)
+		is.Equal(string(buf[:n]), "kept")
+
+		// A later one counts, also for who waits already.
+		from.SetReadDeadline(time.Now().Add(time.Second))
+		start = time.Now()
+		go func() {
+			time.Sleep(time.Second / 2)
+			from.SetReadDeadline(start.Add(3 * time.Second))
+		}()
+		_, err = from.Read(buf)
+		is.Equal(err, os.ErrDeadlineExceeded)
+		is.Equal(time.Since(start), 3*time.Second)
+
+		// Of a write cut short the count is what the other end will get.
+		start = time.Now()
+		to.SetWriteDeadline(start.Add(time.Second))
+		sent, err := to.Write(make([]byte, 3*Window/2))
+		is.Equal(err, os.ErrDeadlineExceeded)
+		is.Equal(time.Since(start), time.Second)
+		to.SetWriteDeadline(time.Time{})
+		is.NoErr(to.CloseWrite())
+		from.SetReadDeadline(time.Time{})
+		got, err := io.ReadAll(from)
+		is.NoErr(err)
+		is.Equal(len(got), sent)
+		end()
+	})
 }
 
-func FuzzDeliver(f *testing.F) {
-	seed := AppendFrame(nil, KindData, 1, []byte("abc"))
-	seed = AppendFrame(seed, KindData, 2, noise(100))
-	seed = AppendFrame(seed, KindReset, 1, nil)
-	seed = AppendFrame(seed, KindCredit, 2, []byte{0, 0, 0, 9})
-	f.Add(AppendFrame(seed, KindEnd, 1, []byte("d")))
-	f.Add(AppendFrame(nil, KindCredit, 1, []byte{255, 255, 255, 255}))
-	f.Add(AppendFrame(nil, KindHello, 1, []byte("{}")))
-	f.Add(appendHeader(nil, KindData, 1, MaxData))
-	f.Fuzz(func(t *testing.T, in []byte) {
-		is := is.New(t)
-		m := NewMux(io.Discard)
-		sunk := 0
-		s := m.Open(1, nil)
-		sink := m.Open(2, func(p []byte) { sunk += len(p) })
-		m.Open(3, nil).CloseRead()
-		_, err := s.Write([]byte("0123456789"))
+func TestEnded(t *testing.T) {
+	is := is.New(t)
+	m := NewMux(io.Discard)
+	s, other := m.Open(1, nil), m.Open(2, nil)
+	is.True(!s.Ended())
+	is.NoErr(deliver(m, AppendFrame(nil, KindEnd, 1, []byte("last"))))
+	is.True(s.Ended())
+	m.Close(2)
+	_, err := other.Read(make([]byte, 1))
+	is.Equal(err, io.EOF)
+	is.True(!other.Ended()) // the call has, and its other end said nothing
+	s.Abort(errors.New("late"))
+	got, err := io.ReadAll(s)
+	is.NoErr(err)
+	is.Equal(string(got), "last")
+}
+
+// Thousands of connections may wait at once.
+func TestSparingStream(t *testing.T) {
+	is := is.New(t)
+	m := NewMux(io.Discard)
+	s := m.Open(1, nil)
+	s.Spare()
+	buf := make([]byte, MaxData)
+	for range 3 {
+		is.NoErr(deliver(m, AppendFrame(nil, KindData, 1, make([]byte, 10_000))))
+		is.Equal(s.held(), largeChunk)
+		_, err := io.ReadFull(s, buf[:9_999])
 		is.NoErr(err)
-		err = deliver(m, in)
-		is.True(err == nil || err == io.ErrUnexpectedEOF || isViolation(err)) // no other error
-		is.True(s.held() <= Window+largeChunk)                                // bounded memory
-		is.True(s.credit >= 0 && s.credit <= Window)                          // bounded credit
-		is.True(sunk <= len(in) && sink.held() == 0)                          // the sink keeps nothing
-		unread := s.unread
-		m.Fail(io.ErrClosedPipe)
-		n, err := s.WriteTo(io.Discard)
-		is.True(err == nil || err == io.ErrClosedPipe) // nobody waits for ever
-		is.Equal(n, int64(unread))                     // all that was accepted can be read
-	})
+		is.Equal(s.held(), largeChunk)
+		_, err = io.ReadFull(s, buf[:1])
+		is.NoErr(err)
+		is.Equal(s.held(), 0)
+		is.NoErr(deliver(m, AppendFrame(nil, KindData, 1, []byte("small"))))
+		is.Equal(s.held(), smallChunk)
+		_, err = io.ReadFull(s, buf[:5])
+		is.NoErr(err)
+		is.Equal(s.held(), 0)
+	}
 }

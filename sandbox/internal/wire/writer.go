@@ -5,19 +5,19 @@ import (
 	"sync"
 )
 
-// Writer writes frames of many goroutines to one pipe. There is no goroutine of its own:
-// whoever finds the pipe free writes, together with the control frames that others
-// leave meanwhile, so an uncontended frame costs one system call and no hand-over.
+// Writer writes frames of many goroutines to one pipe. It has no goroutine of its own: one that
+// finds the pipe free writes, with the control frames that others leave meanwhile. A frame
+// without contention then costs one system call and no hand-over.
 type Writer struct {
 	w io.Writer
 
-	data sync.Mutex // held by the one data sender that may wait for the pipe
+	data sync.Mutex // held by the one sender of data that may wait for the pipe
 
 	mu      sync.Mutex
-	free    sync.Cond // the pipe is free or err is set
-	busy    bool      // somebody is inside w.Write
-	pending []byte    // control frames for whoever writes next
-	spare   []byte    // the pending buffer written last, to be used again
+	free    sync.Cond // the pipe is free, or err is set
+	busy    bool      // a goroutine is inside w.Write
+	pending []byte    // control frames for the goroutine that writes next
+	spare   []byte    // a buffer for pending, to be used again
 	err     error
 }
 
@@ -28,8 +28,8 @@ func NewWriter(w io.Writer) *Writer {
 	return wr
 }
 
-// Send writes a control frame. Where another goroutine is writing, the frame is left to
-// that one and Send returns at once.
+// Send writes a control frame. If another goroutine is writing, Send leaves the frame to that
+// one and returns at once.
 func (w *Writer) Send(kind Kind, stream uint32, payload []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -47,8 +47,8 @@ func (w *Writer) Send(kind Kind, stream uint32, payload []byte) error {
 	return w.flush(nil)
 }
 
-// Frames writes whole frames that stand in b, in order and uninterrupted. It returns
-// when they are written, so b can be used again and a full pipe holds the sender back.
+// Frames writes the whole frames in b, in order and with no other frame in between. It returns
+// when they are written, so b can be used again, and a full pipe holds the sender back.
 func (w *Writer) Frames(b []byte) error {
 	return w.Exclusive(func() error {
 		_, err := w.w.Write(b)
@@ -56,7 +56,7 @@ func (w *Writer) Frames(b []byte) error {
 	})
 }
 
-// Exclusive calls write, which writes whole frames to the pipe by itself.
+// Exclusive calls write, which writes whole frames to the pipe itself.
 func (w *Writer) Exclusive(write func() error) error {
 	w.data.Lock()
 	defer w.data.Unlock()
@@ -72,9 +72,9 @@ func (w *Writer) Exclusive(write func() error) error {
 	return w.flush(write)
 }
 
-// flush writes the pending control frames, then calls write, writes what came in
-// meanwhile, and gives the pipe free. It is called with mu held and busy set, and returns
-// why a frame was not written: one that was is not made undone by a Fail meanwhile.
+// flush writes the pending control frames, calls write, writes the control frames that came
+// meanwhile, and gives the pipe free. It is called with mu held and busy set. It returns an
+// error only if a frame was not written: a Fail meanwhile does not undo those that were.
 func (w *Writer) flush(write func() error) (failed error) {
 	for w.err == nil && (len(w.pending) > 0 || write != nil) {
 		out := w.pending

@@ -35,7 +35,7 @@ func (g *gate) open() {
 	}
 }
 
-// frames decodes b, which holds whole frames only.
+// frames decodes whole frames.
 func frames(is *is.I, b []byte) (headers []Header, payloads [][]byte) {
 	is.Helper()
 	r := NewReader(bytes.NewReader(b))

@@ -1,10 +1,13 @@
-package tools
+package sandbox_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/matryer/is"
+
+	"github.com/drydock-go/drydock/sandbox"
 )
 
 func TestPattern(t *testing.T) {
@@ -12,7 +15,7 @@ func TestPattern(t *testing.T) {
 		name, glob  string
 		matches, no string // paths, divided by spaces
 	}{
-		{"literal", "/a.c", "/a.c", "/abc /A.c /a.c/ /x/a.c"},
+		{"literal", "/a.c", "/a.c", "/abc /A.c /x/a.c a.c"},
 		{"star", "/a*c", "/ac /abc /a.c", "/a/c /abcd"},
 		{"question mark", "/a?c", "/abc /aéc /a\xffc", "/ac /a/c"},
 		{"hidden names", "/*/?x", "/.a/.x", "/.a/x"},
@@ -32,14 +35,15 @@ func TestPattern(t *testing.T) {
 		{"hyphen in a class", "/[a-]", "/a /-", "/b"},
 		{"backslash in a class", `/[\]\d]`, "/] /d", `/5 /\`},
 		{"class of other letters", "/[à-é]", "/ç", "/e"},
-		{"class has no slash", `/x[,-0\/]y`, "/x.y /x0y", "/x/y"},
-		{"class of nothing", `/x[\/]y`, "", "/x/y /xy /xay"},
+		{"class has no slash", `/x[,-0]y`, "/x.y /x0y", "/x/y"},
 		{"negated class has no slash", "/x[!a]y", "/xby", "/x/y /xay"},
+		{"bytes that are no text", "/a\xff*", "/a\xff /a\xffb", "/a\uFFFD"},
+		{"relative", "a/*", "a/b", "/a/b"},
 		{"backslash", `/\*\é\a`, "/*éa", "/xéa"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			is := is.New(t)
-			p, err := compilePattern(test.glob)
+			p, err := sandbox.CompilePattern(test.glob)
 			is.NoErr(err)
 			for path := range strings.FieldsSeq(test.matches) {
 				t.Log(path)
@@ -60,13 +64,17 @@ func TestPatternRefused(t *testing.T) {
 		{"range backwards", "/[z-a]", "the range z-a goes backwards"},
 		{"brace without end", "/{a,b", `a { has no }; write \{ for the character itself`},
 		{"backslash at the end", `/a\`, "a backslash at the end takes no character"},
-		{"no UTF-8", "/\xff", "it is not valid UTF-8"},
+		{"slash in a class", `/[\/]`, `a [ has no ]; write \[ for the character itself`},
+		{"empty", "", "is empty; write * for all names, ** for all below"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			is := is.New(t)
-			_, err := compilePattern(test.glob)
-			is.True(err != nil)
-			is.Equal(err.Error(), test.want)
+			_, err := sandbox.CompilePattern(test.glob)
+			e, ok := errors.AsType[*sandbox.Error](err)
+			is.True(ok)
+			is.Equal(e.Code, sandbox.CodeInvalid)
+			is.Equal(e.Name, test.glob)
+			is.Equal(e.Err.Error(), test.want)
 		})
 	}
 }

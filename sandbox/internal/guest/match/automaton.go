@@ -1,6 +1,4 @@
-//go:build linux
-
-package guest
+package match
 
 import (
 	"bytes"
@@ -11,48 +9,49 @@ import (
 	"unicode/utf8"
 )
 
-// automaton says which lines an expression matches, in one step for each character: package
-// regexp, which also finds where, takes ten times as long. Its states are made as they are
-// needed, and forgotten when they take too much memory.
+// automaton finds the lines that an expression matches, in one step for each character. Package
+// regexp, which also finds where in the line, takes ten times as long. Its states are made when
+// they are needed, and forgotten when they take too much memory.
 type automaton struct {
 	prog    *syntax.Prog
-	classes []rune     // the first character of each class that the expression does not tell apart
-	ascii   [128]uint8 // the class of each; "\n" is of the last, which is a line's end
-	width   int        // how many classes there are, with that
+	classes []rune     // the first of each class of characters that the expression does not tell apart
+	ascii   [128]uint8 // the class of each character; that of "\n" is the last, a line's end
+	width   int        // the number of classes, with that of a line's end
 	words   bool       // \b is in it
-	begins  bool       // matches begin at the beginning of a line only
+	begins  bool       // matches begin only at the beginning of a line
 
-	next   []int32 // by state and class: the next state, or one of the below
+	next   []int32 // by state and class: the next state, or one of the constants below
 	states []autoState
 	known  map[string]int32
-	memory int // that the states take, in bytes
-	most   int
+	memory int   // that the states take, in bytes
+	max    int   // how many they may take
 	first  int32 // the state at a line's beginning
 	since  int   // characters since the states were forgotten
-	hard   bool  // they are forgotten too often to be of use
+	hard   bool  // the states are forgotten too often to be of use
 
-	seen  []uint32 // by instruction: the step that came across it
+	seen  []uint32 // by instruction: the last step that came across it
 	step  uint32
 	stack []uint32
 }
 
-// autoState is where the expression's program stands after a character. Numbers of states
-// are indexes of next.
+// autoState is where the expression's program stands after a character. The number of a state
+// is its index in next.
 type autoState struct {
 	pending []uint32 // instructions
 	before  rune     // stands for the character before; -1 at a line's beginning
 }
 
-// What else than a state is in automaton.next.
+// Values of automaton.next that are no state.
 const (
 	autoUnknown = 0
 	autoMatch   = -1
 	autoDead    = -2 // no match in this line any more
 )
 
-// newAutomaton returns nil for an expression that it is no help with.
-func newAutomaton(prog *syntax.Prog, most int) *automaton {
-	a := &automaton{prog: prog, most: most, seen: make([]uint32, len(prog.Inst))}
+// newAutomaton returns an automaton whose states take at most about max bytes, or nil if it does
+// not help with the expression.
+func newAutomaton(prog *syntax.Prog, max int) *automaton {
+	a := &automaton{prog: prog, max: max, seen: make([]uint32, len(prog.Inst))}
 	bounds := []rune{0}
 	for i := range prog.Inst {
 		in := &prog.Inst[i]
@@ -81,7 +80,7 @@ func newAutomaton(prog *syntax.Prog, most int) *automaton {
 	slices.Sort(bounds)
 	a.classes = slices.Compact(bounds)
 	a.width = len(a.classes) + 1
-	if a.width > 256 || a.width*4*20 > most {
+	if a.width > 256 || a.width*4*20 > max {
 		return nil
 	}
 	for r := range a.ascii {
@@ -94,7 +93,7 @@ func newAutomaton(prog *syntax.Prog, most int) *automaton {
 	return a
 }
 
-// forget begins with the state at a line's beginning and no other.
+// forget drops all states, and makes the one at a line's beginning.
 func (a *automaton) forget() {
 	a.next = append(a.next[:0], make([]int32, a.width)...) // a state's number is never 0
 	a.states = append(a.states[:0], autoState{})
@@ -129,7 +128,7 @@ func (a *automaton) class(r rune) int {
 	return i
 }
 
-// advance finds out what comes after a state and a character of a class.
+// advance returns the state after a state and a character of a class.
 func (a *automaton) advance(s int32, class int) (to int32) {
 	from := a.states[int(s)/a.width]
 	r := rune(-1) // a line's end
@@ -158,7 +157,7 @@ func (a *automaton) advance(s int32, class int) (to int32) {
 		if a.words && syntax.IsWordChar(r) {
 			before = '0'
 		}
-		if a.memory > a.most {
+		if a.memory > a.max {
 			a.hard = a.since < 10*len(a.states)
 			a.forget()
 			return a.state(slices.Compact(pending), before)
@@ -170,7 +169,8 @@ func (a *automaton) advance(s int32, class int) (to int32) {
 }
 
 // expand follows the instructions that take no character, from those pending and from the
-// beginning of the program, and returns those that take one. match: the end is reached.
+// beginning of the program. It returns the instructions that it comes to and that take a
+// character, or whether it comes to the end: a match.
 func (a *automaton) expand(pending []uint32, at syntax.EmptyOp) (runes []uint32, match bool) {
 	a.step++
 	a.stack = append(append(a.stack[:0], uint32(a.prog.Start)), pending...)
@@ -200,8 +200,8 @@ func (a *automaton) expand(pending []uint32, at syntax.EmptyOp) (runes []uint32,
 	return runes, false
 }
 
-// find returns the first line that matches from pos on, where one begins. Where a.hard is set
-// then, it says nothing.
+// find returns the first line that matches from pos on, where a line begins. If a.hard is set
+// afterwards, the result says nothing.
 func (a *automaton) find(text []byte, pos int) (start, end int, ok bool) {
 	s, next, mark := a.first, a.next, pos
 	for i := pos; i < len(text); {
@@ -231,7 +231,7 @@ func (a *automaton) find(text []byte, pos int) (start, end int, ok bool) {
 		case autoMatch:
 			return lineAt(text, pos, i)
 		case autoDead:
-			line, rest := cutLine(text[i:])
+			line, rest, _ := bytes.Cut(text[i:], []byte("\n"))
 			if len(rest) == 0 {
 				return 0, 0, false
 			}
@@ -252,8 +252,8 @@ func (a *automaton) find(text []byte, pos int) (start, end int, ok bool) {
 	return 0, 0, false
 }
 
-// lineAt is the line around an index, which is that of its end at most. It begins at pos or
-// after.
+// lineAt returns the line around the index i, which may be that of its end. It begins at pos or
+// later.
 func lineAt(text []byte, pos, i int) (start, end int, ok bool) {
 	start, end = pos+bytes.LastIndexByte(text[pos:i], '\n')+1, len(text)
 	if n := bytes.IndexByte(text[i:], '\n'); n >= 0 {

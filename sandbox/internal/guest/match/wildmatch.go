@@ -1,23 +1,21 @@
-//go:build linux
-
-package guest
+package match
 
 import "strings"
 
-// The answers of a wildmatch. The latter two spare its callers tries that cannot succeed.
+// The results of wild.match. The last two spare its callers attempts that cannot succeed.
 const (
 	wildMatch = iota
 	wildNone
-	wildAbort       // nor would it with more of the text left to a * before
-	wildAbortToDeep // unless that is a **
+	wildAbort       // nor would it match if a * before took more of the text
+	wildAbortToDeep // the same, unless that is a **
 )
 
-// wildSteps bounds the work on one pattern: git's rules let a few ** take for ever.
+// wildSteps bounds the work on one pattern: under git's rules a few ** can take for ever.
 const wildSteps = 50_000
 
 // wildmatch reports whether git would say that a pattern of .gitignore matches. With
-// slashes, a "/" is matched by itself and ** alone. It is git's wildmatch.c, with all its
-// peculiarities, but for the bound.
+// slashes, only a "/" itself and ** match a "/". It is git's wildmatch.c with all its
+// peculiarities, except that its work is bounded.
 func wildmatch(pattern, text string, slashes bool) bool {
 	w := wild{slashes: slashes, steps: wildSteps}
 	return w.match(pattern, text) == wildMatch
@@ -28,7 +26,7 @@ type wild struct {
 	steps   int
 }
 
-// byteAt is the byte at an index, or 0 after the end, as in the strings of C.
+// byteAt returns the byte at an index, or 0 after the end, as strings in C end.
 func byteAt(s string, i int) byte {
 	if i < len(s) {
 		return s[i]
@@ -109,7 +107,7 @@ func (w *wild) match(p, text string) int {
 	return wildMatch
 }
 
-// star matches what follows a * at each place of the text where that can end.
+// star matches the rest of the pattern after a * at each place where the * can end.
 func (w *wild) star(rest, text string, deep bool) int {
 	for t := 0; t < len(text); t++ {
 		if w.steps--; w.steps < 0 {
@@ -127,8 +125,8 @@ func (w *wild) star(rest, text string, deep bool) int {
 	return wildAbort
 }
 
-// wildClass reports whether a byte is in the class that a pattern begins with, and how long that
-// is: 0 where it has no end.
+// wildClass reports whether a byte is in the class that a pattern begins with. n is the length
+// of the class, 0 if it has no end.
 func wildClass(p string, ch byte) (n int, in bool) {
 	i, negated := 1, false
 	if c := byteAt(p, i); c == '!' || c == '^' {
@@ -179,7 +177,7 @@ func wildClass(p string, ch byte) (n int, in bool) {
 	return i + 1, in != negated
 }
 
-// wildClasses are those of ASCII, as git has them.
+// wildClasses are the named classes of git, for ASCII alone.
 var wildClasses = map[string]func(byte) bool{
 	"alnum":  func(c byte) bool { return isAlpha(c) || isDigit(c) },
 	"alpha":  isAlpha,

@@ -1,6 +1,4 @@
-//go:build linux
-
-package guest
+package match
 
 import (
 	"regexp/syntax"
@@ -9,26 +7,26 @@ import (
 	"unicode/utf8"
 )
 
-// texts are literal texts of which one has to occur. With fold, ASCII letters are of either
-// case, and are lower case here.
+// texts are literal texts. One of them has to occur. With fold they are in lower case here, and
+// ASCII letters match in either case.
 type texts struct {
 	any  []string
 	fold bool
 }
 
-// knowledge is what an expression's form says about what it matches.
+// knowledge is what the form of an expression says about its matches.
 type knowledge struct {
-	all   *texts // it matches these and nothing else, or nil
-	plain bool   // and wherever they are
-	one   *texts // one of these is in all that it matches, or nil
+	all   *texts // the expression matches these and nothing else; or nil
+	plain bool   // and it matches each wherever it occurs
+	one   *texts // each match holds one of these; or nil
 }
 
 const (
-	mostTexts = 16 // that are looked for one beside the other
-	mostText  = 256
+	maxTexts = 16 // that are looked for one beside the other
+	maxText  = 256
 )
 
-// required returns texts of which one is in each match of an expression, or nil, and whether
+// required returns texts that each match of an expression holds one of, or nil. whole says that
 // each occurrence of one is a match.
 func required(re *syntax.Regexp) (t *texts, whole bool) {
 	k := know(re.Simplify())
@@ -36,7 +34,7 @@ func required(re *syntax.Regexp) (t *texts, whole bool) {
 		return nil, false
 	}
 	whole = k.plain && t == k.all
-	// What another is a part of is found with it.
+	// A text that holds another one is found with that.
 	t.any = slices.DeleteFunc(slices.Clone(t.any), func(long string) bool {
 		return slices.ContainsFunc(t.any, func(s string) bool { return len(s) < len(long) && strings.Contains(long, s) })
 	})
@@ -56,7 +54,7 @@ func know(re *syntax.Regexp) knowledge {
 		var t texts
 		for i := 0; i < len(re.Rune); i += 2 {
 			for r := re.Rune[i]; r <= re.Rune[i+1]; r++ {
-				if t.any = append(t.any, string(r)); len(t.any) > mostTexts/2 || special(r) {
+				if t.any = append(t.any, string(r)); len(t.any) > maxTexts/2 || special(r) {
 					return knowledge{}
 				}
 			}
@@ -89,7 +87,7 @@ func know(re *syntax.Regexp) knowledge {
 	return knowledge{}
 }
 
-// knowSequence is for expressions that follow each other.
+// knowSequence is know for expressions that follow each other.
 func knowSequence(subs []*syntax.Regexp) (k knowledge) {
 	run, whole := &texts{any: []string{""}}, true
 	k.plain = true
@@ -115,9 +113,9 @@ func knowSequence(subs []*syntax.Regexp) (k knowledge) {
 	return k
 }
 
-// knowLiteral takes a text apart where it holds what does not stand for itself alone: the
-// character for bytes that are none and, where case does not count, what has further cases
-// than the two of ASCII, as k and s have.
+// knowLiteral is know for a text. It takes the text apart at characters that do not stand for
+// themselves alone: the character for bytes that are none and, if case does not count,
+// characters with other cases than the two of ASCII. k and s are such.
 func knowLiteral(runes []rune, fold bool) (k knowledge) {
 	var piece []rune
 	end := func() {
@@ -143,13 +141,13 @@ func knowLiteral(runes []rune, fold bool) (k knowledge) {
 	return k
 }
 
-// special reports whether other bytes than those of r are taken for it, or none are.
+// special reports whether other bytes than those of r match it, or no bytes do.
 func special(r rune) bool { return r == utf8.RuneError || !utf8.ValidRune(r) }
 
-// either are the texts of both, or nil where they are too many. Where they are to be exact,
-// letters of either case do not mix with others.
+// either returns the texts of a and b, or nil if they are too many. With exact, it is nil also if
+// case counts in one and not in the other.
 func either(a, b *texts, exact bool) *texts {
-	if a == nil || b == nil || len(a.any)+len(b.any) > mostTexts {
+	if a == nil || b == nil || len(a.any)+len(b.any) > maxTexts {
 		return nil
 	}
 	a, b, ok := alike(a, b)
@@ -159,16 +157,16 @@ func either(a, b *texts, exact bool) *texts {
 	return &texts{any: append(slices.Clone(a.any), b.any...), fold: a.fold}
 }
 
-// follow are the texts of a with each of those of b after them, or nil.
+// follow returns each text of a with each text of b after it, or nil.
 func follow(a, b *texts) *texts {
 	a, b, ok := alike(a, b)
-	if !ok || len(a.any)*len(b.any) > mostTexts {
+	if !ok || len(a.any)*len(b.any) > maxTexts {
 		return nil
 	}
 	t := &texts{fold: a.fold}
 	for _, first := range a.any {
 		for _, second := range b.any {
-			if len(first)+len(second) > mostText {
+			if len(first)+len(second) > maxText {
 				return nil
 			}
 			t.any = append(t.any, first+second)
@@ -177,7 +175,7 @@ func follow(a, b *texts) *texts {
 	return t
 }
 
-// alike makes fold the same in both, where one has it. ok: they stand for the same as before.
+// alike makes fold the same in both. ok says that they match the same as before.
 func alike(a, b *texts) (*texts, *texts, bool) {
 	if a.fold == b.fold {
 		return a, b, true
@@ -197,7 +195,7 @@ func alike(a, b *texts) (*texts, *texts, bool) {
 	return folded(a), folded(b), ok
 }
 
-// lower makes ASCII letters small, and leaves other bytes alone.
+// lower returns s with its ASCII letters in lower case.
 func lower(s string) string {
 	b := []byte(s)
 	for i, c := range b {
@@ -208,7 +206,7 @@ func lower(s string) string {
 	return string(b)
 }
 
-// cheaper is what is found with less work.
+// cheaper returns the one that takes less work to find.
 func cheaper(a, b *texts) *texts {
 	if a == nil || b != nil && b.cost() < a.cost() {
 		return b
@@ -216,10 +214,10 @@ func cheaper(a, b *texts) *texts {
 	return a
 }
 
-// frequent are bytes in the order of how often they are in source code and prose.
+// frequent are the most frequent bytes of source code and prose, in order.
 const frequent = " etaonirslcdpumfhg\t.bv(),y_w=\"x0{}k-;:*1/[]'2qSTEIACz<"
 
-// frequency is about how many of a text's bytes are c.
+// frequency returns about what share of a text's bytes is c.
 func frequency(c byte) float64 {
 	if i := strings.IndexByte(frequent, c); i >= 0 {
 		return 1 / float64(10+3*i)
@@ -227,11 +225,11 @@ func frequency(c byte) float64 {
 	return 1.0 / 250
 }
 
-// cost is about how many nanoseconds it takes for each byte of a file to look for them.
+// cost returns about how many nanoseconds a search for them takes for each byte of a file.
 func (t *texts) cost() (ns float64) {
 	const (
-		pass      = 0.1 // over the bytes, for each text
-		candidate = 100 // a line to look at more closely
+		pass      = 0.1 // to go over the bytes, for each text
+		candidate = 100 // to look at a line more closely
 		never     = 1e9
 	)
 	for _, s := range t.any {
@@ -251,7 +249,7 @@ func (t *texts) cost() (ns float64) {
 	return ns
 }
 
-// rarest is the index of the byte that is found least often.
+// rarest returns the index of the byte that occurs least often.
 func rarest(s string) int {
 	best := 0
 	for i := range len(s) {

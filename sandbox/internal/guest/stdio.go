@@ -9,17 +9,17 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// files are the standard files of a command, and its control socket: the child's ends
-// and ours.
-type files struct {
+// stdio is the standard files of a command and its control socket: the child's ends and
+// ours.
+type stdio struct {
 	child                          []uintptr
-	opened                         []int // the child's ends, until they are closed here
+	opened                         []int // the child's ends that are open here
 	stdin, stdout, stderr, control *os.File
-	terminal                       *os.File // where it has one; then also stdin and stdout
+	terminal                       *os.File // nil for a command without one; else stdin and stdout, too
 }
 
-func openFiles(m *wire.Exec) (_ *files, err error) {
-	f := &files{child: make([]uintptr, 3, 5)}
+func openStdio(m *wire.Exec) (_ *stdio, err error) {
+	f := &stdio{child: make([]uintptr, 3, 5)}
 	defer func() {
 		if err != nil {
 			f.closeChild()
@@ -38,12 +38,12 @@ func openFiles(m *wire.Exec) (_ *files, err error) {
 	return f, err
 }
 
-func (f *files) openPipes(m *wire.Exec) (err error) {
+func (f *stdio) openPipes(m *wire.Exec) (err error) {
 	if m.Stdin {
 		f.stdin, f.child[0], err = f.pipe(true)
 	} else {
 		var fd int
-		// Write access too: a program that writes to its stdin by mistake is not to fail.
+		// For writing, too: a program that writes to its stdin by mistake must not fail.
 		fd, err = syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 		if err == nil {
 			f.opened = append(f.opened, fd)
@@ -64,9 +64,9 @@ func (f *files) openPipes(m *wire.Exec) (err error) {
 	return err
 }
 
-// pipe makes a pipe whose read end, or write end, is the child's. Our end does not
-// block: a blocked thread for each pipe would run into the pids limit.
-func (f *files) pipe(childReads bool) (ours *os.File, child uintptr, err error) {
+// pipe makes a pipe. One end is the child's. Ours does not block: a blocked thread for each
+// pipe would run into the pids limit.
+func (f *stdio) pipe(childReads bool) (ours *os.File, child uintptr, err error) {
 	var fds [2]int
 	if err := syscall.Pipe2(fds[:], syscall.O_CLOEXEC); err != nil {
 		return nil, 0, err
@@ -83,13 +83,13 @@ func (f *files) pipe(childReads bool) (ours *os.File, child uintptr, err error) 
 	return os.NewFile(uintptr(o), "pipe"), uintptr(c), nil
 }
 
-// pipeSize is the largest that an unprivileged process may make a pipe, and no less than a
-// stream's window.
+// pipeSize is the largest size that an unprivileged process may give a pipe, in bytes. It is no
+// less than a stream's window.
 const pipeSize = 1 << 20
 
-// widen makes a pipe that large and returns its size: each time that it runs full its writer
-// has to be woken again. Where it is refused, as beyond a user's share of such memory, the
-// pipe is slower and no less right.
+// widen gives a pipe that size and returns the size that it has. Each time that a pipe runs
+// full, its writer has to be woken again. The kernel can refuse, beyond a user's share of such
+// memory; the pipe is then slower and no less right.
 func widen(fd int) int {
 	const setPipeSize, getPipeSize = 1031, 1032 // F_SETPIPE_SZ and F_GETPIPE_SZ, of fcntl(2)
 	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), setPipeSize, pipeSize)
@@ -97,7 +97,7 @@ func widen(fd int) int {
 	return int(size)
 }
 
-func (f *files) openControl() error {
+func (f *stdio) openControl() error {
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -112,19 +112,19 @@ func (f *files) openControl() error {
 	return nil
 }
 
-func (f *files) closeChild() {
+func (f *stdio) closeChild() {
 	for _, fd := range f.opened {
 		syscall.Close(fd)
 	}
 	f.opened = nil
 }
 
-// closeOurs is for a command that did not start; else whoever reads and writes them
-// closes them.
-func (f *files) closeOurs() {
+// closeOurs closes our ends if the command did not start. Otherwise the goroutines that read
+// and write them do.
+func (f *stdio) closeOurs() {
 	for _, file := range []*os.File{f.stdin, f.stdout, f.stderr, f.control} {
 		if file != nil {
-			file.Close() // of the two names of a terminal the second is closed already
+			file.Close() // stdin and stdout may be one terminal, which is closed once
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// entry is a name in a directory and what kind of file it is, such as syscall.DT_REG.
+// entry is a name in a directory, and the kind of its file, such as syscall.DT_REG.
 type entry struct {
 	name string
 	kind byte
@@ -29,8 +29,8 @@ func newDirReader(c *call) *dirReader {
 	return &dirReader{c: c, buf: make([]byte, 32<<10), max: searchMemory(64, 8<<20)}
 }
 
-// entries yields what is in a directory, in the order of names. One too large for the memory
-// there is gets read several times, a range of names each.
+// entries yields the entries of a directory in the order of names. If they are too many for
+// the memory there is, it reads the directory several times, a range of names each time.
 func (r *dirReader) entries(dir string) iter.Seq2[entry, error] {
 	return func(yield func(entry, error) bool) {
 		for after, more := "", true; more; {
@@ -53,7 +53,7 @@ func (r *dirReader) entries(dir string) iter.Seq2[entry, error] {
 	}
 }
 
-// read returns the entries whose names follow after, and whether there are still more.
+// read returns entries whose names follow after, and whether there are more.
 func (r *dirReader) read(dir, after string) (all []entry, more bool, err error) {
 	fd, err := openDir(dir)
 	if err != nil {
@@ -74,8 +74,8 @@ func (r *dirReader) read(dir, after string) (all []entry, more bool, err error) 
 			return all, more, nil
 		}
 		for b := r.buf[:n]; len(b) > 0; {
-			// struct linux_dirent64 of getdents64(2): inode and offset, then the record's
-			// length, the kind, and the name up to a NUL.
+			// struct linux_dirent64 of getdents64(2): inode, offset, the record's length, the
+			// kind, and the name up to a NUL.
 			const length, kind, name = 16, 18, 19
 			record := b[:binary.NativeEndian.Uint16(b[length:])]
 			b = b[len(record):]
@@ -103,14 +103,14 @@ func (r *dirReader) read(dir, after string) (all []entry, more bool, err error) 
 	}
 }
 
-// size is about how many bytes of memory e takes.
+// size returns about how many bytes of memory e takes.
 func (e entry) size() int { return len(e.name) + 40 }
 
 func sortEntries(all []entry) {
 	slices.SortFunc(all, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 }
 
-// kindOf asks for what some file systems do not list.
+// kindOf looks up the kind of a file: some file systems do not list it.
 func kindOf(path string) byte {
 	var st syscall.Stat_t
 	if syscall.Lstat(path, &st) != nil {
@@ -119,13 +119,13 @@ func kindOf(path string) byte {
 	return byte(st.Mode & syscall.S_IFMT >> 12) // as IFTODT of dirent.h does
 }
 
-// openDir opens a directory for reading, and nothing else.
+// openDir opens a directory for reading. It is an error if there is another file.
 func openDir(dir string) (int, error) {
 	return open(dir, syscall.O_DIRECTORY)
 }
 
-// open opens for reading what can be read without waiting. A file of the os package would
-// ask the poller to watch it, a system call that fails for what is searched.
+// open opens a file for reading, without waiting. Package os would ask the poller to watch
+// it, a system call that fails for regular files and directories.
 func open(path string, flags int) (int, error) {
 	fd, err := uninterrupted(func() (int, error) {
 		return syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NONBLOCK|syscall.O_NOCTTY|flags, 0)
