@@ -267,7 +267,7 @@ func TestCommandEnds(t *testing.T) {
 		is.NoErr(cmd.Start(context.Background()))
 		is.NoErr(cmd.Kill())
 		r, err := cmd.Wait()
-		// Killed before it ran, it was never started.
+		// A command that is killed before it runs was never started.
 		if err != nil {
 			is.Equal(codeOf(err), sandbox.CodeAborted)
 		} else {
@@ -369,7 +369,7 @@ func TestEndedUnread(t *testing.T) {
 	}
 }
 
-// A reader that stops reading stops the writer, and nobody else.
+// A reader that stops reading stops its command, and no other call.
 func TestBackPressure(t *testing.T) {
 	is := is.New(t)
 	sb := enginetest.Open(t, sandbox.Options{})
@@ -387,7 +387,7 @@ func TestBackPressure(t *testing.T) {
 		}
 		return info.Size() / 2 << 16
 	}
-	// still waits until no more is written, and returns how much was.
+	// still waits until the command writes no more, and returns how many bytes it has written.
 	still := func(maxCount int64) (n int64) {
 		for last, same := int64(-1), 0; same < 10; time.Sleep(30 * time.Millisecond) {
 			n = written()
@@ -418,7 +418,7 @@ func TestBackPressure(t *testing.T) {
 	is.Equal(r.Outcome, sandbox.Canceled)
 }
 
-// Output that nobody reads costs what is kept of it, however much it is.
+// Captured output takes no more memory than its limit, however long it is.
 func TestEndlessOutput(t *testing.T) {
 	is := is.New(t)
 	sb := enginetest.Open(t, sandbox.Options{})
@@ -457,7 +457,7 @@ func TestEndlessOutput(t *testing.T) {
 	_, err = fmt.Sscan(string(rest.Stdout), &total)
 	is.NoErr(err)
 	is.True(r.StdoutDropped > 1<<20)
-	// tee had written to one of the two what it could not write to the other any more.
+	// tee may have written its last block to one of the two only.
 	diff := r.StdoutDropped + sandbox.DefaultCapture - total
 	is.True(diff > -100_000 && diff < 100_000)
 	is.True(bytes.HasPrefix(r.Stdout, []byte("y\ny\n")))
@@ -515,8 +515,7 @@ func TestManyAtOnce(t *testing.T) {
 	t.Logf("%d in %v", many, took)
 }
 
-// What is wrong with a command is told by kind, and nothing has run.
-// As with os/exec, a command that got a part of its stdin is no success.
+// As with os/exec, a command that got a part of its stdin only is an error.
 func TestStdinFails(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()

@@ -366,7 +366,7 @@ func TestConnectionDeadlines(t *testing.T) {
 	is.NoErr(err) // it goes on
 	is.Equal(string(buf[:5]), "hello")
 
-	// Close, and a deadline that is over, wake who waits.
+	// Close, and a deadline in the past, end a Read that waits.
 	for _, wake := range []func() error{func() error { return c.SetReadDeadline(time.Unix(1, 0)) }, c.Close} {
 		is.NoErr(c.SetReadDeadline(time.Time{}))
 		failed := make(chan error)

@@ -398,8 +398,7 @@ func TestJob(t *testing.T) {
 	})
 }
 
-// Under a lease a job and its output are there for whoever comes back; with the sandbox
-// it ends.
+// With a lease, a job and its output are there after an Adopt. The job ends with the sandbox.
 func TestJobUnderLease(t *testing.T) {
 	is := is.New(t)
 	e, cli := enginetest.Engine(t)

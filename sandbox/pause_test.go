@@ -93,7 +93,7 @@ func TestPauseEnds(t *testing.T) {
 	t.Run("attached", func(t *testing.T) {
 		is := is.New(t)
 		sb := enginetest.Open(t, sandbox.Options{Lease: time.Minute})
-		is.NoErr(e.Pause(ctx, sb.Name())) // as by somebody who is no more
+		is.NoErr(e.Pause(ctx, sb.Name())) // as by a process that has ended
 		again, err := sandbox.Adopt(ctx, sb.Name(), &sandbox.Options{Engine: e})
 		is.NoErr(err)
 		_, err = again.Exec(ctx, "true")
@@ -109,7 +109,7 @@ func TestPauseEnds(t *testing.T) {
 	})
 }
 
-// A pause whose context ends, or that somebody else ended, keeps no sandbox from going on.
+// After a pause whose context ended, or that another process ended, the sandbox goes on.
 func TestPauseCutShort(t *testing.T) {
 	is := is.New(t)
 	_, cli := enginetest.Engine(t)

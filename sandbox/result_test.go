@@ -17,8 +17,8 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
-// Every outcome but those of a sandbox that is gone: what ended the command, and that
-// what it wrote before is kept.
+// Each outcome of a sandbox that goes on says what ended the command, and keeps the output until
+// then.
 func TestOutcomes(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{})
 	for _, test := range []struct {

@@ -51,7 +51,7 @@ func fill(t *testing.T, sb *sandbox.Sandbox) {
 	}
 }
 
-// listing is what a sandbox has, in words.
+// listing describes the files of a sandbox.
 func listing(t *testing.T, sb *sandbox.Sandbox) string {
 	t.Helper()
 	var out []string

@@ -144,8 +144,8 @@ func TestTransfer(t *testing.T) {
 	}
 }
 
-// What a source becomes depends on no more than the names: is it a file or a directory, and
-// does the destination end with a slash?
+// The destination depends on two things only: whether the source is a file or a directory, and
+// whether the destination ends with a slash.
 func TestTransferPlaces(t *testing.T) {
 	is := is.New(t)
 	sb := enginetest.Open(t, sandbox.Options{})
