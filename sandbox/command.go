@@ -76,7 +76,8 @@ type Command struct {
 	call           *channel.Call
 	stdout, stderr *capture
 	copies         sync.WaitGroup
-	gaveUp         atomic.Bool // the sandbox was ended because the guest did not answer
+	answerTimeout  time.Duration // shorter in tests
+	gaveUp         atomic.Bool   // the sandbox was ended because the guest did not answer
 	wait           func() (*Result, error)
 
 	mu      sync.Mutex
@@ -92,7 +93,7 @@ var (
 
 // Command returns the command for a program and its arguments.
 func (sb *Sandbox) Command(name string, args ...string) *Command {
-	return &Command{sb: sb, Args: append([]string{name}, args...)}
+	return &Command{sb: sb, Args: append([]string{name}, args...), answerTimeout: answerTimeout}
 }
 
 // Exec runs a shell command with the image's /bin/sh, waits for it and returns its result. Use
@@ -281,7 +282,7 @@ func (c *Command) cancel(now bool) {
 // startWatchdog ends the sandbox if the command has not ended within d, its grace and
 // answerTimeout together.
 func (c *Command) startWatchdog(d time.Duration) {
-	total := d + c.grace() + answerTimeout
+	total := d + c.grace() + c.answerTimeout
 	if total < d {
 		return // an overflow: no timer is that long
 	}
@@ -291,7 +292,7 @@ func (c *Command) startWatchdog(d time.Duration) {
 			return
 		default:
 		}
-		if c.sb.frozen(c.grace() + answerTimeout) {
+		if c.sb.frozen(c.grace() + c.answerTimeout) {
 			c.startWatchdog(0) // a frozen guest could not end the command
 			return
 		}

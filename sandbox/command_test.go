@@ -45,6 +45,7 @@ func TestImageWithoutShell(t *testing.T) {
 	is.True(errors.Is(err, fs.ErrNotExist)) // there is no /bin/sh
 }
 
+// A command's streams, environment, directory and exit come out as with os/exec.
 func TestCommand(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
@@ -180,6 +181,8 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
+// A timeout, a canceled context and Kill end a command with all its processes, and the
+// result says how far that had to go.
 func TestCommandEnds(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{})
 	stubborn := []string{"-c", "trap '' TERM; (trap '' TERM; sleep 60) & echo up; while :; do sleep 1; done"}
@@ -264,7 +267,7 @@ func TestCommandEnds(t *testing.T) {
 		is.NoErr(cmd.Start(context.Background()))
 		is.NoErr(cmd.Kill())
 		r, err := cmd.Wait()
-		// Killed before it ran, it was never started.
+		// A command that is killed before it runs was never started.
 		if err != nil {
 			is.Equal(codeOf(err), sandbox.CodeAborted)
 		} else {
@@ -274,6 +277,7 @@ func TestCommandEnds(t *testing.T) {
 	})
 }
 
+// A command that cannot be started has no result, and its error says what to change.
 func TestCommandRefused(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
@@ -324,56 +328,48 @@ func TestCommandRefused(t *testing.T) {
 	is.Equal(err.Error(), `exec ["true"]: the command was started before: make another`)
 }
 
-// Nobody reads what it wrote, and still its end is told; the sandbox goes on.
+// A command that is ended while its reader sleeps has its result without the sandbox being
+// ended, though the guest cannot deliver the output: whether the command still runs, or has
+// ended by itself.
 func TestEndedUnread(t *testing.T) {
-	is := is.New(t)
-	sb := enginetest.Open(t, sandbox.Options{})
-	gate := make(chan struct{})
-	cmd := sb.Command("sh", "-c", "head -c 10000000 /dev/zero")
-	cmd.Stdout = writerFunc(func(p []byte) (int, error) { <-gate; return len(p), nil })
-	cmd.Timeout, cmd.Grace = 200*time.Millisecond, 100*time.Millisecond
-	is.NoErr(cmd.Start(context.Background()))
-	time.Sleep(4 * time.Second) // a reader that sleeps for longer than all the graces
-	close(gate)
-	r, err := cmd.Wait()
-	is.NoErr(err)
-	is.Equal(r.Outcome, sandbox.TimedOut)
-	is.True(r.Unread)
-	_, err = sb.Exec(context.Background(), "true")
-	is.NoErr(err)
-
-	is.True(errors.Is(sb.RemoveAll(context.Background(), ""), fs.ErrInvalid))
-}
-
-// The same where the command has ended by itself and only its output waits.
-func TestEndedUnreadAfterExit(t *testing.T) {
-	for name, set := range map[string]func(*sandbox.Command, context.CancelFunc){
-		"timeout": func(c *sandbox.Command, _ context.CancelFunc) { c.Timeout = time.Second },
-		"cancel":  func(_ *sandbox.Command, cancel context.CancelFunc) { time.AfterFunc(time.Second, cancel) },
+	// Longer than the guest waits for a reader, which is 2 s.
+	const answerTimeout = 4 * time.Second
+	for _, test := range []struct {
+		name  string
+		bytes int // 950,000 are more than the window, and the pipe takes the rest
+		end   func(c *sandbox.Command, cancel context.CancelFunc)
+		want  sandbox.Outcome // "" is either of two, as the race goes
+	}{
+		{"running", 10_000_000, func(c *sandbox.Command, _ context.CancelFunc) { c.Timeout = 200 * time.Millisecond }, sandbox.TimedOut},
+		{"exited, timeout", 950_000, func(c *sandbox.Command, _ context.CancelFunc) { c.Timeout = time.Second }, ""},
+		{"exited, canceled", 950_000, func(_ *sandbox.Command, cancel context.CancelFunc) { time.AfterFunc(time.Second, cancel) }, ""},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			is := is.New(t)
 			sb := enginetest.Open(t, sandbox.Options{})
 			gate := make(chan struct{})
-			// More than the window, and so little more that the pipe takes the rest.
-			cmd := sb.Command("head", "-c", "950000", "/dev/zero")
+			cmd := sb.Command("head", "-c", fmt.Sprint(test.bytes), "/dev/zero")
 			cmd.Stdout = writerFunc(func(p []byte) (int, error) { <-gate; return len(p), nil })
+			cmd.Grace = 100 * time.Millisecond
+			cmd.SetAnswerTimeout(answerTimeout)
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			set(cmd, cancel)
+			test.end(cmd, cancel)
 			is.NoErr(cmd.Start(ctx))
-			time.Sleep(16 * time.Second) // beyond the time after which a guest is given up
+			time.Sleep(time.Second + cmd.Grace + answerTimeout + time.Second) // beyond the time to answer
 			is.True(sb.Alive())
 			close(gate)
 			r, _ := cmd.Wait()
 			is.True(r.Unread)
+			is.True(test.want == "" || r.Outcome == test.want)
 			_, err := sb.Exec(context.Background(), "true")
 			is.NoErr(err)
 		})
 	}
 }
 
-// A reader that stops reading stops the writer, and nobody else.
+// A reader that stops reading stops its command, and no other call.
 func TestBackPressure(t *testing.T) {
 	is := is.New(t)
 	sb := enginetest.Open(t, sandbox.Options{})
@@ -391,7 +387,7 @@ func TestBackPressure(t *testing.T) {
 		}
 		return info.Size() / 2 << 16
 	}
-	// still waits until no more is written, and returns how much was.
+	// still waits until the command writes no more, and returns how many bytes it has written.
 	still := func(maxCount int64) (n int64) {
 		for last, same := int64(-1), 0; same < 10; time.Sleep(30 * time.Millisecond) {
 			n = written()
@@ -422,7 +418,7 @@ func TestBackPressure(t *testing.T) {
 	is.Equal(r.Outcome, sandbox.Canceled)
 }
 
-// Output that nobody reads costs what is kept of it, however much it is.
+// Captured output takes no more memory than its limit, however long it is.
 func TestEndlessOutput(t *testing.T) {
 	is := is.New(t)
 	sb := enginetest.Open(t, sandbox.Options{})
@@ -461,7 +457,7 @@ func TestEndlessOutput(t *testing.T) {
 	_, err = fmt.Sscan(string(rest.Stdout), &total)
 	is.NoErr(err)
 	is.True(r.StdoutDropped > 1<<20)
-	// tee had written to one of the two what it could not write to the other any more.
+	// tee may have written its last block to one of the two only.
 	diff := r.StdoutDropped + sandbox.DefaultCapture - total
 	is.True(diff > -100_000 && diff < 100_000)
 	is.True(bytes.HasPrefix(r.Stdout, []byte("y\ny\n")))
@@ -519,8 +515,7 @@ func TestManyAtOnce(t *testing.T) {
 	t.Logf("%d in %v", many, took)
 }
 
-// What is wrong with a command is told by kind, and nothing has run.
-// As with os/exec, a command that got a part of its stdin is no success.
+// As with os/exec, a command that got a part of its stdin only is an error.
 func TestStdinFails(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
@@ -569,6 +564,7 @@ func TestStdinFails(t *testing.T) {
 	})
 }
 
+// Input that is hostile or wrong fails one command and leaves the sandbox usable.
 func TestBadInput(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{Users: []string{"nobody-here"}})
 	ctx := context.Background()

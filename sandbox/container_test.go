@@ -19,6 +19,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
+// A sandbox has no root, capabilities, network or writable root, and is held to its limits.
 func TestIsolation(t *testing.T) {
 	is := is.New(t)
 	_, cli := enginetest.Engine(t)

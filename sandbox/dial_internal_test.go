@@ -17,6 +17,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
+// Only addresses of the sandbox itself can be dialed.
 func TestParseTarget(t *testing.T) {
 	for _, test := range []struct {
 		network, address string
@@ -120,6 +121,7 @@ func framed(t *testing.T, script func(call uint32) []byte) *Sandbox {
 	return sb
 }
 
+// A guest that breaks the protocol of a connection, or never answers, does not block Dial.
 func TestDialHostileGuest(t *testing.T) {
 	connected := wire.Dialed{Port: 7}.Encode()
 	ok := []byte{wire.StatusOK}

@@ -27,6 +27,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
+// An http.Client reaches a server inside by Transport and by Expose, with bodies and in parallel.
 func TestHTTP(t *testing.T) {
 	sb := serving(t, sandbox.Options{})
 	for name, way := range via(t, sb) {
@@ -148,6 +149,7 @@ func TestWebSocket(t *testing.T) {
 	is.Equal(err, io.EOF)
 }
 
+// Dial reaches TCP and unix sockets inside and nothing beyond, and its errors are the standard ones.
 func TestDial(t *testing.T) {
 	sb := serving(t, sandbox.Options{})
 	ctx := context.Background()
@@ -237,6 +239,7 @@ func TestDial(t *testing.T) {
 	})
 }
 
+// Each way to end a connection arrives at the other end as that one, and leaks nothing.
 func TestConnectionEnds(t *testing.T) {
 	sb := serving(t, sandbox.Options{})
 	ctx := context.Background()
@@ -346,6 +349,7 @@ func TestConnectionEnds(t *testing.T) {
 	})
 }
 
+// Deadlines of a connection work as those of net.Conn do.
 func TestConnectionDeadlines(t *testing.T) {
 	is := is.New(t)
 	sb := serving(t, sandbox.Options{})
@@ -363,7 +367,7 @@ func TestConnectionDeadlines(t *testing.T) {
 	is.NoErr(err) // it goes on
 	is.Equal(string(buf[:5]), "hello")
 
-	// Close, and a deadline that is over, wake who waits.
+	// Close, and a deadline in the past, end a Read that waits.
 	for _, wake := range []func() error{func() error { return c.SetReadDeadline(time.Unix(1, 0)) }, c.Close} {
 		is.NoErr(c.SetReadDeadline(time.Time{}))
 		failed := make(chan error)
@@ -408,6 +412,7 @@ func TestWaitPort(t *testing.T) {
 	is.True(errors.Is(err, syscall.ECONNREFUSED))
 }
 
+// If the sandbox ends, open connections fail with the reason and no goroutine stays.
 func TestSandboxEndsUnderConnections(t *testing.T) {
 	for _, test := range []struct {
 		name string

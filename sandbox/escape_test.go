@@ -17,17 +17,17 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
-// Every process that these tests start has a number of its own among its arguments, by
-// which it is found from outside: the engine's own list does not go through the guest.
+// marker begins a number among the arguments of every process that these tests start. The
+// engine's list of processes, which does not go through the guest, finds them by it.
 const marker = "31337."
 
-// escape is a way in which a program gets away from whoever would end it by its pid or
-// its process group. $M is the marker. It says "up" once it has got away, and its first
-// process stays: what a command that has ended left behind is none of its timeout's.
+// escape is a way for a program to escape an end by its pid or its process group. $M is the
+// marker. The program says "up" once it has escaped, and its first process stays: a timeout does
+// not end what an ended command has left behind.
 type escape struct {
 	name   string
 	script string
-	// rung is what it takes, or empty where that is a matter of luck.
+	// rung is the expected Rung, or empty if it depends on luck.
 	rung sandbox.Rung
 	ups  int // how many say "up"
 	// processes is how many there are at least once they are up.

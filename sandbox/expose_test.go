@@ -21,6 +21,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
+// Expose listens on the given address, keeps to MaxConns, and resets all when it is closed.
 func TestExposeListens(t *testing.T) {
 	is := is.New(t)
 	sb := serving(t, sandbox.Options{})
@@ -78,8 +79,8 @@ func TestExposeListens(t *testing.T) {
 	is.NoErr(narrow.Close()) // again
 }
 
-// BenchmarkExpose times a small GET, and one byte there and back. The same server is reached
-// from the host over the container's network too, which is as far as its loopback interface.
+// BenchmarkExpose times a small GET, and one byte there and back. For comparison the host also
+// reaches the same server directly, over the container's network.
 func BenchmarkExpose(b *testing.B) {
 	is := is.New(b)
 	sb := serving(b, sandbox.Options{Network: "bridge"})

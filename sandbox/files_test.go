@@ -175,6 +175,7 @@ func testAttributes(t *testing.T, sb *sandbox.Sandbox) {
 		"times of nothing":   {sb.Chtimes(ctx, "no", when, when), fs.ErrNotExist, "not_exist"},
 		"symlink over":       {sb.Symlink(ctx, "x", "attr"), fs.ErrExist, "exist"},
 		"symlink in nothing": {sb.Symlink(ctx, "x", "no/x"), fs.ErrNotExist, "not_exist"},
+		"remove no name":     {sb.RemoveAll(ctx, ""), fs.ErrInvalid, "invalid"},
 		"link of a file":     {second(sb.Readlink(ctx, "attr")), fs.ErrInvalid, "invalid"},
 		"hash of a dir":      {second(sb.Hash(ctx, ".")), nil, "is_dir"},
 		"hash of a device":   {second(sb.Hash(ctx, "/dev/null")), nil, "not_regular"},

@@ -15,6 +15,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
+// Copies have the files of the original and are independent of it and of each other.
 func TestFork(t *testing.T) {
 	is := is.New(t)
 	ctx := context.Background()

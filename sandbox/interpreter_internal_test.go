@@ -23,8 +23,8 @@ func (w *lockWatcher) Write(b []byte) (int, error) {
 	return w.Buffer.Write(b)
 }
 
-// Output that came before a run is written before output that comes while that is handed
-// over: the stream is locked meanwhile.
+// Output from before a run is written before later output, because the stream is locked while
+// the early output is written.
 func TestEarlyOutputComesFirst(t *testing.T) {
 	is := is.New(t)
 	s := &interpreterStream{kept: newCapture(100)}

@@ -57,6 +57,7 @@ func text(x *sandbox.Execution) string {
 	return string(x.Displays[len(x.Displays)-1].Data["text/plain"])
 }
 
+// Python keeps its state from run to run, and the host gets values, output and exceptions.
 func TestPython(t *testing.T) {
 	is := is.New(t)
 	ctx := context.Background()
@@ -142,6 +143,7 @@ func TestPython(t *testing.T) {
 		is := is.New(t)
 		x, err := in.Run(ctx, "import asyncio; n = 0\nwhile True:\n  await asyncio.sleep(0.001); n += 1", &sandbox.ExecutionOptions{Timeout: 200 * time.Millisecond})
 		is.NoErr(err)
+		is.True(x.Exception != nil)
 		is.Equal(x.Exception.Name, "KeyboardInterrupt")
 		is.Equal(text(must(is, in, "a = n; await asyncio.sleep(0.1); n - a")), "0")
 	})
@@ -397,6 +399,7 @@ func isPicture(is *is.I, d sandbox.Display) {
 	is.True(picture.Bounds().Dx() > 100)
 }
 
+// Figures, tables and images come back in their MIME types.
 func TestPythonFigures(t *testing.T) {
 	is := is.New(t)
 	sb := enginetest.Open(t, sandbox.Options{Runtime: "python-datascience"})
@@ -444,6 +447,7 @@ func TestPythonFigures(t *testing.T) {
 	})
 }
 
+// Node keeps its state from run to run, and the host gets values, output and exceptions.
 func TestNode(t *testing.T) {
 	is := is.New(t)
 	ctx := context.Background()
@@ -483,6 +487,7 @@ func TestNode(t *testing.T) {
 	is.Equal(text(must(is, in, "typeof x")), "'undefined'")
 }
 
+// The shell keeps its state from run to run, and code that is wrong does not end it.
 func TestShell(t *testing.T) {
 	for _, image := range []string{enginetest.Busybox, "localhost/drydock/debian:bookworm"} {
 		t.Run(image, func(t *testing.T) {

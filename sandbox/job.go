@@ -183,36 +183,10 @@ func (j *Job) attach(ctx context.Context, w io.Writer, o *JobAttachOptions) (int
 	})
 	defer stop()
 	if o.Stdin != nil {
-		go func() {
-			// Nobody waits for this goroutine, because a Read may block for ever.
-			stream := &errWriter{w: call.Stream}
-			_, err := io.Copy(stream, o.Stdin)
-			switch {
-			case stream.err != nil:
-			case err != nil:
-				// In this order: the reply to the cancel would end the stream without a reason.
-				call.Stream.Abort(j.own(fmt.Errorf("stdin: %w", err)))
-				call.Cancel(true)
-			default:
-				_ = call.Stream.CloseWrite()
-			}
-		}()
+		go j.copyStdin(call, o.Stdin)
 	}
 	if o.Resize != nil {
-		go func() {
-			for {
-				select {
-				case size, ok := <-o.Resize:
-					if !ok {
-						return
-					}
-					// The job may have ended meanwhile.
-					_ = j.Resize(ctx, size)
-				case <-call.Done():
-					return
-				}
-			}
-		}()
+		go j.resizeEach(ctx, call, o.Resize)
 	}
 	to := &errWriter{w: w}
 	n, err := call.Stream.WriteTo(to)
@@ -231,6 +205,38 @@ func (j *Job) attach(ctx context.Context, w io.Writer, o *JobAttachOptions) (int
 		return o.From + n, err
 	}
 	return done.Next, nil
+}
+
+// copyStdin copies r to the job's stdin, and closes that at the end of r. Nobody waits for it,
+// because a Read may block for ever.
+func (j *Job) copyStdin(call *channel.Call, r io.Reader) {
+	stdin := &errWriter{w: call.Stream}
+	_, err := io.Copy(stdin, r)
+	switch {
+	case stdin.err != nil:
+		// The job's stdin is closed, or the call has ended.
+	case err != nil:
+		call.Cancel(true)
+		call.Stream.Abort(j.own(fmt.Errorf("stdin: %w", err)))
+	default:
+		_ = call.Stream.CloseWrite()
+	}
+}
+
+// resizeEach gives the job's terminal each size that comes, until the call ends.
+func (j *Job) resizeEach(ctx context.Context, call *channel.Call, sizes <-chan Size) {
+	for {
+		select {
+		case size, ok := <-sizes:
+			if !ok {
+				return
+			}
+			// It fails if the job has ended meanwhile.
+			_ = j.Resize(ctx, size)
+		case <-call.Done():
+			return
+		}
+	}
 }
 
 // own wraps an error of the caller's reader or writer. It keeps failure from taking such an

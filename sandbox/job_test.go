@@ -27,6 +27,7 @@ func background(is *is.I, sb *sandbox.Sandbox, script string, opts *sandbox.JobO
 	return j
 }
 
+// A background job outlives its call, and its output can be read at any time, from any offset.
 func TestJob(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
@@ -397,8 +398,7 @@ func TestJob(t *testing.T) {
 	})
 }
 
-// Under a lease a job and its output are there for whoever comes back; with the sandbox
-// it ends.
+// With a lease, a job and its output are there after an Adopt. The job ends with the sandbox.
 func TestJobUnderLease(t *testing.T) {
 	is := is.New(t)
 	e, cli := enginetest.Engine(t)

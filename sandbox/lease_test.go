@@ -16,8 +16,8 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
-// A named sandbox with a lease outlives the process that opened it, with its files and
-// what runs in it, and whoever knows its name gets it back.
+// A sandbox with a lease outlives the process that opened it, with its files and processes, and
+// is adopted by its name.
 func TestLeaseOutlivesItsProcess(t *testing.T) {
 	e, cli := enginetest.Engine(t)
 	ctx := context.Background()
@@ -51,7 +51,7 @@ func TestLeaseOutlivesItsProcess(t *testing.T) {
 		is.NoErr(waitFor(func() bool {
 			r, err := sb.Exec(ctx, "ps -o args | grep -c '^sleep 7[0]00'")
 			return err == nil && string(r.Stdout) == "0\n"
-		})) // the command whose result nobody can hear has been ended
+		})) // the command has ended, since its result could reach nobody
 		jobs, err := sb.Jobs(ctx)
 		is.NoErr(err)
 		is.Equal(len(jobs), 1)
@@ -89,7 +89,8 @@ func leaveSandbox(name string) {
 	select {}
 }
 
-func TestDetachAndAttach(t *testing.T) {
+// A sandbox that was left with a lease goes on, is taken over by name, and ends with its lease.
+func TestDetachAndAdopt(t *testing.T) {
 	is := is.New(t)
 	e, cli := enginetest.Engine(t)
 	ctx := context.Background()

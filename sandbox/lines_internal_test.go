@@ -13,7 +13,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/wire"
 )
 
-// A guest that ends its stream and never replies keeps nobody longer than the context, or Close.
+// If a guest ends its stream and never replies, calls end with their context or by Close.
 func TestEndWithoutReply(t *testing.T) {
 	silent := func(_ *wire.Mux, _ uint32, s *wire.Stream) {
 		_, _ = s.Write([]byte("{}\n"))

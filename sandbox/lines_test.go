@@ -102,7 +102,7 @@ func (c *lyingConn) Done() <-chan struct{} { return c.done }
 func (c *lyingConn) Wait() error           { <-c.done; return nil }
 func (c *lyingConn) Close()                { c.in.Close(); <-c.done; c.out.Close() }
 
-// A guest whose answer makes no sense is the end of its sandbox, and keeps nobody waiting.
+// An answer that violates the protocol ends the sandbox, and no call waits any longer.
 func TestListingMakesNoSense(t *testing.T) {
 	ctx := context.Background()
 	for name, call := range map[string]func(*sandbox.Sandbox) error{

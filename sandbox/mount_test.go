@@ -15,6 +15,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
+// Host directories and volumes are mounted as asked, for the user who runs inside.
 func TestMounts(t *testing.T) {
 	is := is.New(t)
 	_, cli := enginetest.Engine(t)

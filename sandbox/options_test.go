@@ -21,6 +21,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
+// Options that cannot be used are refused before anything starts, with the way out.
 func TestOpenRefused(t *testing.T) {
 	e, cli := enginetest.Engine(t)
 	name := fmt.Sprint("drydock-test-", time.Now().UnixNano())

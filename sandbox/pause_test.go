@@ -14,6 +14,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
+// A paused sandbox does nothing and refuses calls; after Resume all goes on where it was.
 func TestPause(t *testing.T) {
 	is := is.New(t)
 	_, cli := enginetest.Engine(t)
@@ -46,7 +47,7 @@ func TestPause(t *testing.T) {
 	state, err := exec.Command(cli, "inspect", "--format={{.State.Paused}}", sb.Name()).Output()
 	is.NoErr(err)
 	is.Equal(strings.TrimSpace(string(state)), "true")
-	time.Sleep(time.Second) // longer than what is under way would have taken
+	time.Sleep(500 * time.Millisecond) // longer than what is under way would have taken
 	is.True(sb.Idle() == 0)
 
 	is.NoErr(sb.Resume(ctx))
@@ -68,6 +69,7 @@ func TestPause(t *testing.T) {
 	is.NoErr(err)
 }
 
+// A paused sandbox can be closed, lost, adopted and left to its lease.
 func TestPauseEnds(t *testing.T) {
 	ctx := context.Background()
 	e, cli := enginetest.Engine(t)
@@ -91,7 +93,7 @@ func TestPauseEnds(t *testing.T) {
 	t.Run("attached", func(t *testing.T) {
 		is := is.New(t)
 		sb := enginetest.Open(t, sandbox.Options{Lease: time.Minute})
-		is.NoErr(e.Pause(ctx, sb.Name())) // as by somebody who is no more
+		is.NoErr(e.Pause(ctx, sb.Name())) // as by a process that has ended
 		again, err := sandbox.Adopt(ctx, sb.Name(), &sandbox.Options{Engine: e})
 		is.NoErr(err)
 		_, err = again.Exec(ctx, "true")
@@ -107,7 +109,7 @@ func TestPauseEnds(t *testing.T) {
 	})
 }
 
-// A pause whose context ends, or that somebody else ended, keeps no sandbox from going on.
+// After a pause whose context ended, or that another process ended, the sandbox goes on.
 func TestPauseCutShort(t *testing.T) {
 	is := is.New(t)
 	_, cli := enginetest.Engine(t)

@@ -54,7 +54,7 @@ func TestListers(t *testing.T) {
 		got, err := l.read([]byte(tt.output))
 		is.NoErr(err)
 		is.Equal(got, tt.want)
-		// A runtime may have what they tell of.
+		// A runtime accepts the packages in this form.
 		is.NoErr(drydock.Runtime{BaseImage: "x", Packages: drydock.Packages{m: got}}.Validate())
 	}
 	_, err := listers[drydock.Pip].read([]byte("no JSON"))

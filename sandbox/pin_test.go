@@ -17,6 +17,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
+// Pin finds the versions of what is installed, and an image of the lock has just those.
 func TestLock(t *testing.T) {
 	is := is.New(t)
 	e, cli := enginetest.Engine(t)

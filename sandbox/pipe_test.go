@@ -17,6 +17,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
+// Pipes carry all bytes both ways, and Output reports failure and too much output.
 func TestPipes(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()

@@ -17,8 +17,8 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
-// Every outcome but those of a sandbox that is gone: what ended the command, and that
-// what it wrote before is kept.
+// Each outcome of a sandbox that goes on says what ended the command, and keeps the output until
+// then.
 func TestOutcomes(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{})
 	for _, test := range []struct {
@@ -114,6 +114,7 @@ func TestOutcomes(t *testing.T) {
 // eat takes memory until there is none: tmpfs would only be full.
 const eat = `BEGIN { while (1) a[n++] = sprintf("%1000s", n) }`
 
+// A command that the kernel kills for its memory is told from one that is killed.
 func TestOutOfMemory(t *testing.T) {
 	ctx := context.Background()
 	t.Run("alone", func(t *testing.T) {

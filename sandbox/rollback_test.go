@@ -13,6 +13,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
+// Rollback ends all that runs and empties the directories, whatever their modes.
 func TestRollbackEnds(t *testing.T) {
 	is := is.New(t)
 	e, _ := enginetest.Engine(t)
@@ -50,7 +51,7 @@ func TestRollbackEnds(t *testing.T) {
 	is.True(errors.Is(sb.Rollback(ctx, "no such"), fs.ErrInvalid))
 }
 
-// Whatever is written meanwhile, a rollback that succeeds has put back what the snapshot has.
+// A rollback that succeeds has restored all files of the snapshot, whatever is written meanwhile.
 func TestRollbackWhileWritten(t *testing.T) {
 	is := is.New(t)
 	e, _ := enginetest.Engine(t)

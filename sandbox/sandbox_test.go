@@ -223,7 +223,7 @@ func TestOpenCanceled(t *testing.T) {
 	t.Logf("%d of 20 were open before the context ended", opened)
 }
 
-// A name that is taken is refused, and whoever has it is left alone.
+// A name that is in use is refused, and the container that has it is left alone.
 func TestNameTaken(t *testing.T) {
 	e, cli := enginetest.Engine(t)
 	name := fmt.Sprint("drydock-test-", time.Now().UnixNano())

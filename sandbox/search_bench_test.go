@@ -17,7 +17,7 @@ import (
 func goSource(b *testing.B) *sandbox.Sandbox {
 	b.Helper()
 	enginetest.Engine(b) // or skip, before there is a copy
-	// The tree itself is where system directories are, which cannot be mounted.
+	// A copy, because the tree is below /usr, which cannot be mounted.
 	dir := b.TempDir()
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err == nil {

@@ -266,7 +266,7 @@ func TestSearchObstacles(t *testing.T) {
 	is.True(found.Errors > 0) // some are root's
 	_, err = sb.Grep(bounded, "no such text", &sandbox.GrepOptions{Path: "/sys"})
 	is.NoErr(err)
-	// A loop of links can be gone through as often as a pattern says, and no more.
+	// Glob follows a loop of symlinks exactly as often as the pattern says.
 	g, err = sb.Glob(ctx, "loop/loop/loop/link/*", nil)
 	is.NoErr(err)
 	is.Equal(paths(g), "loop/loop/loop/link/f|loop/loop/loop/link/long")
@@ -275,7 +275,7 @@ func TestSearchObstacles(t *testing.T) {
 	is.Equal(len(g.Matches), 0)
 }
 
-// Searches take no more memory than the smallest sandbox has, whatever they come across.
+// Searches work within the memory of the smallest sandbox, whatever the files are.
 func TestSearchInLittleMemory(t *testing.T) {
 	is := is.New(t)
 	enginetest.Engine(t)

@@ -29,7 +29,7 @@ const (
 	portHeld
 	portFate
 	portEcho6
-	portNone // nobody listens there
+	portNone // no server listens there
 )
 
 // serving opens a sandbox without a network in which the servers run.
@@ -72,7 +72,7 @@ func expose(t testing.TB, sb *sandbox.Sandbox, port int, opts *sandbox.ExposeOpt
 	return x
 }
 
-// via are the two ways to a server inside, as a client and what stands before the path.
+// via are the two ways to a server inside: each returns a client and the URL without its path.
 func via(t testing.TB, sb *sandbox.Sandbox) map[string]func() (*http.Client, string) {
 	return map[string]func() (*http.Client, string){
 		"transport": func() (*http.Client, string) {

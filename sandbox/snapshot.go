@@ -195,7 +195,8 @@ func findSnapshot(ctx context.Context, on engine.Engine, name string) (*Snapshot
 func snapshotInfo(name, ref string, im engine.Image) (*SnapshotInfo, error) {
 	s := &SnapshotInfo{Name: name, Created: im.Created, Size: im.Size, Base: im.Labels[engine.LabelBase],
 		WorkDir: im.Labels[engine.LabelWorkDir], ref: ref, labels: im.Labels}
-	if im.Labels[engine.LabelKind] != engine.KindSnapshot || s.Base == "" || (drydock.Runtime{Image: s.Base, WorkDir: s.WorkDir}).Validate() != nil || s.WorkDir == "" {
+	valid := drydock.Runtime{Image: s.Base, WorkDir: s.WorkDir}.Validate() == nil
+	if im.Labels[engine.LabelKind] != engine.KindSnapshot || s.Base == "" || s.WorkDir == "" || !valid {
 		return nil, fmt.Errorf("image %s has the name of a snapshot and is none", ref)
 	}
 	return s, nil

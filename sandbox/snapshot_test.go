@@ -51,7 +51,7 @@ func fill(t *testing.T, sb *sandbox.Sandbox) {
 	}
 }
 
-// listing is what a sandbox has, in words.
+// listing describes the files of a sandbox.
 func listing(t *testing.T, sb *sandbox.Sandbox) string {
 	t.Helper()
 	var out []string
@@ -75,6 +75,7 @@ func listing(t *testing.T, sb *sandbox.Sandbox) string {
 	return strings.Join(out, "\n")
 }
 
+// A snapshot restores the same files on every image, under another uid and more than once.
 func TestSnapshot(t *testing.T) {
 	e, cli := enginetest.Engine(t)
 	ctx := context.Background()
@@ -124,6 +125,7 @@ func TestSnapshot(t *testing.T) {
 	}
 }
 
+// The files of a mounted work dir are saved, and restored only into an empty mount.
 func TestSnapshotOfMounts(t *testing.T) {
 	is := is.New(t)
 	e, _ := enginetest.Engine(t)

@@ -13,6 +13,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
+// Stats agrees with what the engine counts.
 func TestStats(t *testing.T) {
 	is := is.New(t)
 	_, cli := enginetest.Engine(t)

@@ -16,6 +16,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
+// Sweep removes what dead processes left, and nothing of living ones.
 func TestSweep(t *testing.T) {
 	is := is.New(t)
 	e, cli := enginetest.Engine(t)

@@ -52,8 +52,8 @@ func (s *screen) types(text string) {
 	s.is.NoErr(err)
 }
 
-// shows reads until the screen has shown a text, and returns what came up to its end. What
-// is typed is shown as well, so the text should be one that only the program makes.
+// shows reads until the screen has shown a text, and returns all output up to the end of that
+// text. The screen echoes typed text, so text should be one that only the program prints.
 func (s *screen) shows(text string) string {
 	s.is.Helper()
 	var got bytes.Buffer
@@ -78,6 +78,7 @@ func (s *screen) ends() (*sandbox.Result, string) {
 	return r, string(rest)
 }
 
+// A command with a Terminal has a real one: signals, sizes, ends of input, and no lost output.
 func TestTerminal(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()

@@ -15,6 +15,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
+// Lines are returned by number, with their ends, within the limits.
 func TestReadLines(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
@@ -64,6 +65,7 @@ func TestReadLines(t *testing.T) {
 	is.True(errors.Is(err, fs.ErrNotExist))
 }
 
+// An edit replaces what it names or changes nothing, and two at once do not undo each other.
 func TestEdit(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
@@ -129,6 +131,7 @@ func TestEdit(t *testing.T) {
 	})
 }
 
+// RealPath resolves symlinks and "..", also of names that do not exist.
 func TestRealPath(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()

@@ -22,11 +22,11 @@ import (
 	"github.com/matryer/is"
 )
 
-// scripted is a guest of a test's own: answer gets its end of the first call's stream, and
-// the frames that the host sends go to nobody but that.
+// scripted is a guest that a test plays. It gets its end of the first call's stream; other
+// frames of the host are dropped.
 type scripted func(g *wire.Mux, id uint32, s *wire.Stream)
 
-// newScripted is a sandbox of which only the channel is there.
+// newScripted returns a sandbox that has a channel and nothing else.
 func newScripted(t *testing.T, answer scripted) *Sandbox {
 	t.Helper()
 	guestR, hostW := io.Pipe()
@@ -105,7 +105,7 @@ func archived() []byte {
 	return b.Bytes()
 }
 
-// What a guest does that means no good, or has bad news, and what comes of a download.
+// Whatever a guest does with a download, the host's error says what happened.
 func TestDownloadFromAnyGuest(t *testing.T) {
 	whole := archived()
 	bad := &wire.Error{Code: wire.CodePermission, Name: []byte("a/\x1b"), Text: "closed\x1b[2J"}
@@ -224,6 +224,7 @@ func TestDownloadFromAnyGuest(t *testing.T) {
 	}
 }
 
+// Whatever a guest does with an upload, the host's error says what happened, and no call blocks.
 func TestUploadToAnyGuest(t *testing.T) {
 	full := &wire.Error{Code: wire.CodeNoSpace, Name: []byte("a/b"), Text: "no space left on device"}
 	for _, test := range []struct {

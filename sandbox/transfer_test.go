@@ -92,6 +92,7 @@ func described(is *is.I, dir string) map[string]string {
 	return all
 }
 
+// A tree of all kinds of files is the same after an upload and a download.
 func TestTransfer(t *testing.T) {
 	for _, image := range []string{enginetest.Busybox, enginetest.Static} {
 		t.Run(image, func(t *testing.T) {
@@ -143,8 +144,8 @@ func TestTransfer(t *testing.T) {
 	}
 }
 
-// What a source becomes depends on no more than the names: is it a file or a directory, and
-// does the destination end with a slash?
+// The destination depends on two things only: whether the source is a file or a directory, and
+// whether the destination ends with a slash.
 func TestTransferPlaces(t *testing.T) {
 	is := is.New(t)
 	sb := enginetest.Open(t, sandbox.Options{})
@@ -342,6 +343,7 @@ func TestDownloadOfAHostileTree(t *testing.T) {
 	})
 }
 
+// File systems and archives arrive whole, and an archive that is none is an error.
 func TestUploadOfFileSystemsAndArchives(t *testing.T) {
 	sb := enginetest.Open(t, sandbox.Options{})
 	ctx := context.Background()
@@ -503,6 +505,7 @@ func TestUploadRaces(t *testing.T) {
 	is.Equal(len(entries), 0) // nothing was written elsewhere
 }
 
+// A canceled transfer returns at once and leaves neither files nor goroutines.
 func TestTransferCanceled(t *testing.T) {
 	is := is.New(t)
 	sb := enginetest.Open(t, sandbox.Options{})

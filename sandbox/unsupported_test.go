@@ -13,8 +13,8 @@ import (
 	"github.com/drydock-go/drydock/sandbox/image"
 )
 
-// smallEngine has what every engine has, and no part of those that only some have. Its guest
-// is the liar's.
+// smallEngine implements engine.Engine and none of its optional parts. Its guest is that of the
+// liar.
 type smallEngine struct{ liar *liar }
 
 func (e smallEngine) Info(context.Context) (engine.Info, error) {
@@ -35,8 +35,8 @@ func (e smallEngine) List(context.Context, string, string) ([]engine.Object, err
 
 func (e smallEngine) Remove(context.Context, string) error { return nil }
 
-// A sandbox runs on an engine that has only what every engine has. Whatever needs more says
-// what the engine lacks.
+// A sandbox runs on an engine without optional parts. A method that needs a part says which one
+// the engine lacks.
 func TestEngineThatLacksParts(t *testing.T) {
 	ctx := context.Background()
 	e := smallEngine{&liar{}}

@@ -14,6 +14,7 @@ import (
 	"github.com/drydock-go/drydock/sandbox/internal/enginetest"
 )
 
+// Commands run as the users of Options.Users, without capabilities, and spare each other's.
 func TestUsers(t *testing.T) {
 	is := is.New(t)
 	_, cli := enginetest.Engine(t)

@@ -104,6 +104,7 @@ func testWatch(t *testing.T, sb *sandbox.Sandbox) {
 	is.True(errors.Is(err, context.DeadlineExceeded))
 }
 
+// Changes that could not be kept are reported as lost, and the watch goes on.
 func TestWatchOverflow(t *testing.T) {
 	is := is.New(t)
 	sb := enginetest.Open(t, sandbox.Options{})

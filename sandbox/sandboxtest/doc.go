@@ -1,5 +1,5 @@
-// Package sandboxtest gives tests sandboxes that end with them, and the services that what
-// is tested needs, such as a database, each in a container of its own.
+// Package sandboxtest gives tests sandboxes that end with the test. It also gives them the
+// services that the tested code needs, such as a database, each in a container of its own.
 //
 //	func TestReport(t *testing.T) {
 //		network := sandboxtest.NewNetwork(t, nil)
@@ -17,25 +17,27 @@
 //		...
 //	}
 //
-// Where there is no container engine a test is skipped, or fails if the caller says so with
-// Require or the environment with DRYDOCK_TEST_ENGINE. Containers and networks are named
-// after the test and end with it, also where the test's process is killed: containers then
-// end by themselves, networks are removed by the next process that opens a sandbox. When a
-// test fails, its log has what the background jobs of its sandboxes have printed.
+// If there is no container engine, the test is skipped. It fails instead if Options.Require or
+// the environment variable DRYDOCK_TEST_ENGINE is set. Containers and networks are named after
+// the test and end with it. If the test's process is killed, the containers end by themselves,
+// and the next process that opens a sandbox removes the networks. When a test fails, its log
+// has the output of the background jobs of its sandboxes.
 //
 // # Services
 //
-// A service is a sandbox as well: the image's ENTRYPOINT and CMD are its first background
-// job, and no port is published. Unlike other sandboxes it has a writable root file system
-// and the image's own user, which often is root, but as they all do no capabilities and no
-// way to get any. Its program starts in the image's WORKDIR; the work dir of the sandbox, where
-// relative names of WriteFile start, is another, for a mount would hide what the image has
-// there: write to a service's files by absolute names. An image that begins as root to become
-// another user needs to be told: with Options.User "postgres" that of PostgreSQL starts as
-// that one.
+// A service is a sandbox as well. Its first background job is the image's ENTRYPOINT and CMD,
+// and no port is published. Unlike other sandboxes it has a writable root file system and runs
+// as the image's own user, which often is root; like all sandboxes it has no capabilities and no
+// way to get any.
+//
+// The program starts in the image's WORKDIR. The work dir of the sandbox is another directory,
+// because it is a mount and would hide the image's files. Relative names of WriteFile start
+// there, so use absolute names for the files of a service. Some images begin as root and then
+// change to another user, which a sandbox does not allow. Name that user in Options.User, such
+// as "postgres" for the image of PostgreSQL.
 //
 // # What it does not do
 //
-// A service that was killed is not started again. Its health check is a way to wait for it,
-// and does not run on.
+// A service that ends is not started again. Its health check is a way to wait for it, and does
+// not run afterwards.
 package sandboxtest

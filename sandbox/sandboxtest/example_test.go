@@ -21,7 +21,7 @@ import (
 //go:embed testdata/greeter.py
 var greeter []byte
 
-// A web server runs where it can do no harm, and the test speaks to it.
+// A web server runs in a sandbox, and the test sends requests to it.
 func TestWebServer(t *testing.T) {
 	needEngine(t)
 	is := is.New(t)
@@ -56,8 +56,8 @@ func TestWebServer(t *testing.T) {
 	}
 }
 
-// A service in a container of its own is reached by the test, and by the sandbox that is
-// tested, on a network that the two have for themselves.
+// A service runs in a container of its own. The test reaches it, and so does the tested sandbox,
+// over a private network of the two.
 func TestService(t *testing.T) {
 	needEngine(t)
 	is := is.New(t)
@@ -114,7 +114,7 @@ func buildImage(t *testing.T, page string) string {
 	docker := &dockercli.Client{Path: os.Getenv(sandboxtest.EnvEngine)}
 	t.Cleanup(func() {
 		ctx := context.Background()
-		// And what Run has built on it.
+		// With the images that Run has built on it.
 		images, err := docker.ImageList(ctx, map[string]string{engine.LabelBase: tag})
 		is.NoErr(err)
 		for _, im := range append(images, dockercli.ImageSummary{Ref: tag}) {

@@ -22,17 +22,17 @@ import (
 // "podman". If it is set, a test that finds no engine fails, as with Options.Require.
 const EnvEngine = "DRYDOCK_TEST_ENGINE"
 
-// Options are those of New and NewNetwork; nil is all defaults.
+// Options are the options of New and NewNetwork; nil is all defaults.
 type Options struct {
-	// Options are the sandbox's. By default Name is the test's name and random letters, Engine
-	// is the one that EnvEngine names, else the docker found in PATH, and Logger writes to
-	// the test's log.
+	// Options are the options of the sandbox. By default Name is the test's name and random
+	// letters, Engine is the one that EnvEngine names or else the docker found in PATH, and
+	// Logger writes to the test's log.
 	sandbox.Options
 	// Require fails the test if there is no engine. Default: the test is skipped.
 	Require bool
 }
 
-// New opens a sandbox that ends with the test. If that is not possible the test fails.
+// New opens a sandbox that ends with the test. If it cannot be opened, the test fails.
 func New(t testing.TB, opts *Options) *sandbox.Sandbox {
 	t.Helper()
 	o := orZero(opts)
@@ -49,7 +49,7 @@ func open(t testing.TB, o sandbox.Options, e engine.Engine) *sandbox.Sandbox {
 	var sb *sandbox.Sandbox
 	t.Cleanup(func() {
 		if sb == nil {
-			return // and Open has left nothing
+			return // Open failed and left nothing behind
 		}
 		if t.Failed() {
 			dump(t, sb)
@@ -65,9 +65,9 @@ func open(t testing.TB, o sandbox.Options, e engine.Engine) *sandbox.Sandbox {
 	return sb
 }
 
-// NewNetwork makes a private network that ends with the test, after the sandboxes that
-// were opened since, and returns its name for their Options.Network. Of the options Engine,
-// Images.Engine, Name and Require count.
+// NewNetwork makes a private network and returns its name, for Options.Network of the sandboxes
+// that are opened after it. It ends with the test, after those sandboxes. Of the options only
+// Engine, Images.Engine, Name and Require count.
 func NewNetwork(t testing.TB, opts *Options) string {
 	t.Helper()
 	o := orZero(opts)
@@ -92,7 +92,8 @@ func orZero[T any](opts *T) T {
 	return *opts
 }
 
-// fromEnv is one engine for the whole process, so that it is probed once.
+// fromEnv returns the engine that EnvEngine names. The process has one, so that it is probed
+// once.
 var fromEnv = sync.OnceValue(func() *engine.CLI {
 	return engine.Docker(&dockercli.Client{Path: os.Getenv(EnvEngine)})
 })
@@ -118,7 +119,7 @@ func findEngine(t testing.TB, o *sandbox.Options, require bool) engine.Engine {
 	return e
 }
 
-// nameFor is a name for a container of the test, which is a label of a host name as well.
+// nameFor returns a name for a container of the test. It is a valid host name as well.
 func nameFor(t testing.TB) string {
 	const maxName = 40
 	clean := strings.Map(func(r rune) rune {
@@ -131,17 +132,17 @@ func nameFor(t testing.TB) string {
 	return cmp.Or(clean, "test") + "-" + strings.ToLower(rand.Text()[:10])
 }
 
-// maxDumped is how many bytes of a job's output the log of a failed test gets.
+// maxDumped is how many bytes of each job's output go to the log of a failed test.
 const maxDumped = 16 << 10
 
-// dump logs what the background jobs of a sandbox have printed.
+// dump logs the output of the background jobs of a sandbox.
 func dump(t testing.TB, sb *sandbox.Sandbox) {
-	// The test's own context is over by now.
+	// The test's own context has ended.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	jobs, err := sb.Jobs(ctx)
 	if err != nil {
-		t.Logf("what ran in %s cannot be told: %v", sb.Name(), err)
+		t.Logf("the jobs of %s cannot be listed: %v", sb.Name(), err)
 	}
 	for _, j := range jobs {
 		t.Logf("%s, job %d %q, %s:\n%s", sb.Name(), j.ID, j.Args, state(j), tail(ctx, sb.Job(j.ID), maxDumped))
@@ -155,7 +156,7 @@ func state(j sandbox.JobInfo) string {
 	return ending(j.Result)
 }
 
-// ending is how a command ended, in words.
+// ending says how a command ended.
 func ending(r *sandbox.Result) string {
 	if r.Outcome == sandbox.Exited {
 		return fmt.Sprint("exited with ", r.ExitCode)
@@ -163,7 +164,8 @@ func ending(r *sandbox.Result) string {
 	return strings.TrimSpace(fmt.Sprint(r.Outcome, " ", r.Signal))
 }
 
-// tail is the last n bytes of what a job has printed, fit for a terminal.
+// tail returns the last n bytes of a job's output, without control characters that would steer
+// a terminal.
 func tail(ctx context.Context, j *sandbox.Job, n int64) string {
 	info, err := j.Info(ctx)
 	var b bytes.Buffer

@@ -23,7 +23,7 @@ import (
 
 const busybox = "localhost/drydock/busybox:1"
 
-// probe is a test that may fail or skip without the one that looks at it.
+// probe is a test that can fail or be skipped while the test that watches it goes on.
 type probe struct {
 	testing.TB
 	name string
@@ -127,7 +127,7 @@ func TestForPorts(t *testing.T) {
 	is.Equal(fmt.Sprint(forPorts([]string{"53/udp", "80/tcp", "8080", "x/tcp"})), "[port 80 port 8080]")
 }
 
-// listed counts what there is of a kind whose name begins with a prefix.
+// listed counts the objects of a kind, such as "container", whose names begin with a prefix.
 func listed(is *is.I, kind, prefix string) int {
 	is.Helper()
 	args := []string{kind, "ls", "--quiet", "--filter", "name=^/?" + prefix}
@@ -174,7 +174,7 @@ func TestFailureShowsTheLog(t *testing.T) {
 	is.Equal(strings.Count(log, "on purpose"), 1)
 }
 
-// served are the options of a service on busybox that says hello on a port, after a while.
+// served returns the options of a service on busybox that runs a shell script.
 func served(script string, wait ...Wait) *ServiceOptions {
 	return &ServiceOptions{Args: []string{"sh", "-c", script}, Wait: wait, WaitTimeout: 20 * time.Second}
 }
@@ -196,6 +196,7 @@ func TestWaits(t *testing.T) {
 	}
 }
 
+// A service that is not ready in time fails its test, with the condition and the output.
 func TestWaitsFail(t *testing.T) {
 	needEngine(t)
 	soon := func(o *ServiceOptions) *ServiceOptions {
@@ -235,7 +236,7 @@ func TestWaitsFail(t *testing.T) {
 	}
 }
 
-// A service whose container is gone keeps nobody waiting for the rest of the time limit.
+// Run does not wait any longer once the service's container is gone.
 func TestWaitsEndWithTheContainer(t *testing.T) {
 	needEngine(t)
 	is := is.New(t)
@@ -254,6 +255,7 @@ func TestWaitsEndWithTheContainer(t *testing.T) {
 // childVar is set in the process that TestKilled kills.
 const childVar = "DRYDOCK_TEST_SERVICE_CHILD"
 
+// What a killed test leaves ends by itself or is swept, and nothing of a living test is.
 func TestKilled(t *testing.T) {
 	needEngine(t)
 	is := is.New(t)

@@ -20,49 +20,49 @@ import (
 	"github.com/drydock-go/drydock/sandbox/engine"
 )
 
-// DefaultWaitTimeout is how long a service may take to be ready.
+// DefaultWaitTimeout is the default of ServiceOptions.WaitTimeout.
 const DefaultWaitTimeout = time.Minute
 
-// ServiceOptions are those of Run; nil is all defaults.
+// ServiceOptions are the options of Run; nil is all defaults.
 type ServiceOptions struct {
-	// Options are those of the service's sandbox. Image is the argument of Run, the root file
-	// system is always writable, and User is by default the image's. The other defaults are as
-	// in Options.
+	// Options are the options of the service's sandbox. The image is the argument of Run, and
+	// the root file system is always writable. User is the image's by default. The other
+	// defaults are as in Options.
 	sandbox.Options
-	// Require fails the test where there is no engine. Default: it is skipped.
+	// Require fails the test if there is no engine. Default: the test is skipped.
 	Require bool
-	// Args replace the image's CMD.
+	// Args replace the image's CMD. Default: the CMD.
 	Args []string
-	// Wait is what has to hold before Run returns, one after the other. Default: ForPort of
+	// Wait lists the conditions that Run waits for, one after the other. Default: ForPort of
 	// each TCP port that the image exposes.
 	Wait []Wait
-	// WaitTimeout bounds all of that. Default: DefaultWaitTimeout.
+	// WaitTimeout bounds the time of all conditions together. Default: DefaultWaitTimeout.
 	WaitTimeout time.Duration
 }
 
-// Service is a service that a test uses. As any sandbox it can be reached with Dial and
-// Transport; sandboxes on its network reach it by its Name.
+// Service is a service that a test uses. The test reaches it with Dial and Transport, as it
+// reaches any sandbox. Sandboxes on the same network reach it by its Name.
 type Service struct {
 	*sandbox.Sandbox
-	// Job is the image's entrypoint.
+	// Job is the program of the service: the image's ENTRYPOINT with its arguments.
 	Job *sandbox.Job
 
 	t     testing.TB
-	image engine.Image // of the service
+	image engine.Image // the service's image
 
 	mu    sync.Mutex
-	addrs map[int]string // of the ports that are exposed
+	addrs map[int]string // the addresses of the exposed ports, by port
 }
 
-// Run starts the program of an image, waits until it is ready, and ends it with the test.
-// Where that is not possible, or the program ends meanwhile, the test fails with what was
-// waited for and the last that it printed. An image that exposes no port is not waited for
-// unless ServiceOptions.Wait says how.
+// Run starts the program of an image, waits until it is ready, and ends it with the test. If the
+// program cannot be started, ends, or is not ready in time, the test fails; its log says which
+// condition did not hold and has the end of the program's output. If the image exposes no port
+// and ServiceOptions.Wait is empty, Run does not wait.
 func Run(t testing.TB, ref string, opts *ServiceOptions) *Service {
 	t.Helper()
 	o := orZero(opts)
 	if o.Runtime != "" || o.Image != "" || o.Snapshot != "" {
-		t.Fatalf("service %s: Options has a Runtime, Image or Snapshot as well: a service is of the image that Run is given", ref)
+		t.Fatalf("service %s: Options must not have a Runtime, Image or Snapshot: Run is given the image", ref)
 	}
 	e := findEngine(t, &o.Options, o.Require)
 	info, err := resolveImage(t.Context(), e, ref, &o.Options)
@@ -79,7 +79,7 @@ func Run(t testing.TB, ref string, opts *ServiceOptions) *Service {
 	}
 	o.WritableRoot = true
 	o.User = cmp.Or(o.User, info.User, "0:0")
-	// The sandbox's own is empty, and would hide what the image has there.
+	// Not the image's WORKDIR: the work dir is an empty mount and would hide the image's files.
 	o.WorkDir = cmp.Or(o.WorkDir, path.Join(sandbox.Home, "work"))
 	s := &Service{t: t, image: info, addrs: make(map[int]string)}
 	s.Sandbox = open(t, o.Options, e)
@@ -101,8 +101,8 @@ func Run(t testing.TB, ref string, opts *ServiceOptions) *Service {
 	return s
 }
 
-// resolveImage changes o to the options of a sandbox on an image, which it pulls if it has to, and
-// describes that image.
+// resolveImage pulls an image if it is missing, returns its description, and changes o into the
+// options of a sandbox on that image.
 func resolveImage(ctx context.Context, e engine.Engine, ref string, o *sandbox.Options) (im engine.Image, err error) {
 	images := orZero(o.Images)
 	images.Engine = e
@@ -127,8 +127,8 @@ func resolveImage(ctx context.Context, e engine.Engine, ref string, o *sandbox.O
 	if err != nil {
 		return im, err
 	}
-	// Images that are tested change under their names. The runtime is named after the digest
-	// that is there now, so that nothing older is run.
+	// A tested image is often built again under its name. The digest in the runtime's name keeps
+	// a sandbox from running on an older build.
 	_, digest, _ := strings.Cut(im.ID, ":")
 	o.Runtime = "service-" + digest[:min(len(digest), 12)]
 	full.Catalog, err = full.Catalog.With(drydock.Runtime{Name: o.Runtime, Image: ref})
@@ -136,7 +136,7 @@ func resolveImage(ctx context.Context, e engine.Engine, ref string, o *sandbox.O
 	return im, err
 }
 
-// forPorts are the TCP ports of an image, such as "80/tcp" or "80".
+// forPorts returns a ForPort for each TCP port of an image's EXPOSE, such as "80/tcp" or "80".
 func forPorts(exposed []string) []Wait {
 	var all []Wait
 	for _, p := range exposed {
@@ -148,7 +148,7 @@ func forPorts(exposed []string) []Wait {
 	return all
 }
 
-// await waits for all of it, or for the end of the service, which is an error.
+// await waits for all conditions. The end of the service is an error.
 func (s *Service) await(wait []Wait, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(s.t.Context(), timeout, fmt.Errorf("not within %v", timeout))
 	defer cancel()
@@ -160,7 +160,7 @@ func (s *Service) await(wait []Wait, timeout time.Duration) error {
 		case err == nil:
 			cancelCause(fmt.Errorf("the service %s", ending(r)))
 		case ctx.Err() == nil:
-			cancelCause(err) // such as that its container was killed
+			cancelCause(err) // for example because its container was killed
 		}
 	})
 	defer watch.Wait()
@@ -173,8 +173,8 @@ func (s *Service) await(wait []Wait, timeout time.Duration) error {
 	return nil
 }
 
-// Addr returns an address of the host's loopback interface, as host:port, that leads to a
-// port of the service. See sandbox.Expose for who else can use it.
+// Addr exposes a port of the service on the host's loopback interface and returns the address,
+// as host:port. Other users of the host can connect to it too: see sandbox.Sandbox.Expose.
 func (s *Service) Addr(port int) string {
 	s.t.Helper()
 	s.mu.Lock()
@@ -189,8 +189,8 @@ func (s *Service) Addr(port int) string {
 	return s.addrs[port]
 }
 
-// Logs returns what the service has printed to stdout and stderr, of more than
-// sandbox.DefaultKeep bytes the last ones.
+// Logs returns the output of the service, stdout and stderr together: at most its last
+// sandbox.DefaultKeep bytes.
 func (s *Service) Logs() string {
 	s.t.Helper()
 	var b bytes.Buffer

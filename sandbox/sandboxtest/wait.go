@@ -11,30 +11,29 @@ import (
 	"github.com/drydock-go/drydock/sandbox"
 )
 
-// Wait is something that holds once a service is ready.
+// Wait is a condition that holds once a service is ready.
 type Wait struct {
 	name  string
 	until func(ctx context.Context, s *Service) error
 }
 
-// String says what is waited for.
+// String describes the condition.
 func (w Wait) String() string { return w.name }
 
-// ForPort waits until somebody takes connections at a port of the service's loopback
-// interface.
+// ForPort waits until the service accepts connections on a port of its loopback interface.
 func ForPort(port int) Wait {
 	return Wait{fmt.Sprintf("port %d", port), func(ctx context.Context, s *Service) error {
 		return s.WaitPort(ctx, port)
 	}}
 }
 
-// ForLog waits for a line of the service's output, from its start on, that a regular
-// expression (RE2) matches.
+// ForLog waits for a line of the service's output that a regular expression (RE2) matches. It
+// begins with the first line.
 func ForLog(pattern string) Wait {
 	return Wait{fmt.Sprintf("a log line that matches %q", pattern), func(ctx context.Context, s *Service) error {
 		_, err := s.Job.WaitLine(ctx, pattern, 0)
 		if errors.Is(err, sandbox.ErrNoMatch) {
-			<-ctx.Done() // by the service's end, which says more
+			<-ctx.Done() // the service has ended: await cancels ctx with the reason
 			return context.Cause(ctx)
 		}
 		return err
@@ -76,13 +75,13 @@ func ForCommand(name string, args ...string) Wait {
 	}}
 }
 
-// ForHealthcheck waits until the image's own HEALTHCHECK succeeds. It is tried more often
-// than the image says.
+// ForHealthcheck waits until the image's own HEALTHCHECK succeeds. It ignores the interval of
+// the HEALTHCHECK and tries at least four times a second.
 func ForHealthcheck() Wait {
 	return Wait{"the image's HEALTHCHECK", func(ctx context.Context, s *Service) error {
 		timeout := s.image.HealthTimeout
 		if timeout == 0 {
-			timeout = 30 * time.Second // as for the engine
+			timeout = 30 * time.Second // the engine's default
 		}
 		switch test := s.image.Health; {
 		case len(test) > 1 && test[0] == "CMD":
@@ -90,14 +89,14 @@ func ForHealthcheck() Wait {
 		case len(test) == 2 && test[0] == "CMD-SHELL":
 			return s.succeeds(ctx, []string{"/bin/sh", "-c", test[1]}, timeout)
 		}
-		return errors.New("the image has none")
+		return errors.New("the image has none: use another Wait")
 	}}
 }
 
-// tryTimeout is how long one try may take.
+// tryTimeout is how long one attempt may take.
 const tryTimeout = 5 * time.Second
 
-// succeeds runs a command until it exits with 0.
+// succeeds runs a command again and again until it exits with 0. Each attempt has the timeout.
 func (s *Service) succeeds(ctx context.Context, args []string, timeout time.Duration) error {
 	return retry(ctx, func() error {
 		cmd := s.Command(args[0], args[1:]...)
@@ -114,8 +113,8 @@ func (s *Service) succeeds(ctx context.Context, args []string, timeout time.Dura
 	})
 }
 
-// retry tries until there is no error, or ctx ends: then its cause and what the last try
-// said are the error.
+// retry calls try until it returns no error. When ctx ends, the error is the cause of ctx and
+// the error of the last try.
 func retry(ctx context.Context, try func() error) error {
 	const minPause, maxPause = 10 * time.Millisecond, 250 * time.Millisecond
 	var lastErr error
@@ -125,7 +124,7 @@ func retry(ctx context.Context, try func() error) error {
 			return nil
 		}
 		if ctx.Err() == nil {
-			lastErr = err // else it only says that it was cut short
+			lastErr = err // an attempt that ctx ended says nothing
 			select {
 			case <-time.After(pause):
 				continue
