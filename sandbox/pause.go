@@ -18,8 +18,12 @@ var ErrPaused = errors.New("sandbox is paused")
 // their context ends or their Timeout expires, they end after Resume. Pausing a paused sandbox
 // is no error. Once Pause has begun it ignores the end of ctx, and takes at most 20 s.
 func (sb *Sandbox) Pause(ctx context.Context) error {
-	sb.pauseMu.Lock()
-	defer sb.pauseMu.Unlock()
+	return sb.failure("pause", "", sb.pause(ctx))
+}
+
+func (sb *Sandbox) pause(ctx context.Context) error {
+	sb.stateMu.Lock()
+	defer sb.stateMu.Unlock()
 	if sb.Paused() {
 		return nil
 	}
@@ -39,14 +43,18 @@ func (sb *Sandbox) Pause(ctx context.Context) error {
 			sb.hold(nil)
 		}
 	}
-	return sb.failure("pause", "", err)
+	return err
 }
 
 // Resume lets a paused sandbox go on. It succeeds if the sandbox is not paused. Like Pause it
 // ignores the end of ctx once it has begun, and takes at most 20 s.
 func (sb *Sandbox) Resume(ctx context.Context) error {
-	sb.pauseMu.Lock()
-	defer sb.pauseMu.Unlock()
+	return sb.failure("resume", "", sb.resume(ctx))
+}
+
+func (sb *Sandbox) resume(ctx context.Context) error {
+	sb.stateMu.Lock()
+	defer sb.stateMu.Unlock()
 	err := cmp.Or(sb.ch.Err(), context.Cause(ctx))
 	if err == nil && sb.Paused() {
 		ctx, cancel := uninterrupted(ctx)
@@ -59,7 +67,7 @@ func (sb *Sandbox) Resume(ctx context.Context) error {
 			sb.hold(nil)
 		}
 	}
-	return sb.failure("resume", "", err)
+	return err
 }
 
 // uninterrupted returns a context that ignores cancellation: an engine call killed half way

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,4 +132,24 @@ func TestPauseCutShort(t *testing.T) {
 	is.NoErr(sb.Resume(ctx))
 	_, err := sb.Exec(ctx, "true")
 	is.NoErr(err)
+}
+
+// Whatever changes the state of a container goes one after the other, and all comes to an end.
+func TestPauseWhileItIsKilled(t *testing.T) {
+	ctx := context.Background()
+	for i := range 6 {
+		is := is.New(t)
+		_, cli := enginetest.Engine(t)
+		sb := enginetest.Open(t, sandbox.Options{Lease: time.Duration(i%2) * time.Minute})
+		var all sync.WaitGroup
+		all.Go(func() { _ = sb.Pause(ctx); _ = sb.Resume(ctx); _ = sb.Pause(ctx) })
+		all.Go(func() { _ = sb.Resume(ctx) })
+		all.Go(func() {
+			time.Sleep(time.Duration(i) * 20 * time.Millisecond)
+			_ = sb.Kill()
+		})
+		all.Wait()
+		is.Equal(sb.Err(), sandbox.ErrClosed)
+		is.Equal(enginetest.Containers(t, cli, sb.Name()), 0)
+	}
 }

@@ -42,8 +42,10 @@ type Sandbox struct {
 
 	users map[string]*userChannel // guarded by mu
 
-	pauseMu   sync.Mutex // held by Pause and Resume
-	resumedAt time.Time  // when it was last resumed; guarded by mu
+	// stateMu is held while the engine pauses, resumes, commits or removes the container: docker
+	// 20.10 can hang for minutes if it is asked for two of these at once.
+	stateMu   sync.Mutex
+	resumedAt time.Time // when it was last resumed; guarded by mu
 }
 
 // begin starts the goroutine that ends the sandbox when its channel has ended. Call it once
@@ -76,9 +78,11 @@ func (sb *Sandbox) end() {
 		sb.mu.Lock()
 		sb.cancel()
 		sb.mu.Unlock()
+		sb.stateMu.Lock()
 		if sb.ch.Held() {
 			sb.thaw() // a frozen guest does not see the end
 		}
+		sb.stateMu.Unlock()
 		sb.conn.Close()
 		sb.background.Wait()
 		err := sb.conn.Wait()
@@ -109,9 +113,11 @@ func (sb *Sandbox) end() {
 
 // removeContainer removes the container, within 20 s. It keeps the error for Close.
 func (sb *Sandbox) removeContainer() {
+	sb.stateMu.Lock()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
 	err := sb.config.removeOwn(ctx, sb.spec)
+	cancel()
+	sb.stateMu.Unlock()
 	if err != nil {
 		sb.config.Logger.Warn("a container could not be removed", "name", sb.spec.Name, "error", err)
 	}

@@ -107,7 +107,10 @@ func (sb *Sandbox) commitRoot(ctx context.Context) (ref string, remove func(), e
 		return "", nil, err
 	}
 	ref = rootRepository + ":" + randomName()
-	if err := e.Commit(ctx, sb.spec.Name, ref); err != nil {
+	sb.stateMu.Lock()
+	err = e.Commit(ctx, sb.spec.Name, ref)
+	sb.stateMu.Unlock()
+	if err != nil {
 		return "", nil, err
 	}
 	// This removes the name only, because the snapshot has the layers. Sweep removes a name that
