@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,6 +24,9 @@ type config struct {
 // resolve fills in the defaults and checks the values.
 func (o *Options) resolve() (*config, error) {
 	c := &config{Options: orZero(o)}
+	// The caller's own may change.
+	c.Users = slices.Clone(c.Users)
+	c.Env, c.Tmpfs, c.Ulimits = maps.Clone(c.Env), maps.Clone(c.Tmpfs), maps.Clone(c.Ulimits)
 	images := orZero(c.Images)
 	images.Engine = cmp.Or(c.Engine, images.Engine)
 	var err error

@@ -31,7 +31,7 @@ func (sb *Sandbox) Download(ctx context.Context, src, dst string, opts *Transfer
 	}
 	if into {
 		if !path.IsAbs(src) {
-			src = path.Join(sb.config.WorkDir, src)
+			src = path.Join(sb.workDir, src)
 		}
 		base := path.Base(src)
 		if !filepath.IsLocal(base) {

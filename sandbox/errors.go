@@ -132,6 +132,7 @@ var codeErrors = map[Code]error{
 	CodeChanged:         ErrChanged,
 	CodeRefused:         syscall.ECONNREFUSED,
 	CodeReset:           syscall.ECONNRESET,
+	CodeUnsupported:     errors.ErrUnsupported,
 }
 
 // Is reports whether target is the error that stands for e.Code, for errors.Is.
@@ -144,6 +145,14 @@ func (e *Error) Is(target error) bool {
 // operation and the name.
 func invalid(format string, args ...any) error {
 	return &Error{Code: CodeInvalid, Err: fmt.Errorf(format, args...)}
+}
+
+// invalidOptions marks an error of Options.resolve as invalid, if it is not already.
+func invalidOptions(err error) error {
+	if known, ok := err.(*Error); ok && known.Op == "" {
+		return known
+	}
+	return invalid("%w", err)
 }
 
 // unsupported returns the error for an operation that a sandbox of this kind does not have.

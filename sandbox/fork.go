@@ -38,6 +38,10 @@ func (sb *Sandbox) fork(ctx context.Context, n int) ([]*Sandbox, error) {
 	}
 	defer files.remove()
 	c := sb.config.fork()
+	from := source{image: sb.base}
+	if c.Snapshot == "" {
+		from = source{} // the runtime's image, which is built if it is gone
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	forks := make([]*Sandbox, n)
@@ -52,7 +56,7 @@ func (sb *Sandbox) fork(ctx context.Context, n int) ([]*Sandbox, error) {
 			case <-ctx.Done():
 				return
 			}
-			fork, err := c.open(ctx, source{image: sb.base})
+			fork, err := c.open(ctx, from)
 			if err == nil {
 				forks[i] = fork
 				err = fork.restoreFrom(ctx, files)

@@ -38,7 +38,7 @@ func wake(ctx context.Context, name string, opts *Options) (_ *Sandbox, err erro
 	o.Snapshot = name
 	c, err := o.resolve()
 	if err != nil {
-		return nil, invalid("%w", err)
+		return nil, invalidOptions(err)
 	}
 	images, err := engine.Require[engine.Images](ctx, c.Engine)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -151,6 +152,30 @@ func TestAttachRefused(t *testing.T) {
 }
 
 // A process inside cannot pose as the host, however it is started.
+// Relative paths start at the work dir that it was opened with, whatever the defaults are.
+func TestDownloadOfAdopted(t *testing.T) {
+	is := is.New(t)
+	e, _ := enginetest.Engine(t)
+	ctx := context.Background()
+	sb := enginetest.Open(t, sandbox.Options{WorkDir: "/data/p", Lease: time.Minute})
+	_, err := sb.WriteFile(ctx, "d/f", []byte("x"), nil)
+	is.NoErr(err)
+	is.NoErr(sb.Detach())
+	sb, err = sandbox.Adopt(ctx, sb.Name(), &sandbox.Options{Engine: e})
+	is.NoErr(err)
+	defer sb.Close()
+	dir := t.TempDir()
+	for _, src := range []string{"d", "."} {
+		_, err = sb.Download(ctx, src, dir+"/", nil)
+		is.NoErr(err)
+	}
+	for _, name := range []string{"d/f", "p/d/f"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		is.NoErr(err)
+		is.Equal(string(text), "x")
+	}
+}
+
 func TestConnectFromInside(t *testing.T) {
 	is := is.New(t)
 	ctx := context.Background()

@@ -35,7 +35,7 @@ func open(ctx context.Context, opts *Options) (*Sandbox, error) {
 	}
 	c, err := opts.resolve()
 	if err != nil {
-		return nil, invalid("%w", err)
+		return nil, invalidOptions(err)
 	}
 	if c.Snapshot == "" {
 		return c.open(ctx, source{})
@@ -129,17 +129,22 @@ func Adopt(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
 func adopt(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
 	c, err := opts.resolve()
 	if err != nil {
-		return nil, invalid("%w", err)
+		return nil, invalidOptions(err)
 	}
 	if !simpleName.MatchString(name) {
 		return nil, invalid("%q is no container's name", name)
 	}
+	found, err := c.find(ctx, name)
+	if err != nil {
+		return nil, err
+	}
 	try := func() (*Sandbox, error) {
-		sb := &Sandbox{config: c, spec: &engine.Container{Name: name}, leased: true}
+		// Its labels tell it from a later container of its name.
+		sb := &Sandbox{config: c, spec: &engine.Container{Name: name, Labels: found.Labels}, leased: true}
 		return sb, sb.connect(ctx)
 	}
 	sb, err := try()
-	if err != nil && c.unpause(ctx, name) {
+	if err != nil && found.State == "paused" && c.unpause(ctx, name) {
 		// The process that paused it may be gone.
 		sb, err = try()
 	}
@@ -150,16 +155,25 @@ func adopt(ctx context.Context, name string, opts *Options) (*Sandbox, error) {
 	return sb, nil
 }
 
-// unpause resumes the paused sandbox of that name. It reports false if there is none, or the
-// engine could not resume it.
-func (c *config) unpause(ctx context.Context, name string) bool {
-	pauser, err := engine.Require[engine.Pauser](ctx, c.Engine)
-	if err != nil {
-		return false
-	}
+// find returns the container of the sandbox of that name, or the zero Object if there is none.
+func (c *config) find(ctx context.Context, name string) (engine.Object, error) {
 	all, err := c.Engine.List(ctx, engine.LabelKind, engine.KindSandbox)
-	paused := func(o engine.Object) bool { return o.Name == name && o.State == "paused" }
-	return err == nil && slices.ContainsFunc(all, paused) && pauser.Unpause(ctx, name) == nil
+	if err != nil {
+		return engine.Object{}, err
+	}
+	if i := slices.IndexFunc(all, func(o engine.Object) bool { return o.Name == name }); i >= 0 {
+		return all[i], nil
+	}
+	return engine.Object{}, nil
+}
+
+// unpause resumes a paused sandbox. It reports false if the engine could not do so within the
+// StartTimeout.
+func (c *config) unpause(ctx context.Context, name string) bool {
+	ctx, cancel := c.startTimeout(ctx)
+	defer cancel()
+	e, err := engine.Require[engine.Pauser](ctx, c.Engine)
+	return err == nil && e.Unpause(ctx, name) == nil
 }
 
 // start runs the container and waits for its guest. maxProcesses is for wire.HostHello. If

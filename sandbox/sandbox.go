@@ -42,8 +42,9 @@ type Sandbox struct {
 
 	users map[string]*userChannel // guarded by mu
 
-	// stateMu is held while the engine pauses, resumes, commits or removes the container: docker
-	// 20.10 can hang for minutes if it is asked for two of these at once.
+	// stateMu is held while the engine pauses, resumes, commits or removes the container, or
+	// starts a process in it: docker 20.10 can hang for minutes if it is asked for two of these
+	// at once.
 	stateMu   sync.Mutex
 	resumedAt time.Time // when it was last resumed; guarded by mu
 }
@@ -131,7 +132,7 @@ func (sb *Sandbox) removeContainer() {
 func (c *config) removeOwn(ctx context.Context, spec *engine.Container) error {
 	id, ok := spec.Labels[engine.LabelID]
 	if !ok {
-		return c.Engine.Remove(ctx, spec.Name) // it was adopted
+		return c.Engine.Remove(ctx, spec.Name) // it was adopted, from an engine without labels
 	}
 	all, err := c.Engine.List(ctx, engine.LabelID, id)
 	errs := []error{err}
@@ -155,8 +156,9 @@ func (sb *Sandbox) Close() error {
 // Kill is the ungraceful Close: the engine kills the container, and nothing inside is asked
 // to end. Use it for a sandbox that no longer answers.
 func (sb *Sandbox) Kill() error {
+	alive := sb.Alive() // else the container may be another process's by now
 	sb.ch.Close()
-	if !sb.detached.Load() {
+	if alive && !sb.detached.Load() {
 		sb.removeContainer()
 	}
 	return sb.close()

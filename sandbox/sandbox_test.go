@@ -104,6 +104,24 @@ func TestKill(t *testing.T) {
 			})
 		}
 	}
+	t.Run("adopted by another", func(t *testing.T) {
+		is := is.New(t)
+		e, cli := enginetest.Engine(t)
+		first := enginetest.Open(t, sandbox.Options{Lease: time.Minute})
+		now, err := sandbox.Adopt(ctx, first.Name(), &sandbox.Options{Engine: e})
+		is.NoErr(err)
+		defer now.Close()
+		<-first.Done()
+		is.NoErr(first.Kill()) // of what it has lost
+		_, err = now.Exec(ctx, "true")
+		is.NoErr(err)
+		is.NoErr(now.Close())
+		later := enginetest.Open(t, sandbox.Options{Name: first.Name()})
+		is.NoErr(now.Kill()) // of what has ended
+		_, err = later.Exec(ctx, "true")
+		is.NoErr(err)
+		is.Equal(enginetest.Containers(t, cli, first.Name()), 1)
+	})
 	t.Run("detached", func(t *testing.T) {
 		is := is.New(t)
 		e, cli := enginetest.Engine(t)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/drydock-go/drydock/sandbox/internal/archive"
@@ -83,6 +84,8 @@ func (sb *Sandbox) newTransfer(ctx context.Context, op, local, remote string, op
 		return nil, t.localError(invalid("MaxBytes, MaxEntries, MaxDepth or MaxPath is negative"))
 	}
 	var err error
+	// An empty pattern, as of an empty flag that was split, leaves out nothing.
+	o.Exclude = slices.DeleteFunc(slices.Clone(o.Exclude), func(pattern string) bool { return pattern == "" })
 	if t.exclude, err = match.CompileFilter(o.Exclude...); err != nil {
 		return nil, t.localError(invalid("exclude: %v", err))
 	}

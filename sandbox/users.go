@@ -68,11 +68,15 @@ func (sb *Sandbox) userChannels() (open []*channel.Channel) {
 
 // openUser starts the guest of a user. After a failure the next command tries again.
 func (sb *Sandbox) openUser(u *userChannel, user string) {
+	sb.stateMu.Lock() // until u is ready: a Pause before that would not hold it
+	defer sb.stateMu.Unlock()
 	defer close(u.ready)
 	ctx, cancel := context.WithTimeoutCause(sb.ctx, sb.config.StartTimeout,
 		fmt.Errorf("the guest of user %s did not start within %v", user, sb.config.StartTimeout))
 	defer cancel()
-	u.ch, u.conn, u.err = sb.connectUser(ctx, user)
+	if u.err = ErrPaused; !sb.Paused() {
+		u.ch, u.conn, u.err = sb.connectUser(ctx, user)
+	}
 	sb.mu.Lock()
 	defer sb.mu.Unlock()
 	if u.err != nil {

@@ -15,8 +15,14 @@ import (
 // engine.
 type CLI struct{ c *dockercli.Client }
 
-// Docker returns the engine behind a command line. The zero Client is the docker in PATH.
-func Docker(c *dockercli.Client) *CLI { return &CLI{c: c} }
+// Docker returns the engine behind a command line. The zero Client, like nil, is the docker in
+// PATH.
+func Docker(c *dockercli.Client) *CLI {
+	if c == nil {
+		c = &dockercli.Client{}
+	}
+	return &CLI{c: c}
+}
 
 // Default returns the engine behind the docker in PATH. It is one for the whole process, so
 // that it is probed once.

@@ -115,7 +115,7 @@ func (b *build) ensure(ctx context.Context) error {
 // run has the engine build an image. Its packages come from the indexes of a Builder, if
 // not nil.
 func run(ctx context.Context, e engine.ImageBuilder, p *Recipe, indexes *Builder, progress *progress) error {
-	progress.steps, progress.layers = p.Steps, nil
+	progress.steps, progress.layers, progress.last = p.Steps, nil, nil
 	files, w := io.Pipe()
 	written := make(chan struct{})
 	go func() {
@@ -125,6 +125,9 @@ func run(ctx context.Context, e engine.ImageBuilder, p *Recipe, indexes *Builder
 	b := &engine.Build{Tag: p.Tag, Context: files, Progress: progress, NoCache: p.NoCache}
 	if indexes != nil {
 		b.Hide, progress.hide = indexes.hide, indexes.hide
+		for _, s := range indexes.secrets() {
+			progress.maxSecret = max(progress.maxSecret, len(s))
+		}
 		if value := indexes.indexes(); value != "" {
 			b.Args = map[string]string{indexVariable: value}
 		}

@@ -2,7 +2,6 @@ package image
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -156,6 +155,16 @@ func (b *Builder) indexes() string {
 
 // hide masks the passwords of the indexes in a text.
 func (b *Builder) hide(text string) string {
+	for _, s := range b.secrets() {
+		if s != "" {
+			text = strings.ReplaceAll(text, s, "****")
+		}
+	}
+	return text
+}
+
+// secrets returns the passwords of the indexes, some of which may be empty.
+func (b *Builder) secrets() []string {
 	secrets := []string{b.NPMToken}
 	for _, index := range []string{b.PipIndex, b.NPMRegistry, b.GoProxy, b.SystemMirror} {
 		if u, err := url.Parse(index); err == nil && u.User != nil {
@@ -164,12 +173,7 @@ func (b *Builder) hide(text string) string {
 			secrets = append(secrets, password, written)
 		}
 	}
-	for _, s := range secrets {
-		if s != "" {
-			text = strings.ReplaceAll(text, s, "****")
-		}
-	}
-	return text
+	return secrets
 }
 
 // runtimes returns the names of all runtimes if none are named.
@@ -188,4 +192,4 @@ func invalid(format string, args ...any) error { return &invalidError{fmt.Errorf
 type invalidError struct{ error }
 
 func (e *invalidError) Is(target error) bool { return target == fs.ErrInvalid }
-func (e *invalidError) Unwrap() error        { return errors.Unwrap(e.error) }
+func (e *invalidError) Unwrap() error        { return e.error }

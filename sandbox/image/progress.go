@@ -26,11 +26,13 @@ type Progress struct {
 
 // progress turns a builder's output into events.
 type progress struct {
-	now   Progress
-	tell  func(Progress)
-	hide  func(string) string // masks passwords; or nil
-	steps []Step              // of the Dockerfile
-	line  []byte              // that has not ended
+	now  Progress
+	tell func(Progress)
+	hide func(string) string // masks passwords; or nil
+	// maxSecret is the length in bytes of the longest password that hide masks.
+	maxSecret int
+	steps     []Step // of the Dockerfile
+	line      []byte // that has not ended
 
 	instruction string          // of the step under way
 	last        []string        // lines that the step printed
@@ -114,9 +116,18 @@ func (p *progress) Write(b []byte) (int, error) {
 		b = b[i+1:]
 	}
 	const maxLine = 4 << 10
-	if p.line = append(p.line, b...); len(p.line) > maxLine {
-		p.take(p.line[:maxLine])
-		p.line = p.line[:0]
+	p.line = append(p.line, b...)
+	for len(p.line) > maxLine+p.maxSecret {
+		// The end may be the beginning of a password, which could not be masked yet.
+		if p.hide != nil {
+			p.line = []byte(p.hide(string(p.line)))
+		}
+		cut := min(maxLine, len(p.line)-p.maxSecret)
+		if cut <= 0 {
+			break // so much was masked
+		}
+		p.take(p.line[:cut])
+		p.line = append(p.line[:0], p.line[cut:]...)
 	}
 	return n, nil
 }
@@ -129,10 +140,12 @@ var (
 )
 
 func (p *progress) take(line []byte) {
-	text := printable.Line(line)
-	if p.hide != nil {
-		text = p.hide(text)
+	hide := p.hide
+	if hide == nil {
+		hide = func(text string) string { return text }
 	}
+	// Before the text is cut, and after escapes within a password are gone.
+	text := hide(printable.Line([]byte(hide(string(line)))))
 	if text == "" {
 		return
 	}

@@ -64,3 +64,26 @@ func TestPullProgress(t *testing.T) {
 		})
 	}
 }
+
+// A password is masked wherever a long line is cut.
+func TestPasswordAtACut(t *testing.T) {
+	const secret = "s3cret-s3cret-s3cret"
+	b := &Builder{NPMToken: secret}
+	for _, before := range []int{4060, 4080, 4089, 4095, 4096, 4110, 8180} {
+		for _, piece := range []int{1, 7, 10000} {
+			is := is.New(t)
+			var shown strings.Builder
+			p := newProgress("image x", func(e Progress) { shown.WriteString(e.Line) })
+			p.hide, p.maxSecret = b.hide, len(secret)
+			for part := range slices.Chunk([]byte(strings.Repeat("x", before)+secret+strings.Repeat("y", 5000)+"\n"), piece) {
+				_, err := p.Write(part)
+				is.NoErr(err)
+			}
+			is.True(!strings.Contains(shown.String(), "s3cr") && !strings.Contains(shown.String(), "cret"))
+			is.True(strings.Count(shown.String(), "*") == 4 || piece == 10000)
+			if piece < 10000 { // a line that comes whole is cut
+				is.Equal(strings.Count(shown.String(), "y"), 5000) // nothing else is missing
+			}
+		}
+	}
+}

@@ -11,8 +11,8 @@ import (
 )
 
 // What is kept of background jobs that have ended. The result of one is small, so many are
-// kept; output and arguments have a bound for all of them together, and the job that ended
-// longest ago loses its own first.
+// kept. Output has a bound for all of them together, and so have names and arguments; the job
+// that ended longest ago loses its own first.
 const (
 	maxEnded       = 10_000   // jobs
 	maxEndedOutput = 4 << 20  // bytes
@@ -34,7 +34,7 @@ type background struct {
 	jobs   map[int]*backgroundJob
 	ended  []*backgroundJob // in the order of their ends
 	output int              // bytes of output that ended jobs keep
-	args   int              // bytes of their arguments
+	args   int              // bytes of their names and arguments
 }
 
 // add gives a job its number.
@@ -56,7 +56,7 @@ func (b *background) end(j *backgroundJob) {
 	first, next := j.ring.span()
 	j.output = int(next - first)
 	b.output += j.output
-	b.args += size(j.args)
+	b.args += j.size()
 	close(j.done)
 	b.ended = append(b.ended, j)
 	b.trim()
@@ -98,12 +98,14 @@ func (b *background) drop(j *backgroundJob, n int) {
 }
 
 func (b *background) dropArgs(j *backgroundJob) {
-	b.args -= size(j.args)
-	j.args = nil
+	b.args -= j.size()
+	j.name, j.args = "", nil
 }
 
-func size(args [][]byte) (n int) {
-	for _, arg := range args {
+// size returns the bytes of the job's name and arguments.
+func (j *backgroundJob) size() int {
+	n := len(j.name)
+	for _, arg := range j.args {
 		n += len(arg)
 	}
 	return n

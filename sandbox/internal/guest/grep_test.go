@@ -105,16 +105,16 @@ func TestLongLine(t *testing.T) {
 		s.lines = e.Finder(512<<10, s.c.stopped)
 		f := &findings{g: &gathering{limit: 1 << 30}}
 		is.NoErr(s.c.run(func() error { return s.search("", f) }))
-		got := ""
+		var got strings.Builder
 		for records := wire.NewRecords(f.buf); records.More(); {
 			l, err := records.GrepLine()
 			is.NoErr(err)
-			got += fmt.Sprintf("%d %t %d|", l.Number, l.Match, l.Count)
+			got.WriteString(fmt.Sprintf("%d %t %d|", l.Number, l.Match, l.Count))
 		}
 		want := "2 true 0|3 true 0|"
 		if m.Count {
 			want = "0 true 2|"
 		}
-		is.Equal(strings.Replace(got, "1 false 0|", "", 1), want)
+		is.Equal(strings.Replace(got.String(), "1 false 0|", "", 1), want)
 	}
 }

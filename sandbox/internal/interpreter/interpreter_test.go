@@ -94,12 +94,12 @@ func TestMessages(t *testing.T) {
 	t.Run("bounded", func(t *testing.T) {
 		is := is.New(t)
 		frames := strings.Repeat(`{"file":"f"},`, 1000) + `{"file":"f"}`
-		forms := ""
+		var forms strings.Builder
 		for i := range 100 {
-			forms += fmt.Sprintf(`"text/x%d":"aGk=",`, i)
+			fmt.Fprintf(&forms, `"text/x%d":"aGk=",`, i)
 		}
 		all, err := read(`{"done":1,"exit":70000,"exception":{"traceback":[` + frames + `]}}` + "\n" +
-			`{"display":{` + strings.TrimSuffix(forms, ",") + `}}` + "\n")
+			`{"display":{` + strings.TrimSuffix(forms.String(), ",") + `}}` + "\n")
 		is.NoErr(err)
 		is.Equal(len(all[0].Exception.Traceback), maxFrames)
 		is.Equal(all[0].Exit, 70000&0xff)
