@@ -109,7 +109,7 @@ func TestLongLine(t *testing.T) {
 		for records := wire.NewRecords(f.buf); records.More(); {
 			l, err := records.GrepLine()
 			is.NoErr(err)
-			got.WriteString(fmt.Sprintf("%d %t %d|", l.Number, l.Match, l.Count))
+			fmt.Fprintf(&got, "%d %t %d|", l.Number, l.Match, l.Count)
 		}
 		want := "2 true 0|3 true 0|"
 		if m.Count {
