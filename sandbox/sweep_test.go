@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -61,22 +62,22 @@ func TestSweep(t *testing.T) {
 		is.NoErr(exec.Command(cli, "pause", name).Run())
 	}
 	is.NoErr(exec.Command(cli, "kill", gone[3]).Run())
-	volumes := func() int {
-		out, err := exec.Command(cli, "volume", "ls", "--quiet").Output()
-		is.NoErr(err)
-		return strings.Count(string(out), "\n")
-	}
-	before := volumes()
-	removed, err := sandbox.Sweep(ctx, e)
+	raw, err = exec.Command(cli, "inspect", "--format={{(index .Mounts 0).Name}}", gone[1]).Output()
+	// Any Drydock process on this engine may be faster: then it has swept them.
+	volume := strings.TrimSpace(string(raw))
+	is.True(err == nil && volume != "" || enginetest.Containers(t, cli, gone[1]) == 0)
+	_, err = sandbox.Sweep(ctx, e)
 	is.NoErr(err)
 	for _, name := range gone {
-		is.True(strings.Contains(strings.Join(removed, " "), name))
-		is.Equal(enginetest.Containers(t, cli, name), 0)
+		is.NoErr(waitFor(func() bool { return enginetest.Containers(t, cli, name) == 0 }))
 	}
 	for _, name := range stays {
 		is.Equal(enginetest.Containers(t, cli, name), 1)
 	}
-	is.Equal(volumes(), before-1)
+	if volume != "" {
+		_, err = e.VolumeLabels(ctx, volume)
+		is.True(errors.Is(err, engine.ErrNoVolume)) // it went with its container
+	}
 	_, err = live.Exec(ctx, "true")
 	is.NoErr(err)
 }
