@@ -18,7 +18,7 @@ import (
 )
 
 // Pin finds the versions of what is installed, and an image of the lock has just those.
-func TestLock(t *testing.T) {
+func TestPin(t *testing.T) {
 	is := is.New(t)
 	e, cli := enginetest.Engine(t)
 	ctx := context.Background()
