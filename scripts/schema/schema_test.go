@@ -123,7 +123,7 @@ func TestRefused(t *testing.T) {
 		"runtimes: {a: {base_image: x, setup_commands: echo}}", "runtimes: {a: {base_image: x, setup_commands: [' ']}}", "runtimes: {a: {base_image: x, setup_commands: [1]}}",
 		"runtimes: {a: {image: x, env: {1A: b}}}", "runtimes: {a: {image: x, env: {'A=B': b}}}", "runtimes: {a: {image: x, env: {A: [b]}}}", "runtimes: {a: {image: x, env: {A: }}}", "runtimes: {a: {image: x, env: [A=b]}}",
 		"runtimes: {a: {image: x, work_dir: a}}", "runtimes: {a: {image: x, work_dir: /}}", "runtimes: {a: {image: x, work_dir: '/a:b'}}",
-		"runtimes: {a: {image: x, user: -1}}", "runtimes: {a: {image: x, user: Root}}", "runtimes: {a: {image: x, user: 'a:b'}}", "runtimes: {a: {image: x, user: 01000a}}",
+		"runtimes: {a: {image: x, user: -1}}", "runtimes: {a: {image: x, user: Root}}", "runtimes: {a: {image: x, user: 'a:b:c'}}", "runtimes: {a: {image: x, user: 01000a}}",
 		"runtimes: {a: {base_image: x, requirements: {apt: list}}}", "runtimes: {a: {base_image: x, requirements: {npm: other.json}}}", "runtimes: {a: {base_image: x, requirements: [a]}}",
 		"runtimes: {a: {base_image: x, requirements: {pip: /etc/passwd}}}#", "runtimes: {a: {base_image: x, requirements: {pip: ../x}}}#",
 		"runtimes: {a: {extends: b}, b: {extends: a}}#",
